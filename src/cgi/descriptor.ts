@@ -1,0 +1,130 @@
+// Reading and writing descriptors as they come from a parent process: pipes, sockets, files, terminals,
+// closed ones, and ones that somebody made non-blocking. process.stdin and process.stdout are never
+// touched: they make a descriptor non-blocking for everyone who shares it, and drop output at exit.
+
+import { closeSync, constants, openSync, read, readlinkSync, readSync, writeSync } from 'node:fs';
+import { RequestError } from '../errors.ts';
+
+/** Where Linux lets a process open its own descriptors anew. */
+const SELF = '/proc/self/fd/';
+
+/** Errors of read() that mean the input is over: the peer left, or there never was one. */
+const AT_END: ReadonlySet<string> = new Set(['ECONNRESET', 'EIO', 'ENOTCONN', 'EBADF', 'EISDIR', 'EOF', 'ETIMEDOUT']);
+const PEER_GONE: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN', 'ESHUTDOWN', 'ETIMEDOUT']);
+
+/** Fills the start of `buffer` and returns the count of bytes; 0 at the end. Waits for the first. */
+export function readDescriptor(descriptor: number, buffer: Uint8Array): number {
+  for (let tries = 0; ; tries++) {
+    try {
+      return readSync(descriptor, buffer, 0, buffer.length, null);
+    } catch (error) {
+      const code = codeOf(error);
+      if (AT_END.has(code)) return 0;
+      if (code === 'EAGAIN') pause(tries);
+      else if (code !== 'EINTR') throw error;
+    }
+  }
+}
+
+/** The same without blocking the event loop. */
+export async function readDescriptorAsync(descriptor: number, buffer: Uint8Array): Promise<number> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await new Promise<number>((resolve, reject) => {
+        read(descriptor, buffer, 0, buffer.length, null, (error, count) => (error ? reject(error) : resolve(count)));
+      });
+    } catch (error) {
+      const code = codeOf(error);
+      if (AT_END.has(code)) return 0;
+      if (code === 'EAGAIN') await new Promise((resume) => setTimeout(resume, patience(tries)));
+      else if (code !== 'EINTR') throw error;
+    }
+  }
+}
+
+/** Writes all of `bytes`, however slowly the peer takes them. Throws a `RequestError` when nobody takes them any more. */
+export function writeDescriptor(descriptor: number, bytes: Uint8Array): void {
+  let done = 0;
+  for (let tries = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(descriptor, bytes, done, bytes.length - done);
+      tries = 0;
+    } catch (error) {
+      const code = codeOf(error);
+      if (PEER_GONE.has(code)) {
+        throw new RequestError('client-gone', `The client left after ${done} of ${bytes.length} bytes of a block`, 500, { cause: error });
+      }
+      if (code === 'EAGAIN') pause(tries++);
+      else if (code !== 'EINTR') {
+        const message = `The response could not be written to descriptor ${descriptor}: ${code}`;
+        throw new RequestError('output-failed', message, 500, { cause: error });
+      }
+    }
+  }
+}
+
+/** The same for text, as UTF-8; for short ones without the cost of a buffer. */
+export function writeText(descriptor: number, text: string): void {
+  let done = 0;
+  try {
+    done = writeSync(descriptor, text);
+  } catch {
+    // What went wrong will go wrong again below, where it is dealt with.
+  }
+  if (done < text.length || done < Buffer.byteLength(text)) writeDescriptor(descriptor, Buffer.from(text).subarray(done));
+}
+
+/** What is behind `descriptor`, in a form that tells two apart: "pipe:[4026]", "socket:[1138]", a path; "" when that is not known. */
+export function target(descriptor: number): string {
+  try {
+    return readlinkSync(SELF + descriptor);
+  } catch {
+    return '';
+  }
+}
+
+export function isPipe(descriptor: number): boolean {
+  return target(descriptor).startsWith('pipe:');
+}
+
+/**
+ * Opens the pipe behind `descriptor` anew for writing, so that it can be blocking or not for us alone.
+ * Returns undefined where that cannot be done: no /proc, or a pipe that belongs to another user.
+ */
+export function reopenPipe(descriptor: number, flags = 0): number | undefined {
+  const path = SELF + descriptor;
+  try {
+    // Opening a pipe for writing waits until it has a reader, and ours may just have left. So be one for a moment.
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      return openSync(path, constants.O_WRONLY | flags);
+    } finally {
+      closeSync(reader);
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** Closes `descriptor` and puts /dev/null in its place, lest the next file that is opened takes its number. */
+export function replaceByNull(descriptor: number): void {
+  try {
+    closeSync(descriptor);
+    openSync('/dev/null', 'r+'); // the lowest free number, which is the one just closed
+  } catch {
+    // It was closed before, or there is no /dev/null: either way it is out of use.
+  }
+}
+
+/** Waits a little longer each time. Node cannot wait for a descriptor to become ready without an event loop. */
+export function pause(tries: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, patience(tries));
+}
+
+function patience(tries: number): number {
+  return Math.min(1 + tries, 16);
+}
+
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}

@@ -1,0 +1,78 @@
+// The response's way out of a CGI script: head and blocks onto a descriptor, each in one piece and at
+// once, without ever waiting for a server that waits for us.
+
+import { readSync } from 'node:fs';
+import type { Input } from '../gateway/input.ts';
+import type { Sink } from '../gateway/sink.ts';
+import type { Block } from '../types.ts';
+import type { RenderHead } from './head.ts';
+
+/**
+ * What surely fits a pipe that nobody reads from: of its 16 pages, writes of a little more than half
+ * a page waste almost every other half.
+ */
+const PIPE_HOLDS = 32_768;
+
+/** Of what the application left unread, so much is taken off the server's hands. */
+const DISCARD = 64 * 1024 * 1024;
+
+const FILE_CHUNK = 256 * 1024;
+
+export interface OutputOptions {
+  /** Takes a block completely, or throws. */
+  write(block: Block): void | Promise<void>;
+  /** Whether `write` is done when it returns, as with a descriptor; so a file can pass through one buffer. */
+  isSynchronous: boolean;
+  renderHead: RenderHead;
+  input: Input;
+  /** The server may hand over the whole request body before it reads a byte of ours: Apache, uwsgi, civetweb, fcgiwrap. */
+  mustReadFirst: boolean;
+  /** Called before the first byte is written. */
+  onStart(): void;
+  /** Called after the last. */
+  onEnd(): void | Promise<void>;
+}
+
+export function openOutput({ write, isSynchronous, renderHead, input, mustReadFirst, onStart, onEnd }: OutputOptions): Sink {
+  let written = 0;
+  const sink: Sink = {
+    start(status, headers, block = '') {
+      onStart();
+      const head = renderHead(status, headers);
+      // In one piece: busybox decides by the first 8 bytes of its first read.
+      if (typeof block === 'string' && block.length <= PIPE_HOLDS && Buffer.byteLength(head) === head.length) {
+        return sink.write(head + block);
+      }
+      const bytes = typeof block === 'string' ? Buffer.from(block) : block;
+      const rest = bytes.subarray(PIPE_HOLDS);
+      const begun = sink.write(Buffer.concat([Buffer.from(head, 'latin1'), bytes.subarray(0, PIPE_HOLDS)]));
+      if (rest.length === 0) return begun;
+      return begun ? begun.then(() => sink.write(rest)) : sink.write(rest);
+    },
+    write(block) {
+      if (mustReadFirst && !input.received) {
+        written += block.length;
+        if (written > PIPE_HOLDS) input.spool();
+      }
+      return write(block);
+    },
+    end() {
+      if (mustReadFirst) input.discard(DISCARD);
+      return onEnd();
+    },
+  };
+  if (isSynchronous) {
+    sink.sendFile = (descriptor, length) => {
+      const buffer = Buffer.allocUnsafe(Math.min(FILE_CHUNK, length));
+      let sent = 0;
+      while (sent < length) {
+        const count = readSync(descriptor, buffer, 0, Math.min(buffer.length, length - sent), null);
+        if (count === 0) break;
+        sink.write(buffer.subarray(0, count));
+        sent += count;
+      }
+      return sent;
+    };
+  }
+  return sink;
+}

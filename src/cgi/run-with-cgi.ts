@@ -1,0 +1,169 @@
+// The child side of CGI: this process is the script, the web server is our parent. Binds one
+// application to the environment and the standard descriptors, and runs it once.
+
+import { bodyLength, checkBodySize } from '../environ/body-length.ts';
+import { type Extras, requestVariables, toEnviron } from '../environ/environ.ts';
+import { processVariables, type Variables } from '../environ/variables.ts';
+import { ApplicationError, RequestError } from '../errors.ts';
+import { describe } from '../gateway/describe.ts';
+import { Exchange, type Report } from '../gateway/exchange.ts';
+import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { Input } from '../gateway/input.ts';
+import { isPromiseLike } from '../gateway/steps.ts';
+import type { Application, ApplicationFunction, Block, Environ } from '../types.ts';
+import { writeDescriptor, writeText } from './descriptor.ts';
+import { cgiHead, isNph, nphHead } from './head.ts';
+import { guardProcess, type Lifetime } from './lifetime.ts';
+import { errorStream, type LogTarget } from './log.ts';
+import { openOutput } from './output.ts';
+import { isStream, type Stdin, toSource } from './source.ts';
+import { closeResponse, guardStdout, takeStdout } from './stdout.ts';
+
+/** Where a response can go: a descriptor, or anything with `write`, which is awaited if it returns a promise. */
+export type Stdout = number | { write(bytes: Uint8Array): unknown };
+
+export interface RunWithCgiOptions {
+  /** The CGI variables, byte strings. Default: this process's environment, byte for byte. */
+  environ?: Variables;
+  /** The request body: a descriptor, the bytes themselves, or an object with `read(size)`. Default: descriptor 0. */
+  stdin?: Stdin;
+  /** Where the response goes: a descriptor or an object with `write`. Default: descriptor 1; the process then ends with the response. */
+  stdout?: Stdout;
+  /** Where `wsgi.errors` goes: a descriptor or an object with `write`. Default: descriptor 2. */
+  stderr?: LogTarget;
+  /** Whether to send a whole HTTP response, which the server passes on as it is. Default: whether the script's name begins with "nph-". */
+  nph?: boolean;
+  /** Milliseconds that an application may wait for things: then the client gets a 504, or a response that ends short. Default: no limit. */
+  timeout?: number;
+  /** Bytes above which a request body is answered with 413. Default: no limit. */
+  maxBodySize?: number;
+  /** What the deployer adds to environ; it wins over what the server says. */
+  env?: Extras;
+}
+
+let hasRun = false;
+
+/**
+ * Runs `application` once, as the CGI script that this process is: environ from the environment,
+ * `wsgi.input` from descriptor 0, `wsgi.errors` to descriptor 2, the response to descriptor 1.
+ *
+ * The promise resolves when the response and the application's `close()` are done. It never rejects:
+ * failures are answered and logged. A synchronous application is done when the call returns. Then the
+ * process ends, whatever handles are open. With `options.stdout` the process is left alone, for tests.
+ *
+ * Throws an `ApplicationError` in a process that has run an application before. PEP 3333, "The Server/Gateway Side".
+ */
+export function runWithCgi(application: Application, options: RunWithCgiOptions = {}): Promise<void> {
+  if (options.stdout !== undefined) return exchangeOver(options.stdout, application, options, false);
+  if (hasRun) throw new ApplicationError('run-twice', 'runWithCgi() was called twice; a CGI script answers one request');
+  hasRun = true;
+  return exchangeOver(takeStdout(), application, options, true);
+}
+
+function exchangeOver(stdout: Stdout, application: Application, options: RunWithCgiOptions, isScript: boolean): Promise<void> {
+  const { stdin = 0, stderr = 2, timeout } = options;
+  const errors = errorStream(stderr, typeof stdout === 'number' ? stdout : undefined);
+  const report: Report = (error) => errors.write(describe('cgi', error));
+  if (isScript) guardStdout(errors);
+
+  const { variables, length, refusal } = readRequest(options, isScript);
+  const input = new Input(toSource(stdin), length, options.maxBodySize);
+  const environ = toEnviron(variables, {
+    input,
+    errors,
+    fileWrapper: (file, blockSize) => new FileWrapper(file, blockSize),
+    multithread: false,
+    multiprocess: true,
+    runOnce: true,
+  });
+
+  let lifetime: Lifetime | undefined;
+  const output = openOutput({
+    write: typeof stdout === 'number' ? descriptorWriter(stdout) : objectWriter(stdout),
+    isSynchronous: typeof stdout === 'number',
+    renderHead: isNphScript(options, environ) ? nphHead(environ.SERVER_PROTOCOL) : cgiHead,
+    input,
+    mustReadFirst: length > 0 && isStream(stdin),
+    onStart() {
+      if (lifetime && exchange.mayClose) lifetime.watchSignals();
+    },
+    onEnd() {
+      if (!lifetime || typeof stdout !== 'number' || !exchange.mayClose) return;
+      lifetime.hurry();
+      return closeResponse(stdout);
+    },
+  });
+  const exchange = new Exchange(refusal ?? application, environ, output, report);
+  if (isScript) lifetime = guardProcess(exchange, input, report);
+  const finished = exchange.start();
+  if (!exchange.over) {
+    lifetime?.watchSignals();
+    if (timeout !== undefined) limit(exchange, timeout);
+  }
+  // One turn later, so that what waits for `finished` too comes first.
+  finished.then(() => {}).then(() => lifetime?.leave());
+  return finished;
+}
+
+interface Request {
+  variables: Record<string, unknown>;
+  /** Of the body, in bytes; Infinity when only its end will tell. */
+  length: number;
+  /** Stands in for the application when the request cannot be let through to it. */
+  refusal?: ApplicationFunction;
+}
+
+function readRequest(options: RunWithCgiOptions, isScript: boolean): Request {
+  const { variables: given, lossy } = options.environ ? { variables: options.environ, lossy: [] } : processVariables();
+  const variables = requestVariables(given, options.env);
+  if (lossy.length > 0) variables['cgi.lossy'] = lossy;
+  let length = 0;
+  try {
+    if (isScript) protectProxySettings();
+    length = bodyLength(variables);
+    checkBodySize(length, options.maxBodySize ?? Infinity);
+    return { variables, length };
+  } catch (error) {
+    const refusal = () => {
+      throw error;
+    };
+    return { variables, length, refusal };
+  }
+}
+
+/** httpoxy: a "Proxy:" header must not become the proxy of the application's own requests. */
+function protectProxySettings(): void {
+  delete process.env.HTTP_PROXY;
+  const { NODE_USE_ENV_PROXY: variable = '0', NODE_OPTIONS: nodeOptions = '' } = process.env;
+  const isFlagged = [nodeOptions, ...process.execArgv].some((options) => options.includes('--use-env-proxy'));
+  if (isFlagged || (variable !== '' && variable !== '0')) {
+    // Node has read HTTP_PROXY before our first line, so that it is too late to delete it.
+    throw new RequestError(
+      'environment-proxy',
+      'NODE_USE_ENV_PROXY lets any client choose the proxy of a CGI script; unset it, and give the proxy to your HTTP client instead',
+      500,
+    );
+  }
+}
+
+function isNphScript(options: RunWithCgiOptions, environ: Environ): boolean {
+  const name = environ.SCRIPT_FILENAME || environ.SCRIPT_NAME || (options.environ ? '' : process.argv[1]);
+  return options.nph ?? isNph(String(name));
+}
+
+function descriptorWriter(descriptor: number): (block: Block) => void {
+  return (block) => (typeof block === 'string' ? writeText(descriptor, block) : writeDescriptor(descriptor, block));
+}
+
+function objectWriter(stdout: Exclude<Stdout, number>): (block: Block) => void | Promise<void> {
+  return (block) => {
+    const written = stdout.write(typeof block === 'string' ? Buffer.from(block) : block);
+    return isPromiseLike(written) ? Promise.resolve(written).then(() => {}) : undefined;
+  };
+}
+
+function limit(exchange: Exchange, milliseconds: number): void {
+  setTimeout(() => {
+    exchange.interrupt(new ApplicationError('timeout', `The application took longer than its timeout of ${milliseconds} ms`, 504));
+  }, milliseconds).unref();
+}

@@ -1,0 +1,85 @@
+// Descriptor 1 is the response and nothing else. What a dependency prints must not get there, neither
+// through Node's streams nor, where that can be helped, by number or from a child process.
+
+import { closeSync, constants, openSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import type { ErrorStream } from '../types.ts';
+import { reopenPipe, target } from './descriptor.ts';
+
+/**
+ * Returns the descriptor for the response. Where that is a pipe it is one of our own, which no child
+ * process inherits (one that outlives us would hold the response open), and descriptor 1 becomes a
+ * second way to the log. A socket, which cannot be opened anew, and a file stay where they are.
+ */
+export function takeStdout(): number {
+  const stdout = target(1);
+  const response = stdout.startsWith('pipe:') ? reopenPipe(1) : undefined;
+  if (response === undefined) return 1;
+  // mini_httpd and merecat give the same pipe for the log.
+  replace(1, target(2) === stdout ? '/dev/null' : '/proc/self/fd/2');
+  return response;
+}
+
+/**
+ * Tells the server that the response is complete, while this process still has something to do.
+ * Descriptor 0 goes too: under Apache's mod_cgid it is the same socket.
+ */
+export function closeResponse(response: number): void | Promise<void> {
+  if (hasStartedChildren() && target(response).startsWith('socket:')) return shutdown(response);
+  if (response === 1) replace(1, '/dev/null');
+  else closeSync(response);
+  replace(0, '/dev/null');
+}
+
+/** Puts `path` in the place of `descriptor`, lest the next file that anybody opens becomes standard output. */
+function replace(descriptor: number, path: string): void {
+  // Each open takes the lowest free number, which is the one just closed.
+  closeSync(descriptor);
+  for (const candidate of [path, '/dev/null']) {
+    try {
+      // Without O_NONBLOCK a log that nobody reads any more would keep us waiting for a reader.
+      openSync(candidate, descriptor === 0 ? constants.O_RDONLY : constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
+      return;
+    } catch {
+      // Another user's file, a socket, no /proc: then nothing.
+    }
+  }
+}
+
+/** A socket ends for the server when all its copies are closed, those of children too, or when it is shut down. */
+function shutdown(socket: number): Promise<void> {
+  const { Socket } = process.getBuiltinModule('node:net');
+  return new Promise((resolve) => {
+    new Socket({ fd: socket, readable: false, writable: true }).on('error', () => resolve()).end(() => resolve());
+  });
+}
+
+function hasStartedChildren(): boolean {
+  const loaded: unknown = Reflect.get(process, 'moduleLoadList');
+  return Array.isArray(loaded) && loaded.includes('NativeModule child_process');
+}
+
+/** From now on console.* and process.stdout write to `errors`, and process.stderr does so without Node's own stream. */
+export function guardStdout(errors: ErrorStream): void {
+  let stream: Writable | undefined;
+  // node:stream takes a millisecond to load: not before somebody prints.
+  const get = () => (stream ??= streamOver(errors));
+  for (const name of ['stdout', 'stderr']) {
+    Object.defineProperty(process, name, { configurable: true, enumerable: true, get });
+    // The console has its own reference once it has been used.
+    Object.defineProperty(console, `_${name}`, { configurable: true, get });
+  }
+}
+
+function streamOver(errors: ErrorStream): Writable {
+  const { Writable } = process.getBuiltinModule('node:stream');
+  const stream = new Writable({
+    decodeStrings: false,
+    write(chunk: string | Buffer, _encoding, done) {
+      errors.write(chunk.toString());
+      done();
+    },
+  });
+  // What looks for the descriptor behind a standard stream finds the log's.
+  return Object.assign(stream, { fd: 2 });
+}

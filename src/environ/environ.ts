@@ -1,0 +1,101 @@
+// From the variables a server gives to the environ of PEP 3333: every required one present, those that
+// a client could abuse gone, and what servers do differently made alike.
+
+import type { Environ, ErrorStream, FileWrapperFunction, InputStream } from '../types.ts';
+import type { Variables } from './variables.ts';
+
+/** Variables, and anything else a deployer wants the application to find in environ. */
+export type Extras = Readonly<Record<string, unknown>>;
+
+/** What the gateway itself adds: how it calls the application, and its streams. */
+export interface GatewayValues {
+  input: InputStream;
+  errors: ErrorStream;
+  fileWrapper: FileWrapperFunction;
+  multithread: boolean;
+  multiprocess: boolean;
+  runOnce: boolean;
+}
+
+/**
+ * Returns the request's variables without those that are not the server's word, and with those that
+ * PEP 3333 #4 to #7 require. `extras`, the deployer's own, come last and win.
+ */
+export function requestVariables(given: Readonly<Variables>, extras: Extras = {}): Record<string, unknown> {
+  const environ: Record<string, unknown> = Object.assign(Object.create(null), given);
+
+  // A "Proxy:" header would become HTTP_PROXY, which HTTP clients obey (httpoxy). Most servers pass it on.
+  delete environ.HTTP_PROXY;
+  // busybox, nginx and others pass these beside the variables that count, not always with the same value.
+  delete environ.HTTP_CONTENT_TYPE;
+  delete environ.HTTP_CONTENT_LENGTH;
+
+  // Apache hides Authorization from scripts; the usual RewriteRule brings it back under these names.
+  const authorization = environ.REDIRECT_HTTP_AUTHORIZATION || environ.REDIRECT_REDIRECT_HTTP_AUTHORIZATION;
+  if (authorization) environ.HTTP_AUTHORIZATION ||= authorization;
+
+  // An Apache ErrorDocument runs as a GET that still carries the length of the request it stands in for, but no body.
+  const original = environ.REDIRECT_REQUEST_METHOD;
+  if (environ.REQUEST_METHOD === 'GET' && original && original !== 'GET') {
+    delete environ.CONTENT_LENGTH;
+    delete environ.HTTP_TRANSFER_ENCODING;
+  }
+
+  Object.assign(environ, extras);
+
+  // RFC 3875 #2: an empty variable is an absent one.
+  if (!environ.CONTENT_TYPE) delete environ.CONTENT_TYPE;
+  if (!environ.CONTENT_LENGTH) delete environ.CONTENT_LENGTH;
+
+  environ.REQUEST_METHOD ||= 'GET';
+  environ.SERVER_PROTOCOL ||= 'HTTP/1.0';
+  environ.QUERY_STRING ??= '';
+  splitPath(environ);
+
+  // busybox sets neither, lighttpd an empty name when there is no Host.
+  const secure = isSecure(environ);
+  if (!environ.SERVER_NAME || !environ.SERVER_PORT) {
+    const [host, port] = splitHost(String(environ.HTTP_HOST ?? ''));
+    environ.SERVER_NAME ||= host || 'localhost';
+    environ.SERVER_PORT ||= port || (secure ? '443' : '80');
+  }
+  environ['wsgi.url_scheme'] ??= secure ? 'https' : 'http';
+  return environ;
+}
+
+/** Returns `variables`, as `requestVariables` made them, as a whole environ. PEP 3333 #14 to #20. */
+export function toEnviron(variables: Record<string, unknown>, gateway: GatewayValues): Environ {
+  const values = {
+    'wsgi.version': [1, 0],
+    'wsgi.input': gateway.input,
+    'wsgi.errors': gateway.errors,
+    'wsgi.multithread': gateway.multithread,
+    'wsgi.multiprocess': gateway.multiprocess,
+    'wsgi.run_once': gateway.runOnce,
+    'wsgi.input_terminated': true,
+    'wsgi.file_wrapper': gateway.fileWrapper,
+  };
+  return Object.assign<object, object>(variables, values) as Environ;
+}
+
+// The root is SCRIPT_NAME "" and PATH_INFO "/", never the other way round; merecat ends SCRIPT_NAME in "/".
+function splitPath(environ: Record<string, unknown>): void {
+  const pathInfo = String(environ.PATH_INFO ?? '');
+  let scriptName = String(environ.SCRIPT_NAME ?? '');
+  const endsInSlash = scriptName === '' || scriptName.endsWith('/');
+  while (scriptName.endsWith('/')) scriptName = scriptName.slice(0, -1);
+  environ.SCRIPT_NAME = scriptName;
+  environ.PATH_INFO = endsInSlash && !pathInfo.startsWith('/') ? `/${pathInfo}` : pathInfo;
+}
+
+function splitHost(host: string): [name: string, port: string] {
+  const colon = host.lastIndexOf(':');
+  // The colons inside of brackets are an IPv6 address.
+  return colon > host.lastIndexOf(']') ? [host.slice(0, colon), host.slice(colon + 1)] : [host, ''];
+}
+
+/** PEP 3333 #15: HTTPS is "on" under Apache, "1" elsewhere, and "off" under civetweb; newer servers say REQUEST_SCHEME. */
+function isSecure(environ: Readonly<Record<string, unknown>>): boolean {
+  const { HTTPS: https } = environ;
+  return environ.REQUEST_SCHEME === 'https' || (!!https && ['on', '1', 'yes', 'true'].includes(String(https).toLowerCase()));
+}

@@ -1,0 +1,78 @@
+// The two kinds of failure. Each has a code that stays the same across releases; docs/errors.md lists them all.
+
+/** Codes of what an application can do wrong. */
+export type ApplicationErrorCode =
+  | 'application-not-callable'
+  | 'body-not-iterable'
+  | 'block-not-bytes'
+  | 'body-too-long'
+  | 'body-too-short'
+  | 'content-length-malformed'
+  | 'exited-early'
+  | 'file-not-readable'
+  | 'header-duplicate'
+  | 'header-hop-by-hop'
+  | 'header-name'
+  | 'header-status'
+  | 'header-value'
+  | 'headers-not-a-list'
+  | 'input-busy'
+  | 'location-relative'
+  | 'no-response'
+  | 'run-twice'
+  | 'start-response-not-called'
+  | 'start-response-twice'
+  | 'status-malformed'
+  | 'timeout'
+  | 'write-after-end'
+  | 'write-before-start-response';
+
+/** Codes of what the client, the server or the machine can do wrong. */
+export type RequestErrorCode =
+  | 'body-lost'
+  | 'body-too-large'
+  | 'body-ended-early'
+  | 'body-of-unknown-length'
+  | 'client-gone'
+  | 'content-length-not-a-number'
+  | 'environment-proxy'
+  | 'output-failed'
+  | 'terminated';
+
+/** The application broke the contract of PEP 3333. */
+export class ApplicationError extends Error {
+  override readonly name = 'ApplicationError';
+  readonly code: ApplicationErrorCode;
+  /** The HTTP status for the client, when there is still a choice: 500, or 504 for `timeout`. */
+  readonly statusHint: number;
+
+  constructor(code: ApplicationErrorCode, message: string, statusHint = 500) {
+    super(message);
+    this.code = code;
+    this.statusHint = statusHint;
+  }
+}
+
+/** The client, the server or the machine broke the request; the application is not to blame. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+  readonly code: RequestErrorCode;
+  /** The HTTP status for the client, when there is still a choice. */
+  readonly statusHint: number;
+
+  constructor(code: RequestErrorCode, message: string, statusHint: number, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.statusHint = statusHint;
+  }
+}
+
+/** A value as an error message shows it: quoted, on one line, of bounded length. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value);
+  if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`;
+  if (typeof value === 'object' && value !== null) {
+    return Array.isArray(value) ? `an array of ${value.length}` : `an object of ${value.constructor?.name ?? 'no class'}`;
+  }
+  return String(value);
+}

@@ -1,0 +1,23 @@
+// The three forms of an application, made one: a function of environ and startResponse.
+
+import { ApplicationError, show } from '../errors.ts';
+import type { Application, ApplicationClass, ApplicationFunction } from '../types.ts';
+
+/** Returns `application` as a function. Throws an `ApplicationError` when it has none of the three forms. PEP 3333 #1, #2. */
+export function toFunction(application: Application): ApplicationFunction {
+  if (typeof application === 'function') {
+    return isClass(application) ? (environ, startResponse) => new application(environ, startResponse) : application;
+  }
+  if (typeof application === 'object' && application !== null && typeof application.call === 'function') {
+    return (environ, startResponse) => application.call(environ, startResponse);
+  }
+  throw new ApplicationError(
+    'application-not-callable',
+    `An application must be a function, a class or an object with call(environ, startResponse), got ${show(application)}`,
+  );
+}
+
+// Of all functions only a class, which cannot be called without `new`, has a `prototype` that is read-only.
+function isClass(callable: ApplicationFunction | ApplicationClass): callable is ApplicationClass {
+  return Object.getOwnPropertyDescriptor(callable, 'prototype')?.writable === false;
+}

@@ -1,0 +1,82 @@
+// A request body kept for later: in memory first, then in a temporary file that is already unlinked.
+// Gateways spool what the application has not read yet when the server would otherwise wait for us
+// while we wait for it.
+
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { RequestError } from '../errors.ts';
+import type { Source } from './input.ts';
+
+const IN_MEMORY = 1024 * 1024;
+
+export class Spool implements Source {
+  #chunks: Buffer[] = [];
+  #inMemory = 0;
+  #file: number | undefined;
+  #inFile = 0;
+  #position = 0;
+  #lost: RequestError | undefined;
+
+  /** Takes `source` to its end, but no more than `length` bytes. */
+  constructor(source: Source, length: number) {
+    const buffer = Buffer.allocUnsafe(65_536);
+    for (let left = length; left > 0; ) {
+      const count = source.read(buffer.subarray(0, Math.min(left, buffer.length)));
+      if (count === 0) return;
+      left -= count;
+      if (!this.#lost) this.#keep(buffer.subarray(0, count));
+    }
+  }
+
+  read(buffer: Uint8Array): number {
+    const chunk = this.#chunks[0];
+    if (chunk !== undefined) {
+      const count = Math.min(chunk.length, buffer.length);
+      buffer.set(chunk.subarray(0, count));
+      if (count < chunk.length) this.#chunks[0] = chunk.subarray(count);
+      else this.#chunks.shift();
+      return count;
+    }
+    if (this.#file !== undefined && this.#position < this.#inFile) {
+      const count = readSync(this.#file, buffer, 0, Math.min(buffer.length, this.#inFile - this.#position), this.#position);
+      this.#position += count;
+      return count;
+    }
+    if (this.#lost) throw this.#lost;
+    return 0;
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+    this.#chunks = [];
+  }
+
+  #keep(bytes: Buffer): void {
+    if (this.#inMemory + bytes.length <= IN_MEMORY) {
+      this.#chunks.push(Buffer.from(bytes));
+      this.#inMemory += bytes.length;
+      return;
+    }
+    try {
+      this.#file ??= unlinkedFile();
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(this.#file, bytes, done, bytes.length - done, this.#inFile + done);
+      }
+      this.#inFile += bytes.length;
+    } catch (error) {
+      // A full disk must not stop the server from handing over the rest, only the application from reading on.
+      this.#lost = new RequestError('body-lost', `The request body could not be kept in ${temporaryFolder()}`, 507, { cause: error });
+    }
+  }
+}
+
+function temporaryFolder(): string {
+  return process.env.TMPDIR || '/tmp';
+}
+
+function unlinkedFile(): number {
+  const path = `${temporaryFolder()}/run-with-cgi-${process.pid}-${process.hrtime.bigint()}`;
+  const file = openSync(path, 'wx+', 0o600);
+  unlinkSync(path);
+  return file;
+}

@@ -1,0 +1,54 @@
+// One code path for synchronous and asynchronous applications: a computation written as a generator
+// yields the promises it needs, and only those; where there is none it runs through without waiting.
+
+/** A computation that yields each promise it has to wait for and is resumed with its value. */
+export type Steps<T> = Generator<PromiseLike<unknown>, T, unknown>;
+
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+/** A computation under way, which can be interrupted from outside wherever it waits. */
+export interface Run<T> {
+  /** Settled when the computation is over. */
+  readonly finished: Promise<T>;
+  /** Throws `reason` into the computation where it waits. False when it is not waiting: over, or on the call stack. */
+  interrupt(reason: unknown): boolean;
+}
+
+/** Runs `steps` up to its end or its first promise before it returns. */
+export function run<T>(steps: Steps<T>): Run<T> {
+  let waitingFor: PromiseLike<unknown> | undefined;
+  let interrupt = (_reason: unknown): void => {};
+  const finished = new Promise<T>((resolve, reject) => {
+    const advance = (input: unknown, thrown?: { reason: unknown }): void => {
+      waitingFor = undefined;
+      try {
+        const step = thrown ? steps.throw(thrown.reason) : steps.next(input);
+        if (step.done) {
+          resolve(step.value);
+          return;
+        }
+        const promise = step.value;
+        waitingFor = promise;
+        // What settles after an interruption is nobody's business any more.
+        promise.then(
+          (value) => waitingFor === promise && advance(value),
+          (reason: unknown) => waitingFor === promise && advance(undefined, { reason }),
+        );
+      } catch (error) {
+        reject(error);
+      }
+    };
+    interrupt = (reason) => advance(undefined, { reason });
+    advance(undefined);
+  });
+  return {
+    finished,
+    interrupt(reason) {
+      if (waitingFor === undefined) return false;
+      interrupt(reason);
+      return true;
+    },
+  };
+}

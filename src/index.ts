@@ -1,0 +1,8 @@
+// The public names of run-with-cgi. Start with types.ts, then gateway/exchange.ts, then cgi/run-with-cgi.ts.
+
+export type { LogTarget } from './cgi/log.ts';
+export { type RunWithCgiOptions, runWithCgi, type Stdout } from './cgi/run-with-cgi.ts';
+export type { Stdin } from './cgi/source.ts';
+export type { Variables } from './environ/variables.ts';
+export { ApplicationError, type ApplicationErrorCode, RequestError, type RequestErrorCode } from './errors.ts';
+export type * from './types.ts';
