@@ -21,7 +21,7 @@ export function bodyLength(variables: Readonly<Record<string, unknown>>): number
     if (typeof text === 'string' && /^[0-9]+$/.test(text)) return Number(text);
     throw new RequestError('content-length-not-a-number', `CONTENT_LENGTH must be digits, got ${show(text)}`, 400);
   }
-  if (!/\bchunked\s*$/i.test(String(coding))) return 0;
+  if (coding === '' || !/\bchunked\s*$/i.test(String(coding))) return 0;
   if (UNCHUNKS.test(String(server))) return Infinity;
   throw new RequestError(
     'body-of-unknown-length',
