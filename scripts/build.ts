@@ -20,6 +20,7 @@ await build({
   platform: 'node',
   target: 'node20.19',
   minifySyntax: true,
+  minifyWhitespace: true,
   sourcemap: true,
   legalComments: 'none',
   logLevel: 'warning',

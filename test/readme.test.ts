@@ -11,13 +11,13 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
 function block(language: string): string {
-  const found = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(readme)?.[1];
+  const found = new RegExp(`\`\`\`${language}\\n([\s\S]*?)\`\`\``).exec(readme)?.[1];
   if (found === undefined) throw new Error(`the README has no ${language} block`);
   return found;
 }
 
 test('the script in the README prints what the README says', () => {
-  const [, command = '', output = ''] = /^\$ ([^\n]*)\n([^]*)$/.exec(block('console')) ?? [];
+  const [, command = '', output = ''] = /^\$ ([^\n]*)\n([\s\S]*)$/.exec(block('console')) ?? [];
   const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-readme-'));
   try {
     mkdirSync(join(folder, 'node_modules'));

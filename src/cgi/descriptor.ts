@@ -2,8 +2,8 @@
 // closed ones, and ones that somebody made non-blocking. process.stdin and process.stdout are never
 // touched: they make a descriptor non-blocking for everyone who shares it, and drop output at exit.
 
-import { closeSync, constants, openSync, read, readlinkSync, readSync, writeSync } from 'node:fs';
 import { RequestError } from '../errors.ts';
+import { fs } from '../fs.ts';
 
 /** Where Linux lets a process open its own descriptors anew. */
 const SELF = '/proc/self/fd/';
@@ -16,7 +16,7 @@ const PEER_GONE: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN
 export function readDescriptor(descriptor: number, buffer: Uint8Array): number {
   for (let tries = 0; ; tries++) {
     try {
-      return readSync(descriptor, buffer, 0, buffer.length, null);
+      return fs.readSync(descriptor, buffer, 0, buffer.length, null);
     } catch (error) {
       const code = codeOf(error);
       if (AT_END.has(code)) return 0;
@@ -31,7 +31,7 @@ export async function readDescriptorAsync(descriptor: number, buffer: Uint8Array
   for (let tries = 0; ; tries++) {
     try {
       return await new Promise<number>((resolve, reject) => {
-        read(descriptor, buffer, 0, buffer.length, null, (error, count) => (error ? reject(error) : resolve(count)));
+        fs.read(descriptor, buffer, 0, buffer.length, null, (error, count) => (error ? reject(error) : resolve(count)));
       });
     } catch (error) {
       const code = codeOf(error);
@@ -47,7 +47,7 @@ export function writeDescriptor(descriptor: number, bytes: Uint8Array): void {
   let done = 0;
   for (let tries = 0; done < bytes.length; ) {
     try {
-      done += writeSync(descriptor, bytes, done, bytes.length - done);
+      done += fs.writeSync(descriptor, bytes, done, bytes.length - done);
       tries = 0;
     } catch (error) {
       const code = codeOf(error);
@@ -67,7 +67,7 @@ export function writeDescriptor(descriptor: number, bytes: Uint8Array): void {
 export function writeText(descriptor: number, text: string): void {
   let done = 0;
   try {
-    done = writeSync(descriptor, text);
+    done = fs.writeSync(descriptor, text);
   } catch {
     // What went wrong will go wrong again below, where it is dealt with.
   }
@@ -77,14 +77,10 @@ export function writeText(descriptor: number, text: string): void {
 /** What is behind `descriptor`, in a form that tells two apart: "pipe:[4026]", "socket:[1138]", a path; "" when that is not known. */
 export function target(descriptor: number): string {
   try {
-    return readlinkSync(SELF + descriptor);
+    return fs.readlinkSync(SELF + descriptor);
   } catch {
     return '';
   }
-}
-
-export function isPipe(descriptor: number): boolean {
-  return target(descriptor).startsWith('pipe:');
 }
 
 /**
@@ -95,24 +91,14 @@ export function reopenPipe(descriptor: number, flags = 0): number | undefined {
   const path = SELF + descriptor;
   try {
     // Opening a pipe for writing waits until it has a reader, and ours may just have left. So be one for a moment.
-    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const reader = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
     try {
-      return openSync(path, constants.O_WRONLY | flags);
+      return fs.openSync(path, fs.constants.O_WRONLY | flags);
     } finally {
-      closeSync(reader);
+      fs.closeSync(reader);
     }
   } catch {
     return undefined;
-  }
-}
-
-/** Closes `descriptor` and puts /dev/null in its place, lest the next file that is opened takes its number. */
-export function replaceByNull(descriptor: number): void {
-  try {
-    closeSync(descriptor);
-    openSync('/dev/null', 'r+'); // the lowest free number, which is the one just closed
-  } catch {
-    // It was closed before, or there is no /dev/null: either way it is out of use.
   }
 }
 

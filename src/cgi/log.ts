@@ -1,7 +1,7 @@
 // wsgi.errors: descriptor 2, which leads to the server's log, or to nothing, or, under some servers,
 // straight into the response. It takes any text and never fails (PEP 3333 #34 to #38).
 
-import { constants, readFileSync, writeSync } from 'node:fs';
+import { fs } from '../fs.ts';
 import type { ErrorStream } from '../types.ts';
 import { codeOf, pause, reopenPipe, target } from './descriptor.ts';
 
@@ -35,13 +35,13 @@ function descriptorWriter(log: number, response: number | undefined): (text: str
   const name = target(log);
   if (isTcp(name) || (response !== undefined && isTransport(name) && name === target(response))) return () => {};
   // civetweb never empties this pipe, and others only after the response. One of our own that does not block lets us give up.
-  const own = name.startsWith('pipe:') ? reopenPipe(log, constants.O_NONBLOCK) : undefined;
+  const own = name.startsWith('pipe:') ? reopenPipe(log, fs.constants.O_NONBLOCK) : undefined;
   let tries = 0;
   return (text) => {
     const bytes = Buffer.from(text);
     for (let done = 0; done < bytes.length && tries < TRIES; ) {
       try {
-        done += writeSync(own ?? log, bytes, done);
+        done += fs.writeSync(own ?? log, bytes, done);
       } catch (error) {
         const code = codeOf(error);
         if (code === 'EAGAIN') pause(tries++);
@@ -62,7 +62,7 @@ function isTcp(name: string): boolean {
   if (inode === undefined) return false;
   return ['tcp', 'tcp6'].some((table) => {
     try {
-      return readFileSync(`/proc/self/net/${table}`, 'latin1').includes(` ${inode} `);
+      return fs.readFileSync(`/proc/self/net/${table}`, 'latin1').includes(` ${inode} `);
     } catch {
       return false;
     }

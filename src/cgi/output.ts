@@ -1,7 +1,7 @@
 // The response's way out of a CGI script: head and blocks onto a descriptor, each in one piece and at
 // once, without ever waiting for a server that waits for us.
 
-import { readSync } from 'node:fs';
+import { fs } from '../fs.ts';
 import type { Input } from '../gateway/input.ts';
 import type { Sink } from '../gateway/sink.ts';
 import type { Block } from '../types.ts';
@@ -66,7 +66,7 @@ export function openOutput({ write, isSynchronous, renderHead, input, mustReadFi
       const buffer = Buffer.allocUnsafe(Math.min(FILE_CHUNK, length));
       let sent = 0;
       while (sent < length) {
-        const count = readSync(descriptor, buffer, 0, Math.min(buffer.length, length - sent), null);
+        const count = fs.readSync(descriptor, buffer, 0, Math.min(buffer.length, length - sent), null);
         if (count === 0) break;
         sink.write(buffer.subarray(0, count));
         sent += count;

@@ -1,8 +1,8 @@
 // Descriptor 1 is the response and nothing else. What a dependency prints must not get there, neither
 // through Node's streams nor, where that can be helped, by number or from a child process.
 
-import { closeSync, constants, openSync } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { fs } from '../fs.ts';
 import type { ErrorStream } from '../types.ts';
 import { reopenPipe, target } from './descriptor.ts';
 
@@ -27,18 +27,21 @@ export function takeStdout(): number {
 export function closeResponse(response: number): void | Promise<void> {
   if (hasStartedChildren() && target(response).startsWith('socket:')) return shutdown(response);
   if (response === 1) replace(1, '/dev/null');
-  else closeSync(response);
+  else fs.closeSync(response);
   replace(0, '/dev/null');
 }
 
 /** Puts `path` in the place of `descriptor`, lest the next file that anybody opens becomes standard output. */
 function replace(descriptor: number, path: string): void {
   // Each open takes the lowest free number, which is the one just closed.
-  closeSync(descriptor);
+  fs.closeSync(descriptor);
   for (const candidate of [path, '/dev/null']) {
     try {
       // Without O_NONBLOCK a log that nobody reads any more would keep us waiting for a reader.
-      openSync(candidate, descriptor === 0 ? constants.O_RDONLY : constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
+      fs.openSync(
+        candidate,
+        descriptor === 0 ? fs.constants.O_RDONLY : fs.constants.O_WRONLY | fs.constants.O_APPEND | fs.constants.O_NONBLOCK,
+      );
       return;
     } catch {
       // Another user's file, a socket, no /proc: then nothing.

@@ -1,6 +1,6 @@
 // The environment as byte strings: what the web server put there, not what Node made of it.
 
-import { readFileSync } from 'node:fs';
+import { fs } from '../fs.ts';
 
 /** Variables by name, both byte strings: each character is one byte (ISO-8859-1). */
 export type Variables = Record<string, string>;
@@ -65,8 +65,8 @@ function environmentBlock(): string | undefined {
   const path = '/proc/self/environ';
   try {
     // As text is ten times faster, and loses nothing while all of it is ASCII.
-    const text = readFileSync(path, 'utf8');
-    return isAscii(text) ? text : readFileSync(path, 'latin1');
+    const text = fs.readFileSync(path, 'utf8');
+    return isAscii(text) ? text : fs.readFileSync(path, 'latin1');
   } catch {
     return undefined; // not Linux, or a host that hides /proc
   }

@@ -1,8 +1,8 @@
 // wsgi.file_wrapper: marks a file as the response body, so that a gateway can send it faster than
 // block by block. It transmits nothing itself (PEP 3333 #80), and is an ordinary body to everyone else.
 
-import { closeSync, fstatSync, readFileSync, readSync } from 'node:fs';
 import { ApplicationError, show } from '../errors.ts';
+import { fs } from '../fs.ts';
 import type { Block, FileLike, ReadableFile } from '../types.ts';
 
 /**
@@ -41,7 +41,7 @@ export class FileWrapper implements Iterable<Block> {
   read(size: number): Block {
     if (this.descriptor !== undefined) {
       const buffer = Buffer.allocUnsafe(size);
-      return buffer.subarray(0, readSync(this.descriptor, buffer, 0, size, null));
+      return buffer.subarray(0, fs.readSync(this.descriptor, buffer, 0, size, null));
     }
     return (isReadable(this.#file) && this.#file.read(size)) || '';
   }
@@ -50,10 +50,10 @@ export class FileWrapper implements Iterable<Block> {
   remaining(): number | undefined {
     if (this.descriptor === undefined) return undefined;
     try {
-      const stat = fstatSync(this.descriptor);
+      const stat = fs.fstatSync(this.descriptor);
       if (!stat.isFile()) return undefined;
       // Node cannot ask where a descriptor stands; Linux tells.
-      const position = /^pos:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${this.descriptor}`, 'latin1'))?.[1];
+      const position = /^pos:\s*(\d+)/.exec(fs.readFileSync(`/proc/self/fdinfo/${this.descriptor}`, 'latin1'))?.[1];
       return position === undefined ? undefined : Math.max(0, stat.size - Number(position));
     } catch {
       return undefined;
@@ -62,7 +62,7 @@ export class FileWrapper implements Iterable<Block> {
 
   /** Closes the file, if it can be closed. PEP 3333 #81. */
   close(): unknown {
-    if (typeof this.#file === 'number') return closeSync(this.#file);
+    if (typeof this.#file === 'number') return fs.closeSync(this.#file);
     return this.#file.close?.();
   }
 }

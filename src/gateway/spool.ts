@@ -2,8 +2,8 @@
 // Gateways spool what the application has not read yet when the server would otherwise wait for us
 // while we wait for it.
 
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { RequestError } from '../errors.ts';
+import { fs } from '../fs.ts';
 import type { Source } from './input.ts';
 
 const IN_MEMORY = 1024 * 1024;
@@ -37,7 +37,7 @@ export class Spool implements Source {
       return count;
     }
     if (this.#file !== undefined && this.#position < this.#inFile) {
-      const count = readSync(this.#file, buffer, 0, Math.min(buffer.length, this.#inFile - this.#position), this.#position);
+      const count = fs.readSync(this.#file, buffer, 0, Math.min(buffer.length, this.#inFile - this.#position), this.#position);
       this.#position += count;
       return count;
     }
@@ -46,7 +46,7 @@ export class Spool implements Source {
   }
 
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
+    if (this.#file !== undefined) fs.closeSync(this.#file);
     this.#file = undefined;
     this.#chunks = [];
   }
@@ -60,7 +60,7 @@ export class Spool implements Source {
     try {
       this.#file ??= unlinkedFile();
       for (let done = 0; done < bytes.length; ) {
-        done += writeSync(this.#file, bytes, done, bytes.length - done, this.#inFile + done);
+        done += fs.writeSync(this.#file, bytes, done, bytes.length - done, this.#inFile + done);
       }
       this.#inFile += bytes.length;
     } catch (error) {
@@ -76,7 +76,7 @@ function temporaryFolder(): string {
 
 function unlinkedFile(): number {
   const path = `${temporaryFolder()}/run-with-cgi-${process.pid}-${process.hrtime.bigint()}`;
-  const file = openSync(path, 'wx+', 0o600);
-  unlinkSync(path);
+  const file = fs.openSync(path, 'wx+', 0o600);
+  fs.unlinkSync(path);
   return file;
 }
