@@ -52,7 +52,8 @@ export class Spool implements Source {
   }
 
   #keep(bytes: Buffer): void {
-    if (this.#inMemory + bytes.length <= IN_MEMORY) {
+    // Once the file has begun, everything goes there: the order is that of the body.
+    if (this.#file === undefined && this.#inMemory + bytes.length <= IN_MEMORY) {
       this.#chunks.push(Buffer.from(bytes));
       this.#inMemory += bytes.length;
       return;
