@@ -12,11 +12,10 @@ import { reopenPipe, target } from './descriptor.ts';
  * second way to the log. A socket, which cannot be opened anew, and a file stay where they are.
  */
 export function takeStdout(): number {
-  const stdout = target(1);
-  const response = stdout.startsWith('pipe:') ? reopenPipe(1) : undefined;
+  const response = target(1).startsWith('pipe:') ? reopenPipe(1) : undefined;
   if (response === undefined) return 1;
-  // mini_httpd and merecat give the same pipe for the log.
-  replace(1, target(2) === stdout ? '/dev/null' : '/proc/self/fd/2');
+  // Not if the log is a pipe, too: it may be the response (mini_httpd, merecat), or one whose end the server awaits (mod_cgi).
+  replace(1, target(2).startsWith('pipe:') ? '/dev/null' : '/proc/self/fd/2');
   return response;
 }
 
