@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 
@@ -31,7 +31,7 @@ export async function buildScript(entry: string, script: string): Promise<void> 
   });
   for (const { path, text } of outputFiles) {
     if (path.endsWith('.map')) await writeFile(path, text);
-    else await writeFile(path, await pack(text));
+    else await writeFile(path, await pack(text, basename(path)));
   }
   await chmod(script, 0o755);
 }
@@ -40,23 +40,23 @@ export async function buildScript(entry: string, script: string): Promise<void> 
  * The source as a string that V8 need not parse, and the code that V8 made of it. V8 takes that code
  * only if it is of the very same V8 and flags; otherwise it compiles the source.
  */
-async function pack(source: string): Promise<string> {
+async function pack(source: string, name: string): Promise<string> {
   const wrapped = `(function(exports,require,module,__filename,__dirname){${source}\n})`;
-  const code = await compile(wrapped);
+  const code = await compile(wrapped, name);
   return `#!/usr/bin/env node
-"use strict";new(require("vm").Script)(${JSON.stringify(wrapped)},{filename:__filename,cachedData:Buffer.from("${code.toString('base64')}","base64")}).runInThisContext()(exports,require,module,__filename,__dirname);
+"use strict";new(require("vm").Script)(${JSON.stringify(wrapped)},{filename:${JSON.stringify(name)},cachedData:Buffer.from("${code.toString('base64')}","base64")}).runInThisContext()(exports,require,module,__filename,__dirname);
 `;
 }
 
-/** What V8 has compiled when the program has run once: the functions that were called, too. */
-async function compile(wrapped: string): Promise<Buffer> {
+/** What V8 has compiled when the program has run once: the functions that were called, too. It keeps `name`, for stacks. */
+async function compile(wrapped: string, name: string): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), 'run-with-cgi-build-'));
   try {
     const program = join(folder, 'program.cjs');
     const compiled = join(folder, 'compiled');
     await writeFile(
       program,
-      `const script = new (require('node:vm').Script)(${JSON.stringify(wrapped)}, { filename: __filename });
+      `const script = new (require('node:vm').Script)(${JSON.stringify(wrapped)}, { filename: ${JSON.stringify(name)} });
 process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(compiled)}, script.createCachedData()));
 script.runInThisContext()(exports, require, module, __filename, __dirname);
 `,

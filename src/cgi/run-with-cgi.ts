@@ -17,7 +17,7 @@ import { guardProcess, type Lifetime } from './lifetime.ts';
 import { errorStream, type LogTarget } from './log.ts';
 import { openOutput } from './output.ts';
 import { isStream, type Stdin, toSource } from './source.ts';
-import { closeResponse, guardStdout, takeStdout } from './stdout.ts';
+import { closeResponse, guardStdout, hasStartedChildren, takeStdout } from './stdout.ts';
 
 /** Where a response can go: a descriptor, or anything with `write`, which is awaited if it returns a promise. */
 export type Stdout = number | { write(bytes: Uint8Array): unknown };
@@ -88,7 +88,8 @@ function exchangeOver(stdout: Stdout, application: Application, options: RunWith
       if (lifetime && exchange.mayClose) lifetime.watchSignals();
     },
     onEnd() {
-      if (!lifetime || typeof stdout !== 'number' || !exchange.mayClose) return;
+      // Otherwise the process is about to end, and that closes everything.
+      if (!lifetime || typeof stdout !== 'number' || !(exchange.mayClose || hasStartedChildren())) return;
       lifetime.hurry();
       return closeResponse(stdout);
     },

@@ -56,7 +56,8 @@ function shutdown(socket: number): Promise<void> {
   });
 }
 
-function hasStartedChildren(): boolean {
+/** Whether this process can have child processes: an approximation that costs nothing. */
+export function hasStartedChildren(): boolean {
   const loaded: unknown = Reflect.get(process, 'moduleLoadList');
   return Array.isArray(loaded) && loaded.includes('NativeModule child_process');
 }
