@@ -12,7 +12,8 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 rmSync('dist', { recursive: true, force: true });
 
 await build({
-  entryPoints: ['src/index.ts'],
+  entryPoints: ['src/index.ts', 'src/host/index.ts', 'src/server/index.ts'],
+  outbase: 'src',
   outdir: 'dist',
   bundle: true,
   splitting: true,

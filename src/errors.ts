@@ -20,6 +20,7 @@ export type ApplicationErrorCode =
   | 'location-relative'
   | 'no-response'
   | 'run-twice'
+  | 'script-failed'
   | 'start-response-not-called'
   | 'start-response-twice'
   | 'status-malformed'
@@ -43,7 +44,7 @@ export type RequestErrorCode =
 export class ApplicationError extends Error {
   override readonly name = 'ApplicationError';
   readonly code: ApplicationErrorCode;
-  /** The HTTP status for the client, when there is still a choice: 500, or 504 for `timeout`. */
+  /** The HTTP status for the client, when there is still a choice: 500, but 504 for `timeout` and 502 for `script-failed`. */
   readonly statusHint: number;
 
   constructor(code: ApplicationErrorCode, message: string, statusHint = 500) {

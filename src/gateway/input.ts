@@ -3,7 +3,7 @@
 
 import { ApplicationError, RequestError } from '../errors.ts';
 import type { InputStream } from '../types.ts';
-import { Spool } from './spool.ts';
+import { Spool, spoolSource } from './spool.ts';
 
 /** Where a body comes from. `read` fills the start of `buffer`, and returns 0 only at the end. */
 export interface Source {
@@ -102,7 +102,7 @@ export class Input implements InputStream {
   /** Takes what is left from the source now, for the application to read later. */
   spool(): void {
     if (this.#left === 0 || this.#reading || this.#source instanceof Spool) return;
-    this.#source = new Spool(this.#source, Math.min(this.#left, this.#limit - this.#received + 1));
+    this.#source = spoolSource(this.#source, Math.min(this.#left, this.#limit - this.#received + 1));
   }
 
   /** Takes up to `bound` bytes of what is left from the source, and forgets them. */

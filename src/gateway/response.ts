@@ -19,6 +19,7 @@ const REASONS: Readonly<Record<number, string>> = {
   411: 'Length Required',
   413: 'Content Too Large',
   500: 'Internal Server Error',
+  502: 'Bad Gateway',
   504: 'Gateway Timeout',
   507: 'Insufficient Storage',
 };

@@ -8,24 +8,27 @@ import type { Source } from './input.ts';
 
 const IN_MEMORY = 1024 * 1024;
 
+/** Takes `source` to its end, but no more than `length` bytes. */
+export function spoolSource(source: Source, length: number): Spool {
+  const spool = new Spool();
+  const buffer = Buffer.allocUnsafe(65_536);
+  while (spool.length < length) {
+    const count = source.read(buffer.subarray(0, Math.min(length - spool.length, buffer.length)));
+    if (count === 0) break;
+    spool.add(buffer.subarray(0, count));
+  }
+  return spool;
+}
+
 export class Spool implements Source {
+  /** How many bytes were added. */
+  length = 0;
   #chunks: Buffer[] = [];
   #inMemory = 0;
   #file: number | undefined;
   #inFile = 0;
   #position = 0;
   #lost: RequestError | undefined;
-
-  /** Takes `source` to its end, but no more than `length` bytes. */
-  constructor(source: Source, length: number) {
-    const buffer = Buffer.allocUnsafe(65_536);
-    for (let left = length; left > 0; ) {
-      const count = source.read(buffer.subarray(0, Math.min(left, buffer.length)));
-      if (count === 0) return;
-      left -= count;
-      if (!this.#lost) this.#keep(buffer.subarray(0, count));
-    }
-  }
 
   read(buffer: Uint8Array): number {
     const chunk = this.#chunks[0];
@@ -51,7 +54,10 @@ export class Spool implements Source {
     this.#chunks = [];
   }
 
-  #keep(bytes: Buffer): void {
+  /** Keeps a copy of `bytes`. Reading throws a `RequestError` from where there was no room. */
+  add(bytes: Uint8Array): void {
+    this.length += bytes.length;
+    if (this.#lost) return;
     // Once the file has begun, everything goes there: the order is that of the body.
     if (this.#file === undefined && this.#inMemory + bytes.length <= IN_MEMORY) {
       this.#chunks.push(Buffer.from(bytes));

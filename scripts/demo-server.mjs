@@ -1,0 +1,43 @@
+// The second half of scripts/demo: the built scripts under the development server, by the built package.
+
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { cgiBin } from 'run-with-cgi/host';
+import { makeServer } from 'run-with-cgi/server';
+
+const folder = new URL('../dist/cgi-bin/', import.meta.url).pathname;
+const scripts = cgiBin(folder);
+
+const application = (environ, startResponse) => {
+  const [, name, pathInfo = ''] = /^\/(cgi-bin)(\/.*)?$/.exec(environ.PATH_INFO) ?? [];
+  if (name === undefined) {
+    startResponse('302 Found', [['Location', '/cgi-bin/hello.cgi']]);
+    return null;
+  }
+  return scripts(Object.assign(environ, { SCRIPT_NAME: '/cgi-bin', PATH_INFO: pathInfo }), startResponse);
+};
+
+async function listen(port) {
+  const server = makeServer('127.0.0.1', port, application);
+  await once(server, 'listening');
+  return server;
+}
+
+const wanted = Number(process.env.PORT ?? 8000);
+const server = await listen(wanted).catch((error) => {
+  if (process.env.PORT || error.code !== 'EADDRINUSE') throw error;
+  return listen(0);
+});
+const base = `http://127.0.0.1:${server.address().port}/cgi-bin/`;
+
+console.log('The same under a web server. Open one of these, Ctrl-C ends it:\n');
+for (const name of readdirSync(folder)) {
+  if (name.endsWith('.cgi')) console.log(`  ${base}${name}`);
+}
+console.log();
+
+if (process.argv.includes('--once')) {
+  const response = await fetch(`${base}hello.cgi`);
+  console.log(`GET ${base}hello.cgi answered ${response.status}: ${await response.text()}`);
+  server.close();
+}

@@ -1,0 +1,3 @@
+// run-with-cgi/server: the development server.
+
+export { makeServer } from './server.ts';
