@@ -1,6 +1,7 @@
 // How long the request body is, by what the server told us. Servers differ most for chunked requests.
 
-import { RequestError, show } from '../errors.ts';
+import { RequestError } from '../errors.ts';
+import { show } from '../show.ts';
 
 /**
  * Servers that take chunked framing off a request body and close the pipe after it, without a

@@ -1,6 +1,7 @@
 // The three forms of an application, made one: a function of environ and startResponse.
 
-import { ApplicationError, show } from '../errors.ts';
+import { ApplicationError } from '../errors.ts';
+import { show } from '../show.ts';
 import type { Application, ApplicationClass, ApplicationFunction } from '../types.ts';
 
 /** Returns `application` as a function. Throws an `ApplicationError` when it has none of the three forms. PEP 3333 #1, #2. */

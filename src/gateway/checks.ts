@@ -3,7 +3,8 @@
 // Loops stand where one would expect patterns: a process that lives for one request pays for
 // compiling each pattern, which takes longer than all the checks.
 
-import { ApplicationError, show } from '../errors.ts';
+import { ApplicationError } from '../errors.ts';
+import { show } from '../show.ts';
 import type { Header } from '../types.ts';
 import { isHopByHop } from './hop-by-hop.ts';
 

@@ -1,7 +1,8 @@
 // The heart: runs one application once, against one environ and one sink, and has one story for every
 // way that this can fail. It knows no process, no socket and no protocol.
 
-import { ApplicationError, RequestError, show } from '../errors.ts';
+import { ApplicationError, RequestError } from '../errors.ts';
+import { show } from '../show.ts';
 import type { Application, Environ } from '../types.ts';
 import { toFunction } from './application.ts';
 import { FileWrapper } from './file-wrapper.ts';

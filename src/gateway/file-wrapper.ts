@@ -1,8 +1,9 @@
 // wsgi.file_wrapper: marks a file as the response body, so that a gateway can send it faster than
 // block by block. It transmits nothing itself (PEP 3333 #80), and is an ordinary body to everyone else.
 
-import { ApplicationError, show } from '../errors.ts';
+import { ApplicationError } from '../errors.ts';
 import { fs } from '../fs.ts';
+import { show } from '../show.ts';
 import type { Block, FileLike, ReadableFile } from '../types.ts';
 
 /**

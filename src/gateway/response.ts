@@ -1,7 +1,8 @@
 // One response under construction: startResponse() and write() as the application sees them, and what
 // they may send. The head waits for the first block that is not empty (PEP 3333 #41).
 
-import { ApplicationError, show } from '../errors.ts';
+import { ApplicationError } from '../errors.ts';
+import { show } from '../show.ts';
 import type { Block, Header, StartResponse, Write } from '../types.ts';
 import { checkHeaders, checkStatus } from './checks.ts';
 import type { Sink } from './sink.ts';

@@ -2,8 +2,9 @@
 // in spite of it.
 
 import { STATUS_CODES } from 'node:http';
-import { ApplicationError, show } from '../errors.ts';
+import { ApplicationError } from '../errors.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
+import { show } from '../show.ts';
 import type { Header } from '../types.ts';
 
 /** Apache allows 8 KiB a line, lighttpd 64 KiB in all. */
