@@ -8,7 +8,7 @@ export default defineConfig({
     testTimeout: 30_000,
     coverage: {
       provider: 'v8',
-      include: ['src/gateway/**', 'src/environ/**', 'src/cgi/**'],
+      include: ['src/gateway/**', 'src/environ/**'],
       thresholds: { lines: 100, branches: 100, functions: 100, statements: 100 },
     },
   },

@@ -21,7 +21,6 @@ export type ApplicationErrorCode =
   | 'no-response'
   | 'run-twice'
   | 'script-failed'
-  | 'start-response-not-called'
   | 'start-response-twice'
   | 'status-malformed'
   | 'timeout'

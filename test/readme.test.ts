@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
 function block(language: string): string {
-  const found = new RegExp(`\`\`\`${language}\\n([\s\S]*?)\`\`\``).exec(readme)?.[1];
+  const found = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1];
   if (found === undefined) throw new Error(`the README has no ${language} block`);
   return found;
 }

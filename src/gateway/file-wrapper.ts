@@ -4,7 +4,7 @@
 import { ApplicationError } from '../errors.ts';
 import { fs } from '../fs.ts';
 import { show } from '../show.ts';
-import type { Block, FileLike, ReadableFile } from '../types.ts';
+import type { Block, DescriptorHolder, FileLike, ReadableFile } from '../types.ts';
 
 /**
  * An iterable over a file's blocks, from where the file stands to its end. `file` is an open
@@ -19,7 +19,7 @@ export class FileWrapper implements Iterable<Block> {
   #blockSize: number;
 
   constructor(file: FileLike, blockSize = 65_536) {
-    this.descriptor = typeof file === 'number' ? file : 'fd' in file && typeof file.fd === 'number' ? file.fd : undefined;
+    this.descriptor = typeof file === 'number' ? file : hasDescriptor(file) ? file.fd : undefined;
     if (this.descriptor === undefined && !isReadable(file)) {
       throw new ApplicationError(
         'file-not-readable',
@@ -66,6 +66,10 @@ export class FileWrapper implements Iterable<Block> {
     if (typeof this.#file === 'number') return fs.closeSync(this.#file);
     return this.#file.close?.();
   }
+}
+
+function hasDescriptor(file: unknown): file is DescriptorHolder {
+  return typeof file === 'object' && file !== null && 'fd' in file && typeof file.fd === 'number';
 }
 
 function isReadable(file: unknown): file is ReadableFile {

@@ -71,9 +71,6 @@ export class Response {
   };
 
   readonly write: Write = (block) => {
-    if (!this.#startCalled) {
-      throw new ApplicationError('write-before-start-response', 'write() before startResponse()');
-    }
     if (this.#over) throw new ApplicationError('write-after-end', 'write() after the response has ended');
     return this.send(checkBlock(block));
   };
@@ -139,11 +136,12 @@ export class Response {
 
   #prepareHead(bodyLength: number | undefined): Head {
     if (this.#head === undefined) {
+      // PEP 3333 #57; a block that is iterated is one that is written.
       throw new ApplicationError(
-        'start-response-not-called',
+        'write-before-start-response',
         this.#startCalled
-          ? 'startResponse() was not called again after its status or headers were refused'
-          : 'The application returned a body without calling startResponse()',
+          ? 'write() after a startResponse() that was refused; call it again, with excInfo'
+          : 'write() before startResponse(); the application sent its body, or ended, without having called it',
       );
     }
     this.headersSent = true;

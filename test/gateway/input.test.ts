@@ -1,0 +1,261 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Input, type Source } from '../../src/gateway/input.ts';
+import { Spool, spoolSource } from '../../src/gateway/spool.ts';
+
+/** Gives `bytes` in reads of the sizes in `cuts`, over and over, and counts what was taken. */
+function source(bytes: Buffer | string, cuts: number[] = [Infinity], isAsync = false): Source & { taken: number } {
+  const rest = Buffer.from(bytes as string);
+  let turn = 0;
+  const made = {
+    taken: 0,
+    read(buffer: Uint8Array) {
+      const size = Math.min(cuts[turn++ % cuts.length] ?? Infinity, buffer.length, rest.length - made.taken);
+      rest.copy(buffer, 0, made.taken, made.taken + size);
+      made.taken += size;
+      return size;
+    },
+  };
+  return isAsync ? Object.assign(made, { readAsync: async (buffer: Uint8Array) => made.read(buffer) }) : made;
+}
+
+const LINES = 'first\nsecond\n\nlast';
+const input = (text = LINES, length = text.length, cuts?: number[]) => new Input(source(text, cuts), length);
+const strings = (buffers: Iterable<Buffer>) => [...buffers].map(String);
+
+describe('PEP 3333 #24 to #30: wsgi.input', () => {
+  test('read() returns the rest, read(size) exactly so much or what is left, and then nothing', () => {
+    const body = input(LINES, LINES.length, [1, 2]);
+    expect(String(body.read(3))).toBe('fir');
+    expect(String(body.read(0))).toBe('');
+    expect(String(body.read(4))).toBe('st\ns');
+    expect(String(body.read())).toBe('econd\n\nlast');
+    expect(String(body.read())).toBe('');
+    expect(String(body.read(5))).toBe('');
+    expect(String(input().read(-1))).toBe(LINES);
+    expect(String(input().read(999))).toBe(LINES);
+  });
+
+  test('readline() returns a line with its end, readline(size) no more than so much of it', () => {
+    const body = input(LINES, LINES.length, [4]);
+    expect(String(body.readline())).toBe('first\n');
+    expect(String(body.readline(3))).toBe('sec');
+    expect(String(body.readline(999))).toBe('ond\n');
+    expect(String(body.readline(-1))).toBe('\n');
+    expect(String(body.readline(0))).toBe('');
+    expect(String(body.readline())).toBe('last');
+    expect(String(body.readline())).toBe('');
+  });
+
+  test('readlines() returns all lines, readlines(hint) those that reach it', () => {
+    expect(strings(input().readlines())).toEqual(['first\n', 'second\n', '\n', 'last']);
+    expect(strings(input().readlines(7))).toEqual(['first\n', 'second\n']);
+    expect(strings(input().readlines(0))).toEqual(['first\n', 'second\n', '\n', 'last']);
+  });
+
+  test('iteration goes by line', () => {
+    expect(strings(input(LINES, LINES.length, [3, 1]))).toEqual(['first\n', 'second\n', '\n', 'last']);
+  });
+
+  test('asynchronous iteration goes by chunk, and begins with what was read ahead', async () => {
+    for (const isAsync of [true, false]) {
+      const body = new Input(source(LINES, [8], isAsync), LINES.length);
+      expect(String(body.readline())).toBe('first\n');
+      const chunks: string[] = [];
+      for await (const chunk of body) chunks.push(String(chunk));
+      expect(chunks).toEqual(['se', 'cond\n\nla', 'st']);
+    }
+  });
+
+  test('a body of many chunks is read whole', () => {
+    const large = 'x'.repeat(3_000_000);
+    expect(input(large, large.length, [50_000]).read().toString() === large).toBe(true);
+    expect(new Input(source(large), Infinity).read().length).toBe(3_000_000);
+    expect(input(large).read(2_500_000).length).toBe(2_500_000);
+  });
+
+  test('PEP 3333 #25, RFC 3875 #8: it ends at CONTENT_LENGTH, and takes no byte beyond', () => {
+    const from = source(`${LINES}GET /next HTTP/1.1`);
+    const body = new Input(from, LINES.length);
+    expect(String(body.read())).toBe(LINES);
+    expect(strings(body.readlines())).toEqual([]);
+    expect(from.taken).toBe(LINES.length);
+  });
+
+  test('PEP 3333 #27: without a body it is empty, and nothing is asked of the source', () => {
+    const body = new Input(
+      {
+        read: () => {
+          throw new Error('read');
+        },
+      },
+      0,
+    );
+    expect([String(body.read()), String(body.readline()), strings(body), body.received]).toEqual(['', '', [], true]);
+  });
+
+  test('a body of unknown length ends with its source', () => {
+    const body = new Input(source(LINES, [5]), Infinity);
+    expect(String(body.read(3))).toBe('fir');
+    expect(String(body.read())).toBe(LINES.slice(3));
+    expect([String(body.read()), body.received]).toEqual(['', true]);
+  });
+
+  test('a body that breaks off throws, again and again, and never looks complete', async () => {
+    const short = () => new Input(source(LINES, [5], true), 100);
+    const message = `The request body ended after ${LINES.length} of 100 bytes; the client has probably left`;
+    const body = short();
+    expect(() => body.read()).toThrow(message);
+    expect(() => body.read(1)).toThrow(message);
+    expect(() => short().readlines()).toThrow(message);
+    expect(() => [...short()]).toThrow(message);
+    await expect(
+      (async () => {
+        for await (const _ of short());
+      })(),
+    ).rejects.toThrow(message);
+    expect(() => body.read()).toThrow(expect.objectContaining({ name: 'RequestError', code: 'body-ended-early', statusHint: 400 }));
+  });
+
+  test('more than the limit throws', () => {
+    const body = new Input(source(LINES, [5]), Infinity, 8);
+    expect(String(body.read(5))).toBe('first');
+    expect(() => body.read()).toThrow(expect.objectContaining({ code: 'body-too-large', statusHint: 413 }));
+  });
+
+  test('a synchronous read while an asynchronous one is under way throws', async () => {
+    let give!: (count: number) => void;
+    const body = new Input(
+      {
+        read: () => 0,
+        readAsync: () =>
+          new Promise((resolve) => {
+            give = resolve;
+          }),
+      },
+      10,
+    );
+    const pending = body[Symbol.asyncIterator]().next();
+    expect(body.reading).toBe(true);
+    expect(() => body.read()).toThrow(expect.objectContaining({ code: 'input-busy' }));
+    await expect(body[Symbol.asyncIterator]().next()).rejects.toThrow(expect.objectContaining({ code: 'input-busy' }));
+    body.spool();
+    body.discard(10);
+    give(4);
+    expect((await pending).value).toHaveLength(4);
+    expect(body.reading).toBe(false);
+  });
+
+  test('however the source cuts the body and the application reads it, the bytes are the same', async () => {
+    const call = fc.oneof(
+      fc.record({ how: fc.constant('read' as const), size: fc.integer({ min: 0, max: 40 }) }),
+      fc.record({ how: fc.constant('readline' as const), size: fc.integer({ min: -1, max: 40 }) }),
+      fc.record({ how: fc.constantFrom('readlines' as const, 'chunk' as const, 'spool' as const), size: fc.integer({ min: 1, max: 40 }) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom('a', 'bc', '\n', 'ä')).map((parts) => Buffer.from(parts.join(''))),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
+        fc.array(call),
+        async (bytes, cuts, calls) => {
+          const body = new Input(source(bytes, cuts, true), bytes.length);
+          let rest = bytes;
+          const expectNext = (got: Buffer, size: number) => {
+            expect(got.equals(rest.subarray(0, size))).toBe(true);
+            rest = rest.subarray(size);
+          };
+          const line = (limit: number) => {
+            const end = rest.indexOf(10) < 0 ? rest.length : rest.indexOf(10) + 1;
+            return limit < 0 ? end : Math.min(limit, end);
+          };
+          for (const { how, size } of calls) {
+            if (how === 'read') expectNext(body.read(size), Math.min(size, rest.length));
+            else if (how === 'readline') expectNext(body.readline(size), line(size));
+            else if (how === 'spool') body.spool();
+            else if (how === 'readlines') for (const got of body.readlines(size)) expectNext(got, line(-1));
+            else {
+              const { value } = await body[Symbol.asyncIterator]().next();
+              if (value) expectNext(value, value.length);
+            }
+          }
+          expectNext(body.read(), rest.length);
+        },
+      ),
+    );
+  });
+});
+
+describe('spool() and discard()', () => {
+  const { TMPDIR } = process.env;
+  afterEach(() => {
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
+  });
+
+  test('a spooled body is taken at once and read later, in memory and beyond', () => {
+    for (const size of [10, 1_048_576, 3_000_001]) {
+      const bytes = Buffer.alloc(size, 'abcdefg');
+      const from = source(bytes, [65_536, 17_001]);
+      const body = new Input(from, size);
+      expect(String(body.read(3))).toBe('abc');
+      body.spool();
+      body.spool();
+      expect(from.taken).toBe(size);
+      body.discard(size);
+      expect(body.read().equals(bytes.subarray(3))).toBe(true);
+      expect(body.received).toBe(true);
+      body.spool();
+    }
+  });
+
+  test('a body that breaks off while it is spooled throws when that is read', () => {
+    const body = new Input(source('abc'), 5);
+    body.spool();
+    expect(String(body.read(3))).toBe('abc');
+    expect(() => body.read()).toThrow('ended after 3 of 5 bytes');
+  });
+
+  test('no more is spooled than the limit', () => {
+    const from = source('x'.repeat(100));
+    const body = new Input(from, Infinity, 10);
+    body.spool();
+    expect(from.taken).toBe(11);
+    expect(() => body.read()).toThrow(expect.objectContaining({ code: 'body-too-large' }));
+  });
+
+  test('a full disk loses the body for the application, and the rest is taken all the same', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-'));
+    mkdirSync(join(folder, 'nowhere'));
+    rmSync(folder, { recursive: true });
+    process.env.TMPDIR = folder;
+    const size = 2_000_000;
+    const from = source(Buffer.alloc(size), [65_536]);
+    const body = new Input(from, size);
+    body.spool();
+    expect(from.taken).toBe(size);
+    expect(body.read(1_000_000).length).toBe(1_000_000);
+    expect(() => body.read()).toThrow(expect.objectContaining({ code: 'body-lost', statusHint: 507 }));
+    expect(() => body.read()).toThrow(`The request body could not be kept in ${folder}`);
+  });
+
+  test('without TMPDIR the file is in /tmp, and is gone when it is closed', () => {
+    delete process.env.TMPDIR;
+    const spool = spoolSource(source(Buffer.alloc(1_200_000)), 1_200_000);
+    expect(spool.length).toBe(1_200_000);
+    spool.close();
+    expect(spool.read(new Uint8Array(5))).toBe(0);
+    new Spool().close();
+  });
+
+  test('discard() takes what is left, up to its bound', () => {
+    const from = source('x'.repeat(200_000));
+    new Input(from, 200_000).discard(150_000);
+    expect(from.taken).toBe(150_000);
+    const short = source('abc');
+    new Input(short, 10).discard(10);
+    expect(short.taken).toBe(3);
+  });
+});
