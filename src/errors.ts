@@ -39,14 +39,17 @@ export type RequestErrorCode =
   | 'output-failed'
   | 'terminated';
 
+/** The statuses that a failure is answered with. */
+export type StatusHint = 400 | 411 | 413 | 500 | 502 | 504 | 507;
+
 /** The application broke the contract of PEP 3333. */
 export class ApplicationError extends Error {
   override readonly name = 'ApplicationError';
   readonly code: ApplicationErrorCode;
   /** The HTTP status for the client, when there is still a choice: 500, but 504 for `timeout` and 502 for `script-failed`. */
-  readonly statusHint: number;
+  readonly statusHint: StatusHint;
 
-  constructor(code: ApplicationErrorCode, message: string, statusHint = 500) {
+  constructor(code: ApplicationErrorCode, message: string, statusHint: StatusHint = 500) {
     super(message);
     this.code = code;
     this.statusHint = statusHint;
@@ -58,9 +61,9 @@ export class RequestError extends Error {
   override readonly name = 'RequestError';
   readonly code: RequestErrorCode;
   /** The HTTP status for the client, when there is still a choice. */
-  readonly statusHint: number;
+  readonly statusHint: StatusHint;
 
-  constructor(code: RequestErrorCode, message: string, statusHint: number, options?: ErrorOptions) {
+  constructor(code: RequestErrorCode, message: string, statusHint: StatusHint, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
     this.statusHint = statusHint;

@@ -4,5 +4,5 @@ export type { LogTarget } from './cgi/log.ts';
 export { type RunWithCgiOptions, runWithCgi, type Stdout } from './cgi/run-with-cgi.ts';
 export type { Stdin } from './cgi/source.ts';
 export type { Variables } from './environ/variables.ts';
-export { ApplicationError, type ApplicationErrorCode, RequestError, type RequestErrorCode } from './errors.ts';
+export { ApplicationError, type ApplicationErrorCode, RequestError, type RequestErrorCode, type StatusHint } from './errors.ts';
 export type * from './types.ts';

@@ -61,8 +61,8 @@ function parseBlock(block: string): Map<string, Found> {
   return variables;
 }
 
-function environmentBlock(): string | undefined {
-  const path = '/proc/self/environ';
+/** The variables as a byte string, each with a NUL behind it; undefined where the system does not tell. */
+export function environmentBlock(path = '/proc/self/environ'): string | undefined {
   try {
     // As text is ten times faster, and loses nothing while all of it is ASCII.
     const text = fs.readFileSync(path, 'utf8');

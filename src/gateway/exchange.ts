@@ -1,7 +1,7 @@
 // The heart: runs one application once, against one environ and one sink, and has one story for every
 // way that this can fail. It knows no process, no socket and no protocol.
 
-import { ApplicationError, RequestError } from '../errors.ts';
+import { ApplicationError, RequestError, type StatusHint } from '../errors.ts';
 import { show } from '../show.ts';
 import type { Application, Environ } from '../types.ts';
 import { toFunction } from './application.ts';
@@ -180,11 +180,13 @@ export class Exchange {
 
   /** Exactly once, however the request ended. PEP 3333 #66 */
   *#close(): Steps<void> {
-    if (this.#closed) return;
     this.#closed = true;
     const iterator = this.#iterator;
+    const body = this.#body;
+    this.#iterator = undefined;
+    this.#body = undefined;
     const returned = run(this.#settle(() => iterator?.return?.()));
-    yield* this.#settle(() => close(this.#body));
+    yield* this.#settle(() => close(body));
     // A generator that waits for something gets to its return() only when that comes, which may be never.
     if (!this.#pulling) yield returned.finished;
   }
@@ -215,7 +217,7 @@ function isDeparture(error: unknown): boolean {
   return error instanceof RequestError && (error.code === 'client-gone' || error.code === 'terminated');
 }
 
-function statusHint(error: unknown): number {
+function statusHint(error: unknown): StatusHint {
   return error instanceof ApplicationError || error instanceof RequestError ? error.statusHint : 500;
 }
 

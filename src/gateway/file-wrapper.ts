@@ -54,8 +54,8 @@ export class FileWrapper implements Iterable<Block> {
       const stat = fs.fstatSync(this.descriptor);
       if (!stat.isFile()) return undefined;
       // Node cannot ask where a descriptor stands; Linux tells.
-      const position = /^pos:\s*(\d+)/.exec(fs.readFileSync(`/proc/self/fdinfo/${this.descriptor}`, 'latin1'))?.[1];
-      return position === undefined ? undefined : Math.max(0, stat.size - Number(position));
+      const [, position] = fs.readFileSync(`/proc/self/fdinfo/${this.descriptor}`, 'latin1').split(/\s+/);
+      return Math.max(0, stat.size - Number(position));
     } catch {
       return undefined;
     }

@@ -1,7 +1,7 @@
 // One response under construction: startResponse() and write() as the application sees them, and what
 // they may send. The head waits for the first block that is not empty (PEP 3333 #41).
 
-import { ApplicationError } from '../errors.ts';
+import { ApplicationError, type StatusHint } from '../errors.ts';
 import { show } from '../show.ts';
 import type { Block, Header, StartResponse, Write } from '../types.ts';
 import { checkHeaders, checkStatus } from './checks.ts';
@@ -15,7 +15,7 @@ interface Head {
 }
 
 /** What the client sees of a failure. The cause is for the log alone. */
-const REASONS: Readonly<Record<number, string>> = {
+const REASONS: Readonly<Record<StatusHint, string>> = {
   400: 'Bad Request',
   411: 'Length Required',
   413: 'Content Too Large',
@@ -122,10 +122,10 @@ export class Response {
   }
 
   /** Answers a failure before the head has left: a bare status, whatever the application had set. */
-  answer(statusCode: number): void | Promise<void> {
+  answer(statusCode: StatusHint): void | Promise<void> {
     this.#over = true;
     this.headersSent = true;
-    const status = `${statusCode} ${REASONS[statusCode] ?? 'Error'}`;
+    const status = `${statusCode} ${REASONS[statusCode]}`;
     const page = `${status}\n`;
     const headers: Header[] = [
       ['Content-Type', 'text/plain'],

@@ -1,8 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bodyLength, checkBodySize } from '../../src/environ/body-length.ts';
 import { requestVariables } from '../../src/environ/environ.ts';
-import { exactVariables, processVariables } from '../../src/environ/variables.ts';
+import { environmentBlock, exactVariables, processVariables } from '../../src/environ/variables.ts';
 import type { Environ } from '../../src/types.ts';
 import { answering, run } from '../fakes.ts';
 
@@ -95,6 +98,7 @@ describe('environ', () => {
       { REQUEST_METHOD: 'POST', REDIRECT_REQUEST_METHOD: 'POST', CONTENT_LENGTH: '8' },
       { CONTENT_LENGTH: '8' },
     ],
+    ['CONTENT_TYPE', { CONTENT_TYPE: 'a/b' }, { CONTENT_TYPE: 'a/b' }],
     ['the rest of the environment stays', { DOCUMENT_ROOT: '/srv' }, { DOCUMENT_ROOT: '/srv' }],
   ];
   test.each(servers)('%s', (_what, given, expected) => {
@@ -173,6 +177,14 @@ describe('variables, byte for byte', () => {
         expect({ ...exactVariables(env, block).variables }).toEqual(expected);
       }),
     );
+  });
+
+  test('the block is read as bytes, and missing where the system has none', () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'run-with-cgi-')), 'environ');
+    writeFileSync(path, Buffer.from('A=\xe9\0', 'latin1'));
+    expect(environmentBlock(path)).toBe('A=\xe9\0');
+    rmSync(dirname(path), { recursive: true });
+    expect(environmentBlock(path)).toBeUndefined();
   });
 
   test('the variables of this very process', () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ApplicationError, RequestError } from '../../src/errors.ts';
 import { Exchange } from '../../src/gateway/exchange.ts';
 import type { Sink } from '../../src/gateway/sink.ts';
+import { run as runSteps } from '../../src/gateway/steps.ts';
 import type { Application, Environ } from '../../src/types.ts';
 import { answering, closable, response, run, SERVER_ERROR } from '../fakes.ts';
 
@@ -522,6 +523,29 @@ describe('interrupt()', () => {
     expect(log).toEqual(['log first', 'start 500 Internal Server Error 500 Internal Server Error\n', 'log second', 'end true']);
   });
 
+  test('while the application is on the call stack, and it returns a body all the same: that is closed', async () => {
+    const body = closable(['x']);
+    const exchange = exchangeOf(() => {
+      exchange.interrupt(new RequestError('terminated', 'x', 500));
+      return body;
+    }, []);
+    await exchange.start();
+    expect(body.closed).toBe(1);
+  });
+
+  test('a client that leaves while a failure is answered is not another failure', async () => {
+    const log: string[] = [];
+    const exchange = exchangeOf(
+      () => {
+        throw new Error('first');
+      },
+      log,
+      { start: Promise.reject(new RequestError('client-gone', 'gone', 500)) },
+    );
+    await exchange.start();
+    expect(log).toEqual(['log first', 'start 500 Internal Server Error 500 Internal Server Error\n', 'end true']);
+  });
+
   test('a sink that fails at the end of a response is logged', async () => {
     const log: string[] = [];
     const exchange = exchangeOf(answering('x'), log, { end: Promise.reject(new Error('end failed')) });
@@ -534,9 +558,15 @@ describe('interrupt()', () => {
     expect(nothing.mayClose).toBe(true); // nobody knows yet
     await nothing.start();
     expect(nothing.mayClose).toBe(false);
-    const something = exchangeOf(answering(closable(['x'])), []);
+    const atTheEnd: boolean[] = [];
+    const something: Exchange = exchangeOf(answering({ [Symbol.iterator]: () => ['x'].values(), close: () => {} }), [], {
+      get start() {
+        atTheEnd.push(something.mayClose);
+        return undefined;
+      },
+    });
     await something.start();
-    expect(something.mayClose).toBe(true);
+    expect(atTheEnd).toEqual([true]);
   });
 });
 
@@ -575,3 +605,34 @@ describe('asynchronous sinks', () => {
     expect(errors).toContain('[body-too-long]');
   });
 });
+
+describe('run()', () => {
+  test('rejects when the computation throws, and what settles after an interruption changes nothing', async () => {
+    await expect(
+      // biome-ignore lint/correctness/useYield: this computation has nothing to wait for
+      rejecting(function* (): Generator<PromiseLike<unknown>, void> {
+        throw new Error('thrown');
+      }),
+    ).rejects.toThrow('thrown');
+    const late = [Promise.resolve('late'), Promise.reject(new Error('late'))];
+    for (const promise of late) {
+      const computation = runSteps(
+        (function* (): Generator<PromiseLike<unknown>, string> {
+          try {
+            yield promise;
+          } catch (reason) {
+            return String(reason);
+          }
+          return 'resumed';
+        })(),
+      );
+      expect(computation.interrupt('interrupted')).toBe(true);
+      expect(computation.interrupt('again')).toBe(false);
+      expect(await computation.finished).toBe('interrupted');
+    }
+  });
+});
+
+function rejecting(steps: () => Generator<PromiseLike<unknown>, void>): Promise<void> {
+  return runSteps(steps()).finished;
+}

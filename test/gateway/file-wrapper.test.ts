@@ -3,8 +3,10 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { Exchange } from '../../src/gateway/exchange.ts';
 import { FileWrapper } from '../../src/gateway/file-wrapper.ts';
-import type { Environ, FileLike } from '../../src/types.ts';
+import type { Sink } from '../../src/gateway/sink.ts';
+import type { ApplicationFunction, Environ, FileLike, StartResponse } from '../../src/types.ts';
 import { response, run } from '../fakes.ts';
 
 type Start = (status: string, headers: [string, string][]) => unknown;
@@ -94,6 +96,47 @@ describe('PEP 3333 #79 to #85: wsgi.file_wrapper', () => {
     ['nothing', null],
   ])('%s is refused', (_what, file) => {
     expect(() => new FileWrapper(file as FileLike)).toThrow(expect.objectContaining({ code: 'file-not-readable' }));
+  });
+});
+
+describe('sinks that wait', () => {
+  test('blocks of a file, and a whole file, are waited for', async () => {
+    const sent: string[] = [];
+    const wait = async (what: string) => {
+      await null;
+      sent.push(what);
+    };
+    const stdout = { write: (bytes: Uint8Array) => wait(Buffer.from(bytes).toString()) };
+    await run(
+      sending(() => openSync(path, 'r'), [], 8),
+      { options: { stdout } },
+    );
+    const sink: Sink = {
+      start: (_status, _headers, block) => wait(String(block)),
+      write: (block) => wait(String(block)),
+      sendFile: async (_descriptor, length) => {
+        await wait(`file ${length}`);
+        return length;
+      },
+      end: (complete) => wait(`end ${complete}`),
+    };
+    const application: ApplicationFunction = (_environ, start) => {
+      start('200 OK', []);
+      return new FileWrapper(openSync(path, 'r'), 4);
+    };
+    await new Exchange(application, { REQUEST_METHOD: 'GET' } as Environ, sink, () => {}).start();
+    expect(sent).toEqual([response('200 OK', ['Content-Length: 10'], '01234567'), '89', '0123', 'file 6', 'end true']);
+  });
+
+  test('a file after write() has no length of its own, and one without startResponse() is an error', async () => {
+    const { output } = await run((environ: Environ, start: StartResponse) => {
+      start('200 OK', [])('before ');
+      return environ['wsgi.file_wrapper'](openSync(path, 'r'));
+    });
+    expect(output).toBe(response('200 OK', [], 'before 0123456789'));
+    expect((await run((environ: Environ) => environ['wsgi.file_wrapper'](openSync(path, 'r')))).errors).toContain(
+      '[write-before-start-response]',
+    );
   });
 });
 
