@@ -7,11 +7,11 @@ import type { Sink } from '../gateway/sink.ts';
 import type { Block } from '../types.ts';
 import type { RenderHead } from './head.ts';
 
-/**
- * What surely fits a pipe that nobody reads from: of its 16 pages, writes of a little more than half
- * a page waste almost every other half.
- */
-const PIPE_HOLDS = 32_768;
+/** What surely fits a pipe that nobody reads from: a page, which is all that a user gets who has used up the pipe memory. */
+const PIPE_HOLDS = 4_096;
+
+/** How much of a first block leaves together with the head. */
+const FIRST_PIECE = 32_768;
 
 /** Of what the application left unread, so much is taken off the server's hands. */
 const DISCARD = 64 * 1024 * 1024;
@@ -40,12 +40,12 @@ export function openOutput({ write, isSynchronous, renderHead, input, mustReadFi
       onStart();
       const head = renderHead(status, headers);
       // In one piece: busybox decides by the first 8 bytes of its first read.
-      if (typeof block === 'string' && block.length <= PIPE_HOLDS && Buffer.byteLength(head) === head.length) {
+      if (typeof block === 'string' && block.length <= FIRST_PIECE && Buffer.byteLength(head) === head.length) {
         return sink.write(head + block);
       }
       const bytes = typeof block === 'string' ? Buffer.from(block) : block;
-      const rest = bytes.subarray(PIPE_HOLDS);
-      const begun = sink.write(Buffer.concat([Buffer.from(head, 'latin1'), bytes.subarray(0, PIPE_HOLDS)]));
+      const rest = bytes.subarray(FIRST_PIECE);
+      const begun = sink.write(Buffer.concat([Buffer.from(head, 'latin1'), bytes.subarray(0, FIRST_PIECE)]));
       if (rest.length === 0) return begun;
       return begun ? begun.then(() => sink.write(rest)) : sink.write(rest);
     },

@@ -19,35 +19,38 @@ export interface Run<T> {
 /** Runs `steps` up to its end or its first promise before it returns. */
 export function run<T>(steps: Steps<T>): Run<T> {
   let waitingFor: PromiseLike<unknown> | undefined;
-  let interrupt = (_reason: unknown): void => {};
-  const finished = new Promise<T>((resolve, reject) => {
-    const advance = (input: unknown, thrown?: { reason: unknown }): void => {
-      waitingFor = undefined;
-      try {
-        const step = thrown ? steps.throw(thrown.reason) : steps.next(input);
-        if (step.done) {
-          resolve(step.value);
-          return;
-        }
-        const promise = step.value;
-        waitingFor = promise;
-        // What settles after an interruption is nobody's business any more.
-        promise.then(
-          (value) => waitingFor === promise && advance(value),
-          (reason: unknown) => waitingFor === promise && advance(undefined, { reason }),
-        );
-      } catch (error) {
-        reject(error);
-      }
-    };
-    interrupt = (reason) => advance(undefined, { reason });
-    advance(undefined);
+  let resolve!: (value: T) => void;
+  let reject!: (reason: unknown) => void;
+  const finished = new Promise<T>((...settle) => {
+    [resolve, reject] = settle;
   });
+
+  const advance = (input: unknown, thrown?: { reason: unknown }): void => {
+    waitingFor = undefined;
+    try {
+      const step = thrown ? steps.throw(thrown.reason) : steps.next(input);
+      if (step.done) {
+        resolve(step.value);
+        return;
+      }
+      const promise = step.value;
+      waitingFor = promise;
+      // What settles after an interruption is nobody's business any more.
+      promise.then(
+        (value) => waitingFor === promise && advance(value),
+        (reason: unknown) => waitingFor === promise && advance(undefined, { reason }),
+      );
+    } catch (error) {
+      reject(error);
+    }
+  };
+  advance(undefined);
+
   return {
     finished,
     interrupt(reason) {
       if (waitingFor === undefined) return false;
-      interrupt(reason);
+      advance(undefined, { reason });
       return true;
     },
   };

@@ -1,0 +1,193 @@
+// The scripts of the process tests, in one file: CASE names the application to run.
+
+import { spawn } from 'node:child_process';
+import { appendFileSync, writeFileSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ApplicationFunction, type RunWithCgiOptions, runWithCgi } from '../../src/index.ts';
+
+const TEXT: [string, string][] = [['Content-Type', 'text/plain']];
+const never = new Promise<never>(() => {});
+/** Where a case leaves its mark after the response: nobody listens to it any more. */
+const mark = (text: string) => appendFileSync(process.env.MARK ?? '/dev/null', `${text}\n`);
+const MEGABYTE = 'x'.repeat(1_000_000);
+
+const text =
+  (body: (environ: Parameters<ApplicationFunction>[0]) => ReturnType<ApplicationFunction>): ApplicationFunction =>
+  (environ, startResponse) => {
+    startResponse('200 OK', TEXT);
+    return body(environ);
+  };
+
+const cases: Record<string, ApplicationFunction> = {
+  hello: text(() => ['hello\n']),
+  environ: text((environ) => [
+    Buffer.from(`${JSON.stringify(environ, (_key, value) => (typeof value === 'function' ? 'function' : value))}`, 'latin1'),
+  ]),
+  proxy: text((environ) => `${environ.HTTP_PROXY} ${process.env.HTTP_PROXY}`),
+  argv: text(() => JSON.stringify(process.argv.slice(2))),
+  echo: text((environ) => environ['wsgi.input'].read()),
+  length: text((environ) => String(environ['wsgi.input'].read().length)),
+  'async-echo': text((environ) => environ['wsgi.input']),
+  'write-then-read': text(function* (environ) {
+    yield MEGABYTE;
+    yield MEGABYTE;
+    yield String(environ['wsgi.input'].read().length);
+  }),
+  unread: text(() => 'unread\n'),
+  large: text(() => [MEGABYTE, MEGABYTE, MEGABYTE]),
+  'large-then-exit': text(function* () {
+    for (let count = 0; count < 3; count++) yield MEGABYTE;
+    process.exit(0);
+  }),
+  blocks: text(function* () {
+    yield 'a';
+    yield 'b';
+    yield new Uint8Array([99]);
+  }),
+  bytes: text(() => [Uint8Array.from({ length: 70_000 }, (_, at) => at % 251)]),
+  print: text(() => {
+    console.log('printed %s', 'log');
+    console.error('printed error');
+    process.stdout.write('printed stdout\n');
+    process.stderr.write(Buffer.from('printed stderr\n'));
+    console.table([{ a: 1 }]);
+    try {
+      writeSync(1, 'printed by number\n');
+    } catch {}
+    return `fd ${(process.stdout as { fd?: number }).fd}\n`;
+  }),
+  errors: text((environ) => {
+    environ['wsgi.errors'].write('one\n');
+    environ['wsgi.errors'].writelines(['two\n', 'drei ü €\n']);
+    environ['wsgi.errors'].flush();
+    environ['wsgi.errors'].write(5 as unknown as string);
+    return 'logged\n';
+  }),
+  'errors-megabyte': text((environ) => {
+    environ['wsgi.errors'].write(MEGABYTE);
+    return 'logged\n';
+  }),
+  'errors-hostile': text((environ) => {
+    environ['wsgi.errors'].write({
+      toString() {
+        throw new Error('x');
+      },
+    } as unknown as string);
+    return 'logged\n';
+  }),
+  throw: () => {
+    throw new Error('thrown');
+  },
+  uncaught: text(() => {
+    setTimeout(() => {
+      throw new Error('uncaught');
+    }, 1);
+    return never;
+  }),
+  'uncaught-after-head': text(async function* () {
+    yield 'begun';
+    setTimeout(() => {
+      throw new Error('uncaught');
+    }, 1);
+    await sleep(5000);
+  }),
+  rejection: text(() => {
+    void Promise.reject(new Error('unhandled'));
+    return sleep(5000, '');
+  }),
+  'uncaught-after-response': text(() => ({
+    [Symbol.iterator]: () => ['complete'].values(),
+    async close() {
+      setTimeout(() => {
+        throw new Error('too late');
+      }, 1);
+      await sleep(20);
+      mark('closed');
+    },
+  })),
+  never: () => never,
+  'never-close': text(() => ({ [Symbol.iterator]: () => ['complete'].values(), close: () => never })),
+  'hang-close': text(() => ({ [Symbol.iterator]: () => ['complete'].values(), close: () => sleep(60_000) })),
+  exit: () => process.exit(3),
+  'exit-waiting': text(async () => {
+    await sleep(1);
+    process.exit();
+  }),
+  'open-handles': text(() => {
+    setInterval(() => {}, 1000);
+    return 'done\n';
+  }),
+  'slow-close': text(() => ({
+    [Symbol.iterator]: () => ['complete'].values(),
+    async close() {
+      await sleep(300);
+      mark('closed');
+    },
+  })),
+  wait: text(() => ({
+    async *[Symbol.asyncIterator]() {
+      yield 'begun';
+      mark('begun');
+      await sleep(60_000);
+    },
+    close: () => mark('closed'),
+  })),
+  'wait-before-head': async () => {
+    mark('begun');
+    await sleep(60_000);
+    return null;
+  },
+  endless: text(() => ({
+    *[Symbol.iterator]() {
+      for (;;) yield MEGABYTE;
+    },
+    close: () => mark('closed'),
+  })),
+  child: text(() => {
+    spawn('/bin/sleep', ['20'], { detached: true, stdio: ['inherit', 'inherit', 'ignore'] }).unref();
+    return 'a child lives on\n';
+  }),
+  'child-prints': text(() => {
+    const child = spawn('/bin/echo', ['printed by a child'], { stdio: 'inherit' });
+    return new Promise((resolve) => child.on('close', () => resolve('done\n')));
+  }),
+  'pending-read': text(async (environ) => {
+    void environ['wsgi.input'][Symbol.asyncIterator]().next();
+    await sleep(1);
+    return 'did not wait\n';
+  }),
+  'timers-run': text(async (environ) => {
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 5);
+    for await (const _ of environ['wsgi.input']);
+    clearInterval(timer);
+    return ticks > 3 ? 'ticked\n' : `only ${ticks}\n`;
+  }),
+  latin1: (_environ, startResponse) => {
+    startResponse('200 OK', [['X-Name', 'Dürer']]);
+    return 'ü';
+  },
+  'not-found': (_environ, startResponse) => {
+    startResponse('404 Not Found', TEXT);
+    return 'no\n';
+  },
+  dated: (_environ, startResponse) => {
+    startResponse('200 OK', [['Date', 'Sat, 01 Jan 2000 00:00:00 GMT']]);
+    return 'x';
+  },
+};
+
+const options: RunWithCgiOptions = JSON.parse(process.env.OPTIONS ?? '{}');
+const application = cases[process.env.CASE ?? 'hello'];
+if (application === undefined) throw new Error(`no case ${process.env.CASE}`);
+if (process.env.BEFORE === 'print') console.log('printed before');
+if (process.env.BEFORE === 'change') process.env.HTTP_X = 'changed';
+const finished = runWithCgi(application, options);
+if (process.env.AFTER === 'twice') {
+  try {
+    void runWithCgi(application);
+  } catch (error) {
+    writeFileSync(process.env.MARK ?? '/dev/null', String(error));
+  }
+}
+if (process.env.AFTER === 'await') void finished.then(() => mark('after'));

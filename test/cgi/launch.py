@@ -1,0 +1,231 @@
+"""Starts a CGI script on descriptors that Node cannot make: launch.py MODE INPUT COMMAND [ARGUMENT ...]
+
+The script's response goes to standard output, the script's log to standard error, its exit status is ours.
+INPUT is a file with what the server sends. MODE is a function below.
+"""
+import fcntl, os, pty, signal, socket, subprocess, sys, threading, time
+
+mode, path, *command = sys.argv[1:]
+data = open(path, 'rb').read()
+out = sys.stdout.buffer
+
+
+def finish(child, *descriptors):
+    for descriptor in descriptors:
+        os.close(descriptor)
+    status = child.wait()
+    out.flush()
+    os._exit(status if status >= 0 else 128 - status)
+
+
+def drain(read):
+    while True:
+        try:
+            block = read(65536)
+        except OSError:
+            break
+        if not block:
+            break
+        out.write(block)
+
+
+def one_socket(family=socket.AF_UNIX):
+    """Apache's mod_cgid, Python's http.server: one socket is descriptor 0 and 1. All of the body is sent before anything is read."""
+    if family == socket.AF_UNIX:
+        ours, theirs = socket.socketpair()
+    else:
+        listener = socket.create_server(('127.0.0.1', 0))
+        ours = socket.create_connection(listener.getsockname())
+        theirs = listener.accept()[0]
+    child = subprocess.Popen(command, stdin=theirs, stdout=theirs)
+    theirs.close()
+    ours.sendall(data)
+    drain(ours.recv)
+    finish(child)
+
+
+def tcp_socket():
+    one_socket(socket.AF_INET)
+
+
+def tcp_log():
+    """busybox under inetd: descriptor 2 is the client's connection."""
+    listener = socket.create_server(('127.0.0.1', 0))
+    ours = socket.create_connection(listener.getsockname())
+    theirs = listener.accept()[0]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs)
+    theirs.close()
+    drain(child.stdout.read1)
+    drain(ours.recv)
+    finish(child)
+
+
+def unix_log():
+    """A service of systemd: descriptor 2 is a socket, and a log."""
+    ours, theirs = socket.socketpair()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs)
+    theirs.close()
+    drain(child.stdout.read1)
+    drain(ours.recv)
+    finish(child)
+
+
+def pipes(stderr=None, writes_first=False, size=None, nonblocking=False):
+    stdin = os.pipe()
+    stdout = os.pipe()
+    if size:
+        for end in (stdin[1], stdout[1]):
+            fcntl.fcntl(end, 1031, size)  # F_SETPIPE_SZ
+    if nonblocking:
+        for end in (stdin[0], stdout[1]):
+            os.set_blocking(end, False)
+    child = subprocess.Popen(command, stdin=stdin[0], stdout=stdout[1], stderr=stdout[1] if stderr == 'same' else stderr)
+    os.close(stdin[0])
+    os.close(stdout[1])
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda number, frame: child.send_signal(number))
+
+    def send():
+        try:
+            for at in range(0, len(data), 4000 if nonblocking else 65536):
+                if nonblocking:
+                    time.sleep(0.005)
+                os.write(stdin[1], data[at : at + (4000 if nonblocking else 65536)])
+        except BrokenPipeError:
+            pass
+        os.close(stdin[1])
+
+    if writes_first:
+        send()
+    else:
+        threading.Thread(target=send).start()
+    if nonblocking:
+        time.sleep(0.3)
+    drain(lambda count: os.read(stdout[0], count))
+    finish(child)
+
+
+def same_pipe():
+    """mini_httpd, merecat: descriptor 2 is the response."""
+    pipes(stderr='same')
+
+
+def writes_first():
+    """Apache's mod_cgi, fcgiwrap, uwsgi: the whole body is handed over before anything is read."""
+    pipes(writes_first=True)
+
+
+def small_pipes():
+    """A user who has used up the pipe memory gets pipes of one page."""
+    pipes(writes_first=True, size=4096)
+
+
+def nonblocking():
+    """A parent that shares its non-blocking pipes, and is slow at both ends."""
+    pipes(nonblocking=True)
+
+
+def undrained_log():
+    """civetweb: nobody ever reads descriptor 2."""
+    log = os.pipe()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log[1])
+    drain(child.stdout.read1)
+    finish(child)
+
+
+def foreign_log():
+    """A log whose other end is gone."""
+    log = os.pipe()
+    os.close(log[0])
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log[1])
+    drain(child.stdout.read1)
+    finish(child)
+
+
+def no_reader():
+    """A client that has left before the script begins."""
+    stdout = os.pipe()
+    os.close(stdout[0])
+    finish(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout[1]), stdout[1])
+
+
+def closed():
+    """inetd and cgi-fcgi: descriptors that are not there at all. The environment says which."""
+    which = [int(number) for number in os.environ['CLOSED'].split()]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=lambda: [os.close(number) for number in which])
+    drain(child.stdout.read1)
+    finish(child)
+
+
+def terminal():
+    """A person at a terminal."""
+    master, slave = pty.openpty()
+    child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    os.write(master, data)
+    drain(lambda count: os.read(master, count))
+    finish(child)
+
+
+def deleted_file():
+    """lighttpd: a body of more than 64 KiB is a deleted file, open for reading and writing."""
+    body = os.open(path, os.O_RDWR)
+    os.unlink(path)
+    child = subprocess.Popen(command, stdin=body, stdout=subprocess.PIPE)
+    drain(child.stdout.read1)
+    finish(child)
+
+
+def open_pipe():
+    """uwsgi, python: what follows the body never comes, and the pipe stays open."""
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child.stdin.write(data)
+    child.stdin.flush()
+    drain(child.stdout.read1)
+    finish(child)
+
+
+def slow_upload():
+    """A body in three parts, over a quarter of a second."""
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    third = len(data) // 3
+    for part in (data[:third], data[third : 2 * third], data[2 * third :]):
+        time.sleep(0.08)
+        child.stdin.write(part)
+        child.stdin.flush()
+    drain(child.stdout.read1)
+    finish(child)
+
+
+def one_write():
+    """Each write of the script as a line of its own: what one read() of a server can see."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs)
+    theirs.close()
+    while True:
+        packet = ours.recv(1 << 20)
+        if not packet:
+            break
+        out.write(repr(packet).encode() + b'\n')
+    finish(child)
+
+
+def full_disk():
+    """Standard output redirected to a disk that is full."""
+    finish(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=open('/dev/full', 'wb')))
+
+
+def raw_environment():
+    """Two variables of one name, and bytes that are not UTF-8; INPUT is the environment, NUL between the variables."""
+    import ctypes
+
+    entries = [entry for entry in data.split(b'\0') if entry] + [b'CASE=' + os.environb[b'CASE'], b'PATH=' + os.environb[b'PATH']]
+    for name in (b'NODE_V8_COVERAGE', b'OPTIONS', b'BEFORE'):
+        if name in os.environb:
+            entries.append(name + b'=' + os.environb[name])
+    argv = (ctypes.c_char_p * (len(command) + 1))(*[word.encode() for word in command], None)
+    envp = (ctypes.c_char_p * (len(entries) + 1))(*entries, None)
+    ctypes.CDLL(None).execve(command[0].encode(), argv, envp)
+
+
+globals()[mode]()

@@ -1,0 +1,97 @@
+// Starts the cases of cases.ts as CGI scripts, on the descriptors that launch.py makes.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, beforeAll } from 'vitest';
+
+export interface Launch {
+  /** A function of launch.py, pipes by default. */
+  mode?: string;
+  input?: string | Buffer;
+  env?: Record<string, string>;
+  options?: object;
+  name?: string;
+  argv?: string[];
+  /** Called with the running process. */
+  meanwhile?(child: ChildProcess): void;
+}
+
+export interface Ended {
+  output: string;
+  errors: string;
+  code: number | null;
+  signal: string | null;
+  /** What the case left behind after its response. */
+  mark: string;
+}
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const coverage = fileURLToPath(new URL('../../coverage/cgi/', import.meta.url));
+/** Where the scripts are built, and stay: the coverage report needs them. */
+const scripts = fileURLToPath(new URL('../../coverage/scripts/', import.meta.url));
+let folder: string;
+
+export function withScripts(): void {
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-cases-'));
+    mkdirSync(coverage, { recursive: true });
+    for (const name of ['cases.cjs', 'nph-cases.cjs']) {
+      await build({
+        entryPoints: [join(here, 'cases.ts')],
+        outfile: join(scripts, name),
+        bundle: true,
+        platform: 'node',
+        format: 'cjs',
+        sourcemap: 'inline',
+      });
+    }
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+}
+
+let count = 0;
+
+/** Runs one case to its end. The environment is as clean as a web server's. */
+export function launch(
+  testCase: string,
+  { mode = 'pipes', input = '', env = {}, options = {}, name = 'cases.cjs', argv = [], meanwhile }: Launch = {},
+): Promise<Ended> {
+  const path = join(folder, `input-${count++}`);
+  const mark = `${path}.mark`;
+  writeFileSync(path, input);
+  const child = spawn('/usr/bin/python3', [join(here, 'launch.py'), mode, path, process.execPath, join(scripts, name), ...argv], {
+    env: {
+      PATH: '/usr/bin:/bin',
+      NODE_V8_COVERAGE: coverage,
+      CASE: testCase,
+      MARK: mark,
+      OPTIONS: JSON.stringify(options),
+      REQUEST_METHOD: 'GET',
+      SCRIPT_NAME: '/cases.cgi',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on('data', (block: Buffer) => out.push(block));
+  child.stderr.on('data', (block: Buffer) => err.push(block));
+  meanwhile?.(child);
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => {
+      resolve({ output: Buffer.concat(out).toString('latin1'), errors: Buffer.concat(err).toString(), code, signal, mark: left(mark) });
+    });
+  });
+}
+
+function left(mark: string): string {
+  try {
+    return readFileSync(mark, 'utf8');
+  } catch {
+    return '';
+  }
+}
