@@ -8,20 +8,16 @@ import { fs } from '../fs.ts';
 /** Where Linux lets a process open its own descriptors anew. */
 const SELF = '/proc/self/fd/';
 
-/** Errors of read() that mean the input is over: the peer left, or there never was one. */
-const AT_END: ReadonlySet<string> = new Set(['ECONNRESET', 'EIO', 'ENOTCONN', 'EBADF', 'EISDIR', 'EOF', 'ETIMEDOUT']);
-const PEER_GONE: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN', 'ESHUTDOWN', 'ETIMEDOUT']);
+const PEER_GONE: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN', 'ESHUTDOWN', 'ETIMEDOUT']);
 
-/** Fills the start of `buffer` and returns the count of bytes; 0 at the end. Waits for the first. */
+/** Fills the start of `buffer` and returns the count of bytes. Waits for the first; 0 at the end, which an error is, too. */
 export function readDescriptor(descriptor: number, buffer: Uint8Array): number {
   for (let tries = 0; ; tries++) {
     try {
       return fs.readSync(descriptor, buffer, 0, buffer.length, null);
     } catch (error) {
-      const code = codeOf(error);
-      if (AT_END.has(code)) return 0;
-      if (code === 'EAGAIN') pause(tries);
-      else if (code !== 'EINTR') throw error;
+      if (!isTemporary(error)) return 0;
+      pause(tries);
     }
   }
 }
@@ -29,16 +25,12 @@ export function readDescriptor(descriptor: number, buffer: Uint8Array): number {
 /** The same without blocking the event loop. */
 export async function readDescriptorAsync(descriptor: number, buffer: Uint8Array): Promise<number> {
   for (let tries = 0; ; tries++) {
-    try {
-      return await new Promise<number>((resolve, reject) => {
-        fs.read(descriptor, buffer, 0, buffer.length, null, (error, count) => (error ? reject(error) : resolve(count)));
-      });
-    } catch (error) {
-      const code = codeOf(error);
-      if (AT_END.has(code)) return 0;
-      if (code === 'EAGAIN') await new Promise((resume) => setTimeout(resume, patience(tries)));
-      else if (code !== 'EINTR') throw error;
-    }
+    const [error, count] = await new Promise<[error: unknown, count: number]>((resolve) => {
+      fs.read(descriptor, buffer, 0, buffer.length, null, (...result) => resolve([result[0], result[1]]));
+    });
+    if (!error) return count;
+    if (!isTemporary(error)) return 0;
+    await new Promise((resume) => setTimeout(resume, patience(tries)));
   }
 }
 
@@ -54,11 +46,11 @@ export function writeDescriptor(descriptor: number, bytes: Uint8Array): void {
       if (PEER_GONE.has(code)) {
         throw new RequestError('client-gone', `The client left after ${done} of ${bytes.length} bytes of a block`, 500, { cause: error });
       }
-      if (code === 'EAGAIN') pause(tries++);
-      else if (code !== 'EINTR') {
+      if (!isTemporary(error)) {
         const message = `The response could not be written to descriptor ${descriptor}: ${code}`;
         throw new RequestError('output-failed', message, 500, { cause: error });
       }
+      pause(tries++);
     }
   }
 }
@@ -111,6 +103,11 @@ function patience(tries: number): number {
   return Math.min(1 + tries, 16);
 }
 
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+/** Somebody made the descriptor non-blocking, or a signal came between. */
+export function isTemporary(error: unknown): boolean {
+  return codeOf(error) === 'EAGAIN' || codeOf(error) === 'EINTR';
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error && error.code;
 }

@@ -3,7 +3,7 @@
 
 import { fs } from '../fs.ts';
 import type { ErrorStream } from '../types.ts';
-import { codeOf, pause, reopenPipe, target } from './descriptor.ts';
+import { isTemporary, pause, reopenPipe, target } from './descriptor.ts';
 
 /** How often a full pipe is tried again before text is dropped, in all: about a second. */
 const TRIES = 80;
@@ -43,9 +43,8 @@ function descriptorWriter(log: number, response: number | undefined): (text: str
       try {
         done += fs.writeSync(own ?? log, bytes, done);
       } catch (error) {
-        const code = codeOf(error);
-        if (code === 'EAGAIN') pause(tries++);
-        else if (code !== 'EINTR') return;
+        if (!isTemporary(error)) return;
+        pause(tries++);
       }
     }
   };
@@ -60,11 +59,6 @@ function isTransport(name: string): boolean {
 function isTcp(name: string): boolean {
   const inode = /^socket:\[(\d+)\]$/.exec(name)?.[1];
   if (inode === undefined) return false;
-  return ['tcp', 'tcp6'].some((table) => {
-    try {
-      return fs.readFileSync(`/proc/self/net/${table}`, 'latin1').includes(` ${inode} `);
-    } catch {
-      return false;
-    }
-  });
+  const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].filter((path) => fs.existsSync(path));
+  return tables.some((path) => fs.readFileSync(path, 'latin1').includes(` ${inode} `));
 }

@@ -49,10 +49,10 @@ function replace(descriptor: number, path: string): void {
 }
 
 /** A socket ends for the server when all its copies are closed, those of children too, or when it is shut down. */
-function shutdown(socket: number): Promise<void> {
+async function shutdown(socket: number): Promise<void> {
   const { Socket } = process.getBuiltinModule('node:net');
-  return new Promise((resolve) => {
-    new Socket({ fd: socket, readable: false, writable: true }).on('error', () => resolve()).end(() => resolve());
+  await new Promise((resolve) => {
+    new Socket({ fd: socket, readable: false, writable: true }).on('error', resolve).on('close', resolve).end();
   });
 }
 

@@ -52,7 +52,8 @@ export class FileWrapper implements Iterable<Block> {
     if (this.descriptor === undefined) return undefined;
     try {
       const stat = fs.fstatSync(this.descriptor);
-      if (!stat.isFile()) return undefined;
+      // Files of /proc say 0 whatever they hold.
+      if (!stat.isFile() || stat.size === 0) return undefined;
       // Node cannot ask where a descriptor stands; Linux tells.
       const [, position] = fs.readFileSync(`/proc/self/fdinfo/${this.descriptor}`, 'latin1').split(/\s+/);
       return Math.max(0, stat.size - Number(position));

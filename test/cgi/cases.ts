@@ -1,8 +1,9 @@
 // The scripts of the process tests, in one file: CASE names the application to run.
 
 import { spawn } from 'node:child_process';
-import { appendFileSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { takeCoverage } from 'node:v8';
 import { type ApplicationFunction, type RunWithCgiOptions, runWithCgi } from '../../src/index.ts';
 
 const TEXT: [string, string][] = [['Content-Type', 'text/plain']];
@@ -163,6 +164,37 @@ const cases: Record<string, ApplicationFunction> = {
     clearInterval(timer);
     return ticks > 3 ? 'ticked\n' : `only ${ticks}\n`;
   }),
+  file: text((environ) => environ['wsgi.file_wrapper'](openSync('/proc/self/exe', 'r'))),
+  'file-part': (environ, startResponse) => {
+    startResponse('200 OK', [['Content-Length', '1000000']]);
+    return environ['wsgi.file_wrapper'](openSync('/proc/self/exe', 'r'));
+  },
+  'file-of-unknown-size': text((environ) => environ['wsgi.file_wrapper'](openSync('/proc/version', 'r'), 10)),
+  'file-that-ends': text((environ) => environ['wsgi.file_wrapper'](openSync('/dev/null', 'r'))),
+  async memory(_environ, startResponse) {
+    startResponse('200 OK', TEXT);
+    const seen: string[] = [];
+    const echo: ApplicationFunction = (environ, start) => {
+      start('200 OK', []);
+      environ['wsgi.errors'].write('logged');
+      return environ['wsgi.input'].read();
+    };
+    const blocks = ['a', 'bc', null];
+    const write = (bytes: Uint8Array) => seen.push(Buffer.from(bytes).toString());
+    const environ = { REQUEST_METHOD: 'POST', CONTENT_LENGTH: '3' };
+    const stderr = { write: (words: string) => seen.push(words) };
+    await runWithCgi(echo, { environ, stdin: 'abc', stdout: { write }, stderr });
+    await runWithCgi(echo, { environ, stdin: Buffer.from('abc'), stdout: { write: async (bytes) => write(bytes) }, stderr, nph: true });
+    await runWithCgi(echo, { environ, stdin: { read: () => blocks.shift() }, stdout: { write }, stderr });
+    await runWithCgi(echo, { environ, stdin: { read: () => null }, stdout: { write }, stderr });
+    await runWithCgi(() => null, { environ: {}, stdin: '', stdout: { write: async (bytes) => write(bytes) }, stderr: { write() {} } });
+    const large: ApplicationFunction = (_given, start) => {
+      start('200 OK', []);
+      return 'y'.repeat(40_000);
+    };
+    await runWithCgi(large, { environ: {}, stdin: '', stdout: { write: async (bytes) => write(bytes.subarray(0, 15)) } });
+    return JSON.stringify(seen);
+  },
   latin1: (_environ, startResponse) => {
     startResponse('200 OK', [['X-Name', 'Dürer']]);
     return 'ü';
@@ -177,11 +209,19 @@ const cases: Record<string, ApplicationFunction> = {
   },
 };
 
+// A process that kills itself has no other moment to write its coverage down.
+const { kill } = process;
+process.kill = (...target) => {
+  takeCoverage();
+  return kill.apply(process, target);
+};
+
 const options: RunWithCgiOptions = JSON.parse(process.env.OPTIONS ?? '{}');
 const application = cases[process.env.CASE ?? 'hello'];
 if (application === undefined) throw new Error(`no case ${process.env.CASE}`);
 if (process.env.BEFORE === 'print') console.log('printed before');
 if (process.env.BEFORE === 'change') process.env.HTTP_X = 'changed';
+if (process.env.BEFORE === 'lose') process.env.HTTP_X = '\ufffd';
 const finished = runWithCgi(application, options);
 if (process.env.AFTER === 'twice') {
   try {

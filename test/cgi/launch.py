@@ -3,7 +3,7 @@
 The script's response goes to standard output, the script's log to standard error, its exit status is ours.
 INPUT is a file with what the server sends. MODE is a function below.
 """
-import fcntl, os, pty, signal, socket, subprocess, sys, threading, time
+import fcntl, os, pty, signal, socket, struct, subprocess, sys, threading, time
 
 mode, path, *command = sys.argv[1:]
 data = open(path, 'rb').read()
@@ -41,6 +41,59 @@ def one_socket(family=socket.AF_UNIX):
     theirs.close()
     ours.sendall(data)
     drain(ours.recv)
+    finish(child)
+
+
+def nonblocking_socket():
+    """Apache's mod_cgid when a sibling has touched process.stdin: the socket has become non-blocking, and is read slowly."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    child = subprocess.Popen(command, stdin=theirs, stdout=theirs)
+    theirs.close()
+    ours.sendall(data)
+
+    def read_slowly(count):
+        time.sleep(0.002)
+        return ours.recv(count)
+
+    drain(read_slowly)
+    finish(child)
+
+
+def reset():
+    """A client that breaks its connection off in the middle of an upload, under Python's http.server."""
+    listener = socket.create_server(('127.0.0.1', 0))
+    ours = socket.create_connection(listener.getsockname())
+    theirs = listener.accept()[0]
+    child = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE)
+    theirs.close()
+    ours.sendall(data)
+    time.sleep(0.2)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    ours.close()
+    drain(child.stdout.read1)
+    finish(child)
+
+
+def deserted_socket():
+    """A client that leaves before the response comes."""
+    ours, theirs = socket.socketpair()
+    child = subprocess.Popen(command, stdin=theirs, stdout=theirs)
+    theirs.close()
+    ours.close()
+    finish(child)
+
+
+def foreign_pipes():
+    """suexec: the pipes belong to the server's user, and the script is another's."""
+    os.chmod(os.path.dirname(path), 0o755)
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out_write, stderr=err_write, user=65534)
+    os.close(out_write)
+    os.close(err_write)
+    drain(lambda count: os.read(out_read, count))
+    drain(lambda count: os.read(err_read, count))
     finish(child)
 
 
@@ -89,7 +142,7 @@ def pipes(stderr=None, writes_first=False, size=None, nonblocking=False):
         try:
             for at in range(0, len(data), 4000 if nonblocking else 65536):
                 if nonblocking:
-                    time.sleep(0.005)
+                    time.sleep(0.03)
                 os.write(stdin[1], data[at : at + (4000 if nonblocking else 65536)])
         except BrokenPipeError:
             pass

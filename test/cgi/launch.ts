@@ -1,7 +1,7 @@
 // Starts the cases of cases.ts as CGI scripts, on the descriptors that launch.py makes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,19 +30,19 @@ export interface Ended {
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const coverage = fileURLToPath(new URL('../../coverage/cgi/', import.meta.url));
-/** Where the scripts are built, and stay: the coverage report needs them. */
-const scripts = fileURLToPath(new URL('../../coverage/scripts/', import.meta.url));
+/** The scripts, and what Node notes down of their runs. Open to all, since some cases run as another user. */
+const coverage = join(tmpdir(), 'run-with-cgi-coverage');
 let folder: string;
 
 export function withScripts(): void {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-cases-'));
-    mkdirSync(coverage, { recursive: true });
+    mkdirSync(join(coverage, 'raw'), { recursive: true });
+    chmodSync(join(coverage, 'raw'), 0o777);
     for (const name of ['cases.cjs', 'nph-cases.cjs']) {
       await build({
         entryPoints: [join(here, 'cases.ts')],
-        outfile: join(scripts, name),
+        outfile: join(coverage, name),
         bundle: true,
         platform: 'node',
         format: 'cjs',
@@ -63,10 +63,10 @@ export function launch(
   const path = join(folder, `input-${count++}`);
   const mark = `${path}.mark`;
   writeFileSync(path, input);
-  const child = spawn('/usr/bin/python3', [join(here, 'launch.py'), mode, path, process.execPath, join(scripts, name), ...argv], {
+  const child = spawn('/usr/bin/python3', [join(here, 'launch.py'), mode, path, process.execPath, join(coverage, name), ...argv], {
     env: {
       PATH: '/usr/bin:/bin',
-      NODE_V8_COVERAGE: coverage,
+      NODE_V8_COVERAGE: join(coverage, 'raw'),
       CASE: testCase,
       MARK: mark,
       OPTIONS: JSON.stringify(options),

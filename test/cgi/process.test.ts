@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { response, SERVER_ERROR } from '../fakes.ts';
@@ -42,6 +42,11 @@ describe('environ', () => {
     expect(JSON.parse(output.slice(output.indexOf('{'))).HTTP_X).toBe('changed');
   });
 
+  test('a byte that is lost all the same is named', async () => {
+    const { output } = await launch('environ', { env: { BEFORE: 'lose' } });
+    expect(JSON.parse(output.slice(output.indexOf('{')))['cgi.lossy']).toEqual(['HTTP_X']);
+  });
+
   test('trap 12, httpoxy: HTTP_PROXY is gone from environ and from process.env', async () => {
     expect((await launch('proxy', { env: { HTTP_PROXY: 'http://evil' } })).output).toBe(sized('undefined undefined'));
   });
@@ -82,7 +87,7 @@ describe('the response', () => {
   });
 
   test.each(['large', 'large-then-exit'])('no byte of 3 MB is lost: %s', async (testCase) => {
-    for (const mode of ['pipes', 'small_pipes', 'nonblocking', 'one_socket']) {
+    for (const mode of ['pipes', 'small_pipes', 'nonblocking', 'one_socket', 'nonblocking_socket']) {
       const { output } = await launch(testCase, { mode });
       expect([mode, output.length, output === ok('x'.repeat(3_000_000))]).toEqual([mode, ok('').length + 3_000_000, true]);
     }
@@ -109,6 +114,38 @@ describe('the response', () => {
   });
 });
 
+test('PEP 3333 #79: a file goes out whole, or up to Content-Length', async () => {
+  const node = readFileSync(process.execPath);
+  const { output } = await launch('file');
+  expect(output === sized(node.toString('latin1'))).toBe(true);
+  const part = await launch('file-part');
+  expect(part.output === response('200 OK', ['Content-Length: 1000000'], node.toString('latin1', 0, 1_000_000))).toBe(true);
+  expect((await launch('file-of-unknown-size')).output).toBe(ok(readFileSync('/proc/version', 'latin1')));
+  expect((await launch('file-that-ends')).output).toBe(sized(''));
+});
+
+test('with streams of its own a call leaves the process alone', async () => {
+  const { output } = await launch('memory');
+  const plain = response('200 OK', ['Content-Length: 3'], 'abc');
+  const seen = JSON.parse(output.slice(output.indexOf('[')));
+  const broken = [seen[7], response('400 Bad Request', ['Content-Type: text/plain', 'Content-Length: 16'], '400 Bad Request\n')];
+  expect(broken[0]).toContain('The request body ended after 0 of 3 bytes');
+  expect(seen[3]).toMatch(/^HTTP\/1.0 200 OK\r\nDate: .*\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc$/s);
+  expect(seen.toSpliced(3, 1)).toEqual([
+    'logged',
+    plain,
+    'logged',
+    'logged',
+    plain,
+    'logged',
+    broken[0],
+    broken[1],
+    SERVER_ERROR,
+    'Status: 200 OK\r',
+    'y'.repeat(15),
+  ]);
+});
+
 describe('the request body', () => {
   test('trap 1: it ends at CONTENT_LENGTH though more follows, or the pipe stays open', async () => {
     expect((await launch('echo', { env: post(3), input: 'abcdef' })).output).toBe(sized('abc'));
@@ -116,11 +153,14 @@ describe('the request body', () => {
     expect((await launch('hello', { mode: 'open_pipe' })).output).toBe(HELLO);
   });
 
-  test.each(['pipes', 'one_socket', 'tcp_socket', 'nonblocking', 'deleted_file', 'slow_upload', 'small_pipes'])('from %s', async (mode) => {
-    const input = Buffer.alloc(30_000, 'abcdefg');
-    expect((await launch('echo', { mode, env: post(input.length), input })).output).toBe(sized(input.toString()));
-    expect((await launch('async-echo', { mode, env: post(input.length), input })).output).toBe(ok(input.toString()));
-  });
+  test.each(['pipes', 'one_socket', 'tcp_socket', 'nonblocking', 'nonblocking_socket', 'deleted_file', 'slow_upload', 'small_pipes'])(
+    'from %s',
+    async (mode) => {
+      const input = Buffer.alloc(30_000, 'abcdefg');
+      expect((await launch('echo', { mode, env: post(input.length), input })).output).toBe(sized(input.toString()));
+      expect((await launch('async-echo', { mode, env: post(input.length), input })).output).toBe(ok(input.toString()));
+    },
+  );
 
   test('from a terminal', async () => {
     expect((await launch('echo', { mode: 'terminal', env: post(3), input: 'ab\n' })).output).toMatch(/\r\nab\r\n$/);
@@ -132,6 +172,7 @@ describe('the request body', () => {
       ['pipes', 'abc', ''],
       ['deleted_file', 'abc', ''],
       ['closed', '', '0'],
+      ['reset', 'abc', ''],
     ] as const) {
       for (const testCase of ['echo', 'async-echo']) {
         const { output, errors } = await launch(testCase, { mode, input, env: post(5, { CLOSED }) });
@@ -321,6 +362,14 @@ describe('the end', () => {
     expect((await launch('hello', { env: { AFTER: 'twice' } })).mark).toContain(
       'runWithCgi() was called twice; a CGI script answers one request',
     );
+  });
+
+  test('suexec: pipes that belong to another user are used as they are', async () => {
+    expect((await launch('errors', { mode: 'foreign_pipes' })).output).toBe(`${sized('logged\n')}one\ntwo\ndrei \xc3\xbc \xe2\x82\xac\n5`);
+  });
+
+  test('a client that has left does not keep a script whose children hold its socket', async () => {
+    expect(await launch('child', { mode: 'deserted_socket' })).toMatchObject({ code: 0, errors: '' });
   });
 
   test('closed descriptors harm nobody', async () => {
