@@ -27,6 +27,7 @@ def drain(read):
         if not block:
             break
         out.write(block)
+        out.flush()
 
 
 def one_socket(family=socket.AF_UNIX):
