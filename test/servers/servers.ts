@@ -1,0 +1,230 @@
+// The real web servers, each as its own documentation would configure it for a cgi-bin, in the
+// foreground on a free port of the loopback interface.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Site {
+  /** Holds everything: root/cgi-bin/, logs/, marks/. */
+  folder: string;
+  port: number;
+}
+
+export interface RealServer {
+  name: string;
+  /** Writes configuration into the folder and returns the commands to run, in order. */
+  commands(site: Site): string[][];
+}
+
+const apache = (name: string, cgi: string, mpm: string): RealServer => ({
+  name,
+  commands({ folder, port }) {
+    writeFileSync(
+      join(folder, 'httpd.conf'),
+      `ServerRoot ${folder}
+ServerName localhost
+Listen 127.0.0.1:${port}
+PidFile ${folder}/pid
+ErrorLog ${folder}/logs/error.log
+User www-data
+Group www-data
+LoadModule mpm_${mpm}_module /usr/lib/apache2/modules/mod_mpm_${mpm}.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
+LoadModule env_module /usr/lib/apache2/modules/mod_env.so
+LoadModule ${cgi}_module /usr/lib/apache2/modules/mod_${cgi}.so
+${cgi === 'cgid' ? `ScriptSock ${folder}/cgid.sock` : ''}
+DocumentRoot ${folder}/root
+ScriptAlias /cgi-bin/ ${folder}/root/cgi-bin/
+ErrorDocument 404 /cgi-bin/environ.cgi/error-document
+<Directory ${folder}/root/cgi-bin>
+  Require all granted
+  CGIPassAuth On
+  SetEnv ap_trust_cgilike_cl 1
+</Directory>
+`,
+    );
+    return [['/usr/sbin/apache2', '-f', join(folder, 'httpd.conf'), '-DFOREGROUND']];
+  },
+});
+
+export const servers: RealServer[] = [
+  apache('Apache mod_cgid', 'cgid', 'event'),
+  apache('Apache mod_cgi', 'cgi', 'prefork'),
+  {
+    name: 'lighttpd',
+    commands({ folder, port }) {
+      writeFileSync(
+        join(folder, 'lighttpd.conf'),
+        `server.document-root = "${folder}/root"
+server.bind = "127.0.0.1"
+server.port = ${port}
+server.username = "www-data"
+server.groupname = "www-data"
+server.modules = ( "mod_cgi", "mod_setenv" )
+server.errorlog = "${folder}/logs/error.log"
+server.breakagelog = "${folder}/logs/breakage.log"
+server.stream-response-body = 1
+$HTTP["url"] =~ "^/cgi-bin/" {
+  cgi.assign = ( "" => "" )
+  setenv.set-environment = ( "PATH" => "${process.env.PATH}" )
+}
+`,
+      );
+      return [['/usr/sbin/lighttpd', '-D', '-f', join(folder, 'lighttpd.conf')]];
+    },
+  },
+  {
+    name: 'busybox httpd',
+    commands: ({ folder, port }) => [
+      ['/bin/busybox', 'httpd', '-f', '-p', `127.0.0.1:${port}`, '-u', 'www-data', '-h', join(folder, 'root')],
+    ],
+  },
+  {
+    name: 'nginx with fcgiwrap',
+    commands({ folder, port }) {
+      writeFileSync(
+        join(folder, 'nginx.conf'),
+        `user www-data;
+worker_processes 1;
+pid ${folder}/pid;
+error_log ${folder}/logs/error.log;
+events {}
+http {
+  access_log off;
+  client_max_body_size 0;
+  client_body_temp_path ${folder}/body;
+  fastcgi_temp_path ${folder}/fastcgi;
+  proxy_temp_path ${folder}/proxy;
+  scgi_temp_path ${folder}/scgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  server {
+    listen 127.0.0.1:${port};
+    location /cgi-bin/ {
+      root ${folder}/root;
+      fastcgi_split_path_info ^(/cgi-bin/[^/]+)(/.*)?$;
+      include /etc/nginx/fastcgi_params;
+      fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
+      fastcgi_param PATH_INFO $fastcgi_path_info;
+      fastcgi_param NO_BUFFERING "";
+      fastcgi_buffering off;
+      fastcgi_pass unix:${folder}/fcgiwrap.sock;
+    }
+  }
+}
+`,
+      );
+      return [
+        [
+          '/usr/bin/spawn-fcgi',
+          '-n',
+          '-s',
+          join(folder, 'fcgiwrap.sock'),
+          '-M',
+          '0666',
+          '-u',
+          'www-data',
+          '-g',
+          'www-data',
+          '--',
+          '/usr/sbin/fcgiwrap',
+          '-c',
+          '8',
+          '-f',
+        ],
+        ['/usr/sbin/nginx', '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;'],
+      ];
+    },
+  },
+  {
+    name: 'Python http.server',
+    commands: ({ folder, port }) => [
+      ['/usr/bin/python3', '-m', 'http.server', '--cgi', '--bind', '127.0.0.1', '--directory', join(folder, 'root'), String(port)],
+    ],
+  },
+];
+
+export interface Running extends Site {
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** Starts `server` with the scripts that `fill` puts into its cgi-bin. Fails, with the log, when it does not come up. */
+export async function start(server: RealServer, fill: (cgiBin: string) => void): Promise<Running> {
+  const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-server-'));
+  const site = { folder, port: await freePort() };
+  for (const name of ['root', 'root/cgi-bin', 'logs', 'marks']) {
+    mkdirSync(join(folder, name));
+    chmodSync(join(folder, name), 0o755);
+  }
+  chmodSync(folder, 0o755);
+  for (const name of ['logs', 'marks']) chmodSync(join(folder, name), 0o777);
+  for (const name of ['error.log', 'breakage.log', 'output.log']) {
+    writeFileSync(join(folder, 'logs', name), '');
+    chmodSync(join(folder, 'logs', name), 0o666);
+  }
+  chownSync(folder, 33, 33); // www-data: Apache puts its socket there
+  fill(join(folder, 'root/cgi-bin'));
+  const log = () =>
+    readdirSync(join(folder, 'logs'))
+      .map((name) => readFileSync(join(folder, 'logs', name), 'latin1'))
+      .join('') + output;
+
+  let output = '';
+  const children: ChildProcess[] = [];
+  for (const [command = '', ...options] of server.commands(site)) {
+    const child = spawn(command, options, {
+      cwd: join(folder, 'root'),
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // Apache ends its whole process group, which would be ours
+    });
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (text: Buffer) => {
+        output += text.toString('latin1');
+      });
+    child.on('error', (error) => {
+      output += error.message;
+    });
+    children.push(child);
+  }
+  const stop = async () => {
+    for (const child of children.reverse()) {
+      if (child.exitCode !== null || child.pid === undefined) continue;
+      child.kill('SIGTERM');
+      const kill = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), 3000);
+      await once(child, 'exit');
+      clearTimeout(kill);
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  for (let tries = 0; !(await isUp(site.port)); tries++) {
+    if (tries === 100 || children.some((child) => child.exitCode !== null)) {
+      const said = log();
+      await stop();
+      throw new Error(`${server.name} did not start:\n${said}`);
+    }
+    await sleep(50);
+  }
+  return { ...site, log, stop };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function isUp(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return new Promise((resolve) => {
+    socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
+  }).finally(() => socket.destroy()) as Promise<boolean>;
+}
