@@ -28,7 +28,10 @@ export function parseHead(output: Buffer): ScriptHead | undefined {
     if (output.length >= LIMIT) throw failure(`its head is longer than ${LIMIT} bytes`);
     return undefined;
   }
-  const lines = text.slice(0, end.index).split(/\r?\n/).filter((line) => line !== '');
+  const lines = text
+    .slice(0, end.index)
+    .split(/\r?\n/)
+    .filter((line) => line !== '');
   const headers: Header[] = [];
   let status: string | undefined;
   // A program that sends a whole HTTP response (NPH) begins with a status line. lighttpd and busybox understand it, too.
