@@ -1,0 +1,151 @@
+// Whole processes, in turn with what they are compared with, in a clean environment. Prints Markdown.
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpus, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makePeers, makePrograms } from './programs.ts';
+
+const GIB = 1024 ** 3;
+const wanted = process.argv.slice(2);
+const runs = Number(process.env.RUNS ?? 40);
+const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-bench-'));
+const file = (name: string) => join(folder, name);
+const node = (script: string, binary = process.execPath) => [binary, script];
+const REQUEST = {
+  PATH: '/usr/bin:/bin',
+  GATEWAY_INTERFACE: 'CGI/1.1',
+  REQUEST_METHOD: 'GET',
+  SCRIPT_NAME: '/hello.cgi',
+  PATH_INFO: '',
+  QUERY_STRING: '',
+  SERVER_NAME: 'localhost',
+  SERVER_PORT: '80',
+  SERVER_PROTOCOL: 'HTTP/1.1',
+  REDIRECT_STATUS: '200',
+};
+
+interface Measured {
+  /** Medians, in seconds and MiB. */
+  seconds: number;
+  mebibytes: number;
+  /** Run by run against the last command: median, least and greatest. */
+  ratio: number;
+  least: number;
+  greatest: number;
+}
+
+/** Runs the commands in turn, and compares each with the last. The first two rounds do not count. */
+function measure(commands: string[][], { count = runs, input = '/dev/null', env = {} as Record<string, string> } = {}): Measured[] {
+  const output = execFileSync(file('runner'), [String(count + 2), input, ...commands.flatMap((command) => ['--', ...command])], {
+    env: { ...REQUEST, ...env },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const rounds: { nanoseconds: number; kibibytes: number }[][] = commands.map(() => []);
+  for (const line of output.trim().split('\n')) {
+    const [which = 0, nanoseconds = 0, kibibytes = 0, , status = 0] = line.split(' ').map(Number);
+    if (status !== 0) throw new Error(`${commands[which]?.join(' ')} ended with ${status}`);
+    rounds[which]?.push({ nanoseconds, kibibytes });
+  }
+  const counted = rounds.map((round) => round.slice(2));
+  const floor = counted.at(-1) ?? [];
+  return counted.map((round) => {
+    const ratios = round.map(({ nanoseconds }, at) => nanoseconds / (floor[at]?.nanoseconds ?? 1)).sort((a, b) => a - b);
+    return {
+      seconds: median(round.map(({ nanoseconds }) => nanoseconds)) / 1e9,
+      mebibytes: median(round.map(({ kibibytes }) => kibibytes)) / 1024,
+      ratio: median(ratios),
+      least: ratios[0] ?? 0,
+      greatest: ratios.at(-1) ?? 0,
+    };
+  });
+}
+
+function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+function row(...cells: unknown[]): void {
+  console.log(`| ${cells.join(' | ')} |`);
+}
+
+const two = (value: number) => value.toFixed(2);
+const verdict = (met: boolean) => (met ? 'met' : '**missed**');
+
+const rows: Record<string, () => void> = {
+  hello() {
+    const [ours, floor] = measure([node('dist/cgi-bin/hello.cgi'), node(file('bare-empty.cjs'))]) as [Measured, Measured];
+    row(
+      'built `hello` : empty CommonJS file, time',
+      two(ours.ratio),
+      `${two(ours.least)} to ${two(ours.greatest)}`,
+      'at most 1.06',
+      verdict(ours.ratio <= 1.06),
+    );
+    const more = ours.mebibytes - floor.mebibytes;
+    row('the same, memory more', `${more.toFixed(1)} MiB`, '', 'at most 3 MiB', verdict(more <= 3));
+  },
+  unbuilt() {
+    const [ours] = measure([node(file('unbuilt.mjs')), node(file('bare-empty.cjs'))]) as [Measured];
+    row(
+      'unbuilt `.mjs` : empty CommonJS file, time',
+      two(ours.ratio),
+      `${two(ours.least)} to ${two(ours.greatest)}`,
+      'at most 1.40',
+      verdict(ours.ratio <= 1.4),
+    );
+  },
+  out() {
+    throughput('1 GiB out in 64 KiB blocks : `fs.writeSync` loop', [node(file('out.cjs')), node(file('bare-out.cjs'))], 0.9);
+  },
+  upload() {
+    const env = { REQUEST_METHOD: 'POST', CONTENT_LENGTH: String(GIB) };
+    throughput('1 GiB upload hashed : `fs.readSync` loop', [node(file('upload.cjs')), node(file('bare-upload.cjs'))], 0.9, {
+      env,
+      input: 'zeros',
+    });
+  },
+  file() {
+    const path = file('gibibyte');
+    writeFileSync(path, '');
+    truncateSync(path, GIB);
+    throughput('1 GiB file by file wrapper : `cat`', [node(file('file.cjs')), ['/bin/cat', path]], 0.7, { env: { BENCH_FILE: path } });
+  },
+  peers() {
+    const peers = makePeers(folder);
+    const all = { ...peers, '**run-with-cgi**, built': node('dist/cgi-bin/hello.cgi'), 'run-with-cgi, unbuilt': node(file('unbuilt.mjs')) };
+    const env = { SCRIPT_FILENAME: file('hello.php') };
+    const measured = measure([...Object.values(all), node(file('bare-empty.cjs'))], { env });
+    console.log('\n| the same hello, as a CGI process | time | : empty Node | memory |\n|---|---|---|---|');
+    const names = [...Object.keys(all), '(an empty CommonJS file under Node)'];
+    const table = measured.map((one, at) => ({ ...one, name: names[at] })).sort((a, b) => a.seconds - b.seconds);
+    for (const { name, seconds, ratio, mebibytes } of table)
+      row(name, `${(seconds * 1000).toFixed(1)} ms`, two(ratio), `${mebibytes.toFixed(1)} MiB`);
+  },
+};
+
+function throughput(what: string, commands: string[][], bar: number, options = {}): void {
+  const [ours, floor] = measure(commands, { count: 7, ...options }) as [Measured, Measured];
+  const ratio = 1 / ours.ratio;
+  row(
+    `${what}, throughput`,
+    two(ratio),
+    `${two(1 / ours.greatest)} to ${two(1 / ours.least)}`,
+    `at least ${two(bar)}`,
+    verdict(ratio >= bar),
+  );
+  row('the same, peak memory', `${ours.mebibytes.toFixed(0)} MiB`, `bare: ${floor.mebibytes.toFixed(0)} MiB`, 'flat', '');
+}
+
+try {
+  await makePrograms(folder);
+  console.log(
+    `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, Linux ${release()}; medians of ${runs} runs, of 7 for a gibibyte.\n`,
+  );
+  console.log('| what | ratio | run by run | bar | |\n|---|---|---|---|---|');
+  for (const [name, bench] of Object.entries(rows)) if (wanted.length === 0 || wanted.includes(name)) bench();
+} finally {
+  rmSync(folder, { recursive: true });
+}
