@@ -125,19 +125,20 @@ export class Exchange {
   }
 
   #next(iterator: BlockIterator): IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>> {
-    // An iterator whose next() throws has ended, and is not told to return().
-    const ended = (error: unknown): never => {
-      this.#iterator = undefined;
-      throw error;
-    };
     this.#pulling = true;
     try {
       const step = iterator.next();
-      return isPromiseLike(step) ? step.then(undefined, ended) : step;
+      return isPromiseLike(step) ? step.then(undefined, this.#iteratorEnded) : step;
     } catch (error) {
-      return ended(error);
+      return this.#iteratorEnded(error);
     }
   }
+
+  /** An iterator whose next() throws has ended, and is not told to return(). */
+  #iteratorEnded = (error: unknown): never => {
+    this.#iterator = undefined;
+    throw error;
+  };
 
   /** PEP 3333 #84: from where the file stands to its end or to Content-Length, whichever comes first. */
   *#sendFile(file: FileWrapper): Steps<void> {

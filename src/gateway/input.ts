@@ -125,13 +125,13 @@ export class Input implements InputStream {
   /** Exactly `size` bytes, or what is left of the body. */
   #fill(size: number): Buffer {
     const buffer = Buffer.allocUnsafe(Math.min(size, this.#ahead.length + this.#left));
-    let count = this.#takeAhead(size).copy(buffer);
+    let count = this.#ahead.length > 0 ? this.#takeAhead(size).copy(buffer) : 0;
     while (count < buffer.length) {
-      const more = this.#readInto(buffer.subarray(count));
+      const more = this.#readInto(count === 0 ? buffer : buffer.subarray(count));
       if (more === 0) break;
       count += more;
     }
-    return buffer.subarray(0, count);
+    return count === buffer.length ? buffer : buffer.subarray(0, count);
   }
 
   /** What one read from the source gives. */
