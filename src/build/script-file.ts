@@ -57,8 +57,10 @@ async function compile(wrapped: string, name: string): Promise<Buffer> {
     await writeFile(
       program,
       `const script = new (require('node:vm').Script)(${JSON.stringify(wrapped)}, { filename: ${JSON.stringify(name)} });
-process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(compiled)}, script.createCachedData()));
+const keep = () => require('node:fs').writeFileSync(${JSON.stringify(compiled)}, script.createCachedData());
+process.on('exit', keep);
 script.runInThisContext()(exports, require, module, __filename, __dirname);
+process.on('exit', keep); // once more, with what the program itself does at its end
 `,
     );
     const request = {
