@@ -44,7 +44,9 @@ function measure(commands: string[][], { count = runs, input = '/dev/null', env 
   });
   const rounds: { nanoseconds: number; kibibytes: number }[][] = commands.map(() => []);
   for (const line of output.trim().split('\n')) {
-    const [which = 0, nanoseconds = 0, kibibytes = 0, , status = 0] = line.split(' ').map(Number);
+    const [which = 0, nanoseconds = 0, kibibytes = 0, bytes = 0, status = 0] = line.split(' ').map(Number);
+    const isEmpty = commands[which]?.includes(file('bare-empty.cjs'));
+    if (bytes === 0 && !isEmpty) throw new Error(`${commands[which]?.join(' ')} said nothing`);
     if (status !== 0) throw new Error(`${commands[which]?.join(' ')} ended with ${status}`);
     rounds[which]?.push({ nanoseconds, kibibytes });
   }
