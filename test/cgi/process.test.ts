@@ -72,7 +72,7 @@ describe('environ', () => {
 });
 
 describe('the response', () => {
-  test('trap 17, busybox: head and first block leave in one write, each other block in one of its own', async () => {
+  test('PEP 3333 #56, #59, trap 17, busybox: head and first block leave in one write, each other block in one of its own', async () => {
     expect((await launch('blocks', { mode: 'one_write' })).output).toBe(
       ["b'Status: 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\na'", "b'b'", "b'c'", ''].join('\n'),
     );
@@ -93,7 +93,7 @@ describe('the response', () => {
     }
   });
 
-  test('an NPH script, by name or by option, sends a whole HTTP response', async () => {
+  test('PEP 3333 #54, RFC 3875 #16: an NPH script, by name or by option, sends a whole HTTP response', async () => {
     const date = /Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n/;
     const whole = (version: string) =>
       `${version} 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n`;
@@ -182,7 +182,7 @@ describe('the request body', () => {
     }
   });
 
-  test('trap 3: a chunked one is read to its end where the server takes the framing off, and refused elsewhere', async () => {
+  test('PEP 3333 #31, trap 3: a chunked one is read to its end where the server takes the framing off, and refused elsewhere', async () => {
     const env = { REQUEST_METHOD: 'POST', HTTP_TRANSFER_ENCODING: 'chunked', SERVER_SOFTWARE: 'Apache/2.4' };
     expect((await launch('echo', { env, input: 'abc' })).output).toBe(sized('abc'));
     expect((await launch('echo', { mode: 'open_pipe', env: { ...env, SERVER_SOFTWARE: 'uWSGI' } })).output).toMatch(/^Status: 411 /);
@@ -241,7 +241,7 @@ describe('the log', () => {
     expect((await launch('child-prints')).output).toBe(sized('done\n'));
   });
 
-  test('takes any text, and passes it on at once', async () => {
+  test('PEP 3333 #34 to #36: takes any text, and passes it on at once', async () => {
     expect((await launch('errors')).errors).toBe('one\ntwo\ndrei ü €\n5');
     expect((await launch('errors-hostile')).output).toBe(sized('logged\n'));
   });
@@ -346,7 +346,7 @@ describe('the end', () => {
     expect(ended).toMatchObject({ output: ok('complete'), mark: 'closed\n', code: 0, errors: '' });
   });
 
-  test('trap 23: a client that has left is no failure, and close() runs', async () => {
+  test('RFC 3875 #1, trap 23: a client that has left is no failure, and close() runs', async () => {
     expect(await launch('hello', { mode: 'no_reader' })).toMatchObject({ code: 0, errors: '' });
     expect(await launch('endless', { mode: 'no_reader' })).toMatchObject({ code: 0, errors: '', mark: 'closed\n' });
   });

@@ -71,7 +71,7 @@ describe('environ', () => {
     ['a PATH_INFO without its slash', { SCRIPT_NAME: '', PATH_INFO: 'x' }, { SCRIPT_NAME: '', PATH_INFO: '/x' }],
     ['everything in SCRIPT_NAME', { SCRIPT_NAME: '/a/b', PATH_INFO: '' }, { SCRIPT_NAME: '/a/b', PATH_INFO: '' }],
     [
-      'PEP 3333 #5: empty CONTENT_ variables are absent',
+      'PEP 3333 #5, #12, RFC 3875 #2: empty CONTENT_ variables are absent',
       { CONTENT_TYPE: '', CONTENT_LENGTH: '' },
       { CONTENT_TYPE: undefined, CONTENT_LENGTH: undefined },
     ],
@@ -99,7 +99,7 @@ describe('environ', () => {
       { CONTENT_LENGTH: '8' },
     ],
     ['CONTENT_TYPE', { CONTENT_TYPE: 'a/b' }, { CONTENT_TYPE: 'a/b' }],
-    ['the rest of the environment stays', { DOCUMENT_ROOT: '/srv' }, { DOCUMENT_ROOT: '/srv' }],
+    ['PEP 3333 #23: the rest of the environment stays', { DOCUMENT_ROOT: '/srv' }, { DOCUMENT_ROOT: '/srv' }],
   ];
   test.each(servers)('%s', (_what, given, expected) => {
     const variables = requestVariables(given);

@@ -9,7 +9,7 @@ import { answering, closable, response, run, SERVER_ERROR } from '../fakes.ts';
 
 type Start = (status: string, headers: [string, string][], excInfo?: unknown) => (block: unknown) => void;
 
-describe('the forms of an application', () => {
+describe('PEP 3333 #2: the forms of an application', () => {
   test.each<[string, unknown]>([
     ['a function', answering('hi')],
     ['an async function', async (environ: unknown, start: never) => answering('hi')(environ, start)],
@@ -321,7 +321,7 @@ describe('PEP 3333 #66: close() is called once', () => {
   });
 });
 
-describe('failures', () => {
+describe('failures, RFC 3875 #15: always an answer', () => {
   test.each<[string, () => unknown]>([
     [
       'throws',

@@ -13,7 +13,7 @@ describe('startResponse()', () => {
     expect(output).toBe(response('200 OK', ['Content-Type: text/plain'], 'by write()\n'));
   });
 
-  test('PEP 3333 #40, #41: the head waits for the first block that is not empty, and leaves with it in one piece', async () => {
+  test('PEP 3333 #40, #41, #64: the head waits for the first block that is not empty, and leaves with it in one piece', async () => {
     const seen: number[] = [];
     const { writes } = await run((_environ: unknown, start: Start) => {
       start('200 OK', TEXT);
@@ -131,7 +131,7 @@ describe('startResponse()', () => {
   });
 });
 
-describe('what startResponse() refuses, with a 500 for the client and a code for the log', () => {
+describe('PEP 3333 #42: what startResponse() refuses, with a 500 for the client and a code for the log', () => {
   const rows: [why: string, status: unknown, headers: unknown, code: string, message: string][] = [
     ['PEP 3333 #48: no reason', '200', [], 'status-malformed', 'got "200"'],
     ['PEP 3333 #48: an empty reason', '200 ', [], 'status-malformed', 'got "200 "'],
@@ -231,7 +231,7 @@ describe('what startResponse() refuses, with a 500 for the client and a code for
 
 describe('Content-Length', () => {
   const inferred: [string, () => unknown, string][] = [
-    ['PEP 3333 #72: an array of one', () => ['äö'], '4'],
+    ['PEP 3333 #62, #72: an array of one', () => ['äö'], '4'],
     ['a string', () => 'äö', '4'],
     ['bytes', () => new Uint8Array([1, 2, 3]), '3'],
     ['PEP 3333 #65: no block at all', () => [], '0'],
@@ -324,7 +324,7 @@ describe('Content-Length', () => {
   });
 });
 
-describe('responses without a body', () => {
+describe('PEP 3333 #74: responses without a body', () => {
   test.each<[string, string, [string, string][], unknown, string[]]>([
     ['RFC 3875 #12: HEAD', '200 OK', [], ['hello'], ['Content-Length: 5']],
     ['HEAD with a length', '200 OK', [['Content-Length', '7']], [], ['Content-Length: 7']],

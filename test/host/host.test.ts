@@ -111,18 +111,18 @@ describe('programs in any language', () => {
     expect([answer.status, header(answer, 'location')]).toEqual([302, ['/elsewhere']]);
   });
 
-  test('a whole HTTP response is understood, without its connection headers', async () => {
+  test('RFC 3875 #49: a whole HTTP response is understood, without its connection headers', async () => {
     const answer = await ask(port, { path: '/nph-whole.sh' });
     expect([answer.status, answer.reason, header(answer, 'x-a'), answer.body]).toEqual([202, 'Taken', ['b'], 'whole']);
   });
 
-  test('20 MB go up and come back', async () => {
+  test('RFC 3875 #50: 20 MB go up and come back', async () => {
     const big = Buffer.alloc(20_000_000, 'abcdefg');
     const { body } = await ask(port, { method: 'POST', path: '/echo.cgi', body: big });
     expect(body === big.toString('latin1')).toBe(true);
   });
 
-  test('a chunked body arrives, with its length', async () => {
+  test('RFC 3875 #41, #45: a chunked body arrives, with its length', async () => {
     expect(
       (await ask(port, { method: 'POST', path: '/hello.py', headers: ['Transfer-Encoding: chunked'], body: '3\r\nabc\r\n0\r\n\r\n' })).body,
     ).toBe('abc');
@@ -170,7 +170,7 @@ describe('what goes wrong', () => {
     expect(errors).toContain('[script-failed] ApplicationError: The CGI program gave no response: it ended without any output');
   });
 
-  test('one that takes too long is ended: 502', async () => {
+  test('RFC 3875 #53: one that takes too long is ended: 502', async () => {
     const { output, errors } = await run(cgiScript(join(scripts, 'stuck.sh'), { timeout: 100 }));
     expect(output).toMatch(/^Status: 502 /);
     expect(errors).toContain('it took too long');

@@ -166,7 +166,7 @@ const cases: Case[] = [
     ],
   ],
   [
-    'headers arrive, repeated ones joined, cookies by a semicolon',
+    'PEP 3333 #8: headers arrive, repeated ones joined, cookies by a semicolon',
     async (site) => {
       const seen = await environ(site, 'environ.cgi', { headers: ['X-A: 1', 'X-A: 2', 'Cookie: a=1; b=2'] });
       expect(seen).toMatchObject({ HTTP_X_A: '1, 2', HTTP_COOKIE: 'a=1; b=2' });
