@@ -1,7 +1,7 @@
 // The programs that are measured: ours, the bare ones that set the floor, and the same "hello" by peers.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildScript } from '../../src/build/script-file.ts';
 
@@ -9,7 +9,7 @@ const BARE = {
   empty: '',
   out: `const { writeSync } = require('fs');
 const block = Buffer.alloc(65536, 'x');
-for (let left = 16384; left > 0; left--) for (let done = 0; done < block.length; ) done += writeSync(1, block, done);
+for (let left = process.env.BENCH_BYTES / 65536; left > 0; left--) for (let done = 0; done < block.length; ) done += writeSync(1, block, done);
 `,
   upload: `const { readSync } = require('fs');
 const hash = require('crypto').createHash('sha1');
@@ -22,10 +22,10 @@ require('fs').writeSync(1, hash.digest('hex'));
 const OURS = {
   out: `import { runWithCgi } from '${process.cwd()}/src/index.ts';
 const block = Buffer.alloc(65536, 'x');
-runWithCgi((_environ, startResponse) => {
+runWithCgi((environ, startResponse) => {
   startResponse('200 OK', [['Content-Type', 'application/octet-stream']]);
   return (function* () {
-    for (let left = 16384; left > 0; left--) yield block;
+    for (let left = Number(environ.BENCH_BYTES) / 65536; left > 0; left--) yield block;
   })();
 });
 `,
@@ -85,7 +85,7 @@ int main(void) { fputs("Status: 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\n
 `,
 };
 
-/** Writes and builds everything into \`folder\`. */
+/** Writes into `folder` and builds what all rows but the peers need. */
 export async function makePrograms(folder: string): Promise<void> {
   for (const [name, source] of Object.entries(BARE)) writeFileSync(join(folder, `bare-${name}.cjs`), source);
   for (const [name, source] of Object.entries(OURS)) {
@@ -95,10 +95,19 @@ export async function makePrograms(folder: string): Promise<void> {
   writeFileSync(join(folder, 'unbuilt.mjs'), UNBUILT);
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(process.cwd(), join(folder, 'node_modules/run-with-cgi'));
-  execFileSync('gcc', ['-O2', '-o', join(folder, 'runner'), 'scripts/benchmarks/runner.c']);
+  execFileSync('gcc', ['-O2', '-static', '-o', join(folder, 'runner'), 'scripts/benchmarks/runner.c']);
 }
 
-/** Writes the same "hello" for each peer, and returns how to run it. */
+/** Builds cgi-bin/hello.ts by another Node, whose V8 takes only its own compiled code, and returns the script. */
+export function buildHelloBy(binary: string, folder: string): string {
+  const script = join(mkdtempSync(join(folder, 'hello-')), 'hello.cjs');
+  const program = `import { buildScript } from '${process.cwd()}/src/build/script-file.ts';
+await buildScript('cgi-bin/hello.ts', ${JSON.stringify(script)});`;
+  execFileSync(binary, ['--import', 'tsx', '--input-type=module', '--eval', program], { stdio: ['ignore', 'ignore', 'inherit'] });
+  return script;
+}
+
+/** Writes the same "hello" for each peer, and returns how to run it. php-cgi takes its script from SCRIPT_FILENAME. */
 export function makePeers(folder: string): Record<string, string[]> {
   for (const [name, source] of Object.entries(PEERS)) writeFileSync(join(folder, name), source);
   execFileSync('gcc', ['-O2', '-static', '-o', join(folder, 'hello-c'), join(folder, 'hello.c')]);
@@ -107,7 +116,7 @@ export function makePeers(folder: string): Record<string, string[]> {
   return {
     'a static C program': [join(folder, 'hello-c')],
     'Go, net/http/cgi': [join(folder, 'hello-go')],
-    'PHP, php-cgi': ['/usr/bin/php-cgi', '-q', join(folder, 'hello.php')],
+    'PHP, php-cgi': ['/usr/bin/php-cgi'],
     'Python, wsgiref CGIHandler': ['/usr/bin/python3', join(folder, 'hello.py')],
     'Perl, Plack CGI': ['/usr/bin/perl', join(folder, 'hello.pl')],
     'Ruby, Rack CGI': ['/usr/bin/ruby', join(folder, 'hello.rb')],

@@ -1,7 +1,8 @@
-/* Runs two programs in turn, A B A B ..., each as a web server would: with a clean environment, its
-   standard input from a file, and its standard output into a pipe that is emptied. Prints a line a run:
-   which, nanoseconds to the end of the process, peak resident KiB, bytes of output, exit status.
-   runner RUNS INPUT -- A... -- B...; an INPUT "zeros" is CONTENT_LENGTH bytes through a pipe. */
+/* Runs programs in turn, A B A B ..., each as a web server would: with a clean environment, its standard
+   input from a file, and its standard output into a pipe that is emptied. Prints a line a run: which,
+   nanoseconds to the end of the process, peak resident KiB, bytes of output, exit status.
+   runner RUNS INPUT -- A... -- B...; the INPUT "body" is CONTENT_LENGTH bytes through a pipe.
+   Linux counts our own memory towards a child's peak: this program is a small one for that reason, too. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <spawn.h>
@@ -41,13 +42,13 @@ static int start_writer(void) {
 }
 
 static void run(int which, char **command, const char *input) {
-  static char buffer[1 << 20];
+  static char buffer[65536];
   int out[2], status;
   pid_t pid;
   struct rusage usage;
   long long bytes = 0;
   posix_spawn_file_actions_t actions;
-  int is_piped = strcmp(input, "zeros") == 0;
+  int is_piped = strcmp(input, "body") == 0;
   int in = is_piped ? start_writer() : open(input, O_RDONLY | O_CLOEXEC);
   if (in < 0 || pipe2(out, O_CLOEXEC)) exit(1);
   posix_spawn_file_actions_init(&actions);
@@ -72,7 +73,7 @@ int main(int argc, char **argv) {
   int runs = atoi(argv[1]);
   char **commands[16];
   int count = 0;
-  for (int i = 3; i < argc; i++) {
+  for (int i = 3; i < argc && count < 16; i++) {
     if (!strcmp(argv[i], "--")) {
       argv[i] = NULL;
       commands[count++] = &argv[i + 1];
