@@ -1,8 +1,16 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const src = fileURLToPath(new URL('src/', import.meta.url));
+
 export default defineConfig({
-  resolve: { alias: { 'run-with-cgi': fileURLToPath(new URL('src/index.ts', import.meta.url)) } },
+  resolve: {
+    alias: [
+      { find: /^run-with-cgi$/, replacement: `${src}index.ts` },
+      { find: /^run-with-cgi\/(headers|testing|util)$/, replacement: `${src}$1.ts` },
+      { find: /^run-with-cgi\/(\w+)$/, replacement: `${src}$1/index.ts` },
+    ],
+  },
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,

@@ -5,4 +5,5 @@ export { type RunWithCgiOptions, runWithCgi, type Stdout } from './cgi/run-with-
 export type { Stdin } from './cgi/source.ts';
 export type { Variables } from './environ/variables.ts';
 export { ApplicationError, type ApplicationErrorCode, RequestError, type RequestErrorCode, type StatusHint } from './errors.ts';
+export { FileWrapper } from './gateway/file-wrapper.ts';
 export type * from './types.ts';

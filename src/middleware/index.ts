@@ -1,0 +1,3 @@
+// run-with-cgi/middleware: applications that wrap applications, one effect a file.
+
+export {};
