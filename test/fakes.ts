@@ -1,6 +1,8 @@
 // What the tests of the heart use in the place of a web server: one exchange in memory, as bytes.
 
+import { expect } from 'vitest';
 import { type Application, type RunWithCgiOptions, runWithCgi } from '../src/index.ts';
+import { type ContractError, validator } from '../src/validator/index.ts';
 
 export interface Outcome {
   /** Everything written to standard output, as a byte string. */
@@ -18,11 +20,14 @@ export interface Request {
   options?: RunWithCgiOptions;
 }
 
-/** Runs `application` through the real gateway. */
+/** Runs `application` through the real gateway. What the gateway does wrong fails the test; applications here may do wrong. */
 export async function run(application: unknown, { method = 'GET', body, environ = {}, options = {} }: Request = {}): Promise<Outcome> {
   const outcome: Outcome = { output: '', writes: [], errors: '' };
   const length = body === undefined ? {} : { CONTENT_LENGTH: String(Buffer.byteLength(body)) };
-  await runWithCgi(application as Application, {
+  const violations: ContractError[] = [];
+  const report = (violation: ContractError) => violation.side === 'server' && violations.push(violation);
+  const observed = typeof application === 'function' ? validator(application as Application, { report }) : application;
+  await runWithCgi(observed as Application, {
     environ: { REQUEST_METHOD: method, SCRIPT_NAME: '/app', ...length, ...environ },
     stdin: body ?? '',
     stdout: {
@@ -39,6 +44,7 @@ export async function run(application: unknown, { method = 'GET', body, environ 
     },
     ...options,
   });
+  expect(violations).toEqual([]);
   return outcome;
 }
 

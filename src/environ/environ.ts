@@ -2,6 +2,7 @@
 // a client could abuse gone, and what servers do differently made alike.
 
 import type { Environ, ErrorStream, FileWrapperFunction, InputStream } from '../types.ts';
+import { guessScheme } from './uri.ts';
 import type { Variables } from './variables.ts';
 
 /** Variables, and anything else a deployer wants the application to find in environ. */
@@ -53,13 +54,13 @@ export function requestVariables(given: Readonly<Variables>, extras: Extras = {}
   splitPath(environ);
 
   // busybox sets neither, lighttpd an empty name when there is no Host.
-  const secure = isSecure(environ);
+  const scheme = guessScheme(environ);
   if (!environ.SERVER_NAME || !environ.SERVER_PORT) {
     const [host, port] = splitHost(String(environ.HTTP_HOST ?? ''));
     environ.SERVER_NAME ||= host || 'localhost';
-    environ.SERVER_PORT ||= port || (secure ? '443' : '80');
+    environ.SERVER_PORT ||= port || (scheme === 'https' ? '443' : '80');
   }
-  environ['wsgi.url_scheme'] ??= secure ? 'https' : 'http';
+  environ['wsgi.url_scheme'] ??= scheme;
   return environ;
 }
 
@@ -92,10 +93,4 @@ function splitHost(host: string): [name: string, port: string] {
   const colon = host.lastIndexOf(':');
   // The colons inside of brackets are an IPv6 address.
   return colon > host.lastIndexOf(']') ? [host.slice(0, colon), host.slice(colon + 1)] : [host, ''];
-}
-
-/** PEP 3333 #15: HTTPS is "on" under Apache, "1" elsewhere, and "off" under civetweb; newer servers say REQUEST_SCHEME. */
-function isSecure(environ: Readonly<Record<string, unknown>>): boolean {
-  const { HTTPS: https } = environ;
-  return environ.REQUEST_SCHEME === 'https' || (!!https && ['on', '1', 'yes', 'true'].includes(String(https).toLowerCase()));
 }

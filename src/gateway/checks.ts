@@ -35,16 +35,17 @@ export function checkHeaders(headers: unknown): Header[] {
     if (!Array.isArray(pair) || pair.length !== 2) {
       throw new ApplicationError('headers-not-a-list', `A header must be a [name, value] pair, got ${show(pair)}`);
     }
-    const [name, value]: unknown[] = pair;
-    checkName(name);
-    checkValue(name, value);
+    checkHeader(pair);
+    const [name, value] = pair;
     checkMeaning(name, value, once);
     checked.push([name, value]);
   }
   return checked;
 }
 
-function checkName(name: unknown): asserts name is string {
+/** Throws an `ApplicationError` unless `header` has a name and a value that a response may carry. PEP 3333 #50 to #52, #55 */
+export function checkHeader(header: unknown[]): asserts header is Header {
+  const [name, value] = header;
   if (typeof name !== 'string' || !isToken(name)) {
     throw new ApplicationError('header-name', `A header's name must be a token of RFC 9110 without ":", got ${show(name)}`);
   }
@@ -54,9 +55,6 @@ function checkName(name: unknown): asserts name is string {
       `Hop-by-hop header "${name}" is not allowed; the connection is the web server's, leave the header out`,
     );
   }
-}
-
-function checkValue(name: string, value: unknown): asserts value is string {
   if (typeof value === 'string' && isPrintable(value)) return;
   const rule =
     typeof value !== 'string'
@@ -120,7 +118,7 @@ function isDigits(text: string): boolean {
 }
 
 /** RFC 9110 §5.6.2 */
-function isToken(text: string): boolean {
+export function isToken(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     const isLetter = (code >= 97 && code <= 122) || (code >= 65 && code <= 90);

@@ -1,0 +1,43 @@
+// The URLs that environ stands for, put together again: PEP 3333 "URL Reconstruction".
+
+/** The part of environ that a URL is made of. */
+type Variables = Readonly<Record<string, unknown>>;
+
+/**
+ * Returns "https" when the server says that the request came in over TLS, and "http" otherwise: HTTPS is
+ * "on" under Apache, "1" elsewhere, and "off" under civetweb; newer servers say REQUEST_SCHEME. PEP 3333 #15
+ */
+export function guessScheme(environ: Variables): 'http' | 'https' {
+  const { HTTPS: https } = environ;
+  const isSecure = environ.REQUEST_SCHEME === 'https' || (!!https && ['on', '1', 'yes', 'true'].includes(String(https).toLowerCase()));
+  return isSecure ? 'https' : 'http';
+}
+
+/** Returns the URL of the application itself: scheme, host and SCRIPT_NAME, or "/" where that is empty. ASCII. */
+export function applicationUri(environ: Variables): string {
+  return origin(environ) + (quote(environ.SCRIPT_NAME) || '/');
+}
+
+/**
+ * Returns the URL of the request, with the query unless `includeQuery` is false. ASCII. It is made of
+ * SCRIPT_NAME and PATH_INFO, which have been decoded: "%2F" in the client's URL is "/" here.
+ */
+export function requestUri(environ: Variables, includeQuery = true): string {
+  const path = quote(environ.SCRIPT_NAME) + quote(environ.PATH_INFO) || '/';
+  const query = includeQuery && environ.QUERY_STRING ? `?${environ.QUERY_STRING}` : '';
+  return origin(environ) + path + query;
+}
+
+function origin(environ: Variables): string {
+  const scheme = environ['wsgi.url_scheme'];
+  if (environ.HTTP_HOST) return `${scheme}://${environ.HTTP_HOST}`;
+  const port = String(environ.SERVER_PORT);
+  return `${scheme}://${environ.SERVER_NAME}${port === (scheme === 'https' ? '443' : '80') ? '' : `:${port}`}`;
+}
+
+/** Encodes each byte that a path cannot hold as it is: RFC 3986 §3.3. */
+function quote(path: unknown): string {
+  return String(path ?? '').replace(/[^A-Za-z0-9._~!$&'()*+,;=:@/-]/g, (byte) => {
+    return `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+  });
+}
