@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^run-with-cgi$/, replacement: `${src}index.ts` },
-      { find: /^run-with-cgi\/(headers|testing|util)$/, replacement: `${src}$1.ts` },
+      { find: /^run-with-cgi\/(headers|util)$/, replacement: `${src}$1.ts` },
       { find: /^run-with-cgi\/(\w+)$/, replacement: `${src}$1/index.ts` },
     ],
   },

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const order = ['index', 'environ', 'input', 'errors', 'response', 'body'];
+const order = ['index', 'environ', 'input', 'error-stream', 'response', 'body'];
 
 const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const lines = order.flatMap((name) => readFileSync(file(`src/validator/${name}.ts`), 'utf8').match(/^ *\/\/\/.*$/gm) ?? []);

@@ -12,6 +12,7 @@ import { Input } from '../gateway/input.ts';
 import { isPromiseLike } from '../gateway/steps.ts';
 import type { Application, ApplicationFunction, Block, Environ } from '../types.ts';
 import { writeDescriptor, writeText } from './descriptor.ts';
+import { handOver } from './hand-over.ts';
 import { cgiHead, isNph, nphHead } from './head.ts';
 import { guardProcess, type Lifetime } from './lifetime.ts';
 import { errorStream, type LogTarget } from './log.ts';
@@ -55,6 +56,7 @@ let hasRun = false;
  */
 export function runWithCgi(application: Application, options: RunWithCgiOptions = {}): Promise<void> {
   if (options.stdout !== undefined) return exchangeOver(options.stdout, application, options, false);
+  if (handOver(application, options)) return Promise.resolve();
   if (hasRun) throw new ApplicationError('run-twice', 'runWithCgi() was called twice; a CGI script answers one request');
   hasRun = true;
   return exchangeOver(takeStdout(), application, options, true);

@@ -7,7 +7,7 @@ import { show } from '../show.ts';
 import type { Application, ApplicationFunction, Body, Environ, StartResponse } from '../types.ts';
 import { checkBody } from './body.ts';
 import { checkEnviron } from './environ.ts';
-import { checkedErrors } from './errors.ts';
+import { checkedErrors } from './error-stream.ts';
 import { checkedInput } from './input.ts';
 import { Responding } from './response.ts';
 import { type ContractError, judge } from './violation.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { call } from '../../src/testing.ts';
+import { call } from '../../src/testing/index.ts';
 import type { Application, ApplicationFunction, Environ, Header, StartResponse } from '../../src/types.ts';
 import { setupTestingDefaults } from '../../src/util.ts';
 import { ContractError, validator } from '../../src/validator/index.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { call } from '../src/testing.ts';
-import type { ApplicationFunction, Environ } from '../src/types.ts';
-import { validator } from '../src/validator/index.ts';
+import { call } from '../../src/testing/index.ts';
+import type { ApplicationFunction, Environ } from '../../src/types.ts';
+import { validator } from '../../src/validator/index.ts';
 
 let environ: Environ;
 const application = validator((given, startResponse) => {

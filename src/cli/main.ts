@@ -1,0 +1,30 @@
+// The command run-with-cgi. As the interpreter of a CGI script (#!/usr/bin/env run-with-cgi) it stands on
+// the path of every request, so that is decided first, and everything else is loaded only when it is asked for.
+
+import { runWithCgi } from '../index.ts';
+import { loadApplication, parseTarget } from './load.ts';
+
+const COMMANDS = ['request', 'serve', 'validate'];
+const { GATEWAY_INTERFACE, REQUEST_METHOD } = process.env;
+const isRequest = Boolean(GATEWAY_INTERFACE || REQUEST_METHOD);
+const [, , first, ...words] = process.argv;
+
+// In a request the first argument is the script, whatever its name, and the words after it come from the
+// query of whoever asks (RFC 3875 #14, CVE-2012-1823).
+if (first !== undefined && (isRequest || isScript(first))) {
+  const { path, callable } = parseTarget(first);
+  loadApplication(path, callable).then(
+    ({ application, options }) => runWithCgi(application, options),
+    (problem: unknown) =>
+      runWithCgi(() => {
+        throw problem;
+      }),
+  );
+} else {
+  import('./commands.ts').then(({ command }) => command(first, words));
+}
+
+/** A script that is tried out in a shell: ./hello.cgi */
+function isScript(word: string): boolean {
+  return !word.startsWith('-') && !COMMANDS.includes(word) && process.getBuiltinModule('node:fs').existsSync(word);
+}

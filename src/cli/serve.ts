@@ -1,0 +1,101 @@
+// run-with-cgi serve: the development server, over an application or over a folder of CGI programs.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, statSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { join, resolve } from 'node:path';
+import { cgiBin, cgiScript } from '../host/index.ts';
+
+import { makeServer } from '../server/index.ts';
+import type { Application } from '../types.ts';
+import { read } from './commands.ts';
+import { Problem } from './problem.ts';
+import { applicationOf, isFolder } from './target.ts';
+
+export const usage = `Usage: run-with-cgi serve <app or folder> [options]
+
+Serves an application on a local port. Of a folder, the executable files are
+served as CGI programs below /cgi-bin/, a process for each request.
+
+  --host <address>  where to listen; 127.0.0.1
+  --port <number>   8000, or the next free one; 0 for any
+  --cgi             run the application as a CGI script, a process for each request
+  --watch           start again when a file that was loaded has changed
+`;
+
+const options = {
+  host: { type: 'string' },
+  port: { type: 'string' },
+  cgi: { type: 'boolean' },
+  watch: { type: 'boolean' },
+} as const;
+
+export async function run(words: string[]): Promise<number> {
+  const { values, positionals } = read(words, options);
+  const [target, ...more] = positionals;
+  if (more.length > 0) throw new Problem('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
+  if (values.watch) return watch(words.filter((word) => word !== '--watch'));
+  const { application, origin, prefix } = await served(target, values.cgi ?? false);
+
+  const { host = '127.0.0.1' } = values;
+  const server = await listen(host, values.port, application);
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : values.port;
+  console.log(`Serving ${origin} at http://${host.includes(':') ? `[${host}]` : host}:${port}${prefix}`);
+  console.log('Ctrl-C ends it.');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close());
+  await once(server, 'close');
+  return 0;
+}
+
+async function served(
+  target: string | undefined,
+  asScript: boolean,
+): Promise<{ application: Application; origin: string; prefix: string }> {
+  if (target !== undefined && isFolder(target)) {
+    if (!readdirSync(target).some((name) => isProgram(join(target, name)))) {
+      throw new Problem('scripts-missing', `The folder ${target} holds no executable file; make one with chmod +x`);
+    }
+    return { application: cgiBin(target), origin: `the folder ${target}`, prefix: '/cgi-bin/' };
+  }
+  const { application, origin } = await applicationOf(target);
+  if (!asScript) return { application, origin, prefix: '/' };
+  // This command is the interpreter of scripts, too.
+  const interpreter = [process.execPath, process.argv[1] ?? ''];
+  return { application: cgiScript(resolve(target ?? ''), {}), origin: `${origin}, a process for each request,`, prefix: '/' };
+}
+
+function isProgram(path: string): boolean {
+  const file = statSync(path, { throwIfNoEntry: false });
+  return file?.isFile() === true && (file.mode & 0o111) !== 0;
+}
+
+/** On `wanted`, or on the first free port from 8000 on. */
+async function listen(host: string, wanted: string | undefined, application: Application): Promise<Server> {
+  if (wanted !== undefined && !(/^\d+$/.test(wanted) && Number(wanted) <= 65_535)) {
+    throw new Problem('option-wrong', `A port is a number up to 65535, got ${wanted}`);
+  }
+  for (let port = Number(wanted ?? 8000); ; port++) {
+    const server = makeServer(host, port, application);
+    try {
+      await once(server, 'listening');
+      return server;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code === 'EADDRINUSE' && wanted === undefined && port < 8100) continue;
+      if (code === 'EADDRINUSE') throw new Problem('address-in-use', `Port ${port} is taken; --port 0 takes any that is free`);
+      if (code === 'EACCES') throw new Problem('address-not-allowed', `Port ${port} needs privileges; take one above 1023`);
+      throw new Problem('address-not-allowed', `${host} is no address of this machine to listen on`, { cause: error });
+    }
+  }
+}
+
+/** The same command under node --watch, which knows the files that were loaded. */
+async function watch(words: string[]): Promise<number> {
+  const [main = ''] = process.argv.slice(1);
+  const child = spawn(process.execPath, ['--watch', '--watch-preserve-output', main, 'serve', ...words], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  const [code] = await once(child, 'exit');
+  return Number(code ?? 0);
+}

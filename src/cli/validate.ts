@@ -1,0 +1,54 @@
+// run-with-cgi validate: the requests that every application meets, each through the validator.
+
+import { call, type TestRequest } from '../testing/index.ts';
+import { type ContractError, validator } from '../validator/index.ts';
+import { read } from './commands.ts';
+import { Problem } from './problem.ts';
+import { applicationOf } from './target.ts';
+
+export const usage = `Usage: run-with-cgi validate <app> [path ...]
+
+Sends requests of several kinds for each path ("/" by default) to an application
+and reports which rules of the specification (SPEC.md) it breaks. The exit
+status is 1 when there is one, or when a request failed.
+`;
+
+const KINDS: [name: string, request: (path: string) => TestRequest][] = [
+  ['GET', (path) => ({ path })],
+  ['HEAD', (path) => ({ path, method: 'HEAD' })],
+  ['GET with a query and headers', (path) => ({ path: withQuery(path), headers: { Cookie: 'a=1', 'X-Bytes': '\xff\xfe' } })],
+  ['POST of a form', (path) => ({ path, body: 'name=value', headers: { 'Content-Type': 'application/x-www-form-urlencoded' } })],
+  ['POST of 2 MB', (path) => ({ path, body: 'x'.repeat(2_000_000), headers: { 'Content-Type': 'application/octet-stream' } })],
+  ['POST of nothing', (path) => ({ path, body: '' })],
+  ['a method that nobody knows', (path) => ({ path, method: 'FROBNICATE' })],
+];
+
+function withQuery(path: string): string {
+  return `${path}${path.includes('?') ? '&' : '?'}a=%20b&%FF`;
+}
+
+export async function run(words: string[]): Promise<number> {
+  const { positionals } = read(words, {});
+  const [target, ...paths] = positionals;
+  const { application, origin, options } = await applicationOf(target);
+  const wrong = paths.find((path) => !path.startsWith('/'));
+  if (wrong !== undefined) throw new Problem('path-wrong', `A path begins with "/", got ${wrong}; make it "/${wrong}"`);
+
+  console.log(`${origin}:`);
+  let failures = 0;
+  for (const path of paths.length > 0 ? paths : ['/']) {
+    for (const [name, request] of KINDS) {
+      const violations: ContractError[] = [];
+      const validated = validator(application, { report: (violation) => violations.push(violation) });
+      const response = await call(validated, { ...request(path), environ: options.env ?? {} });
+      const failed = violations.length > 0 || response.status.startsWith('500') || !response.complete;
+      if (failed) failures++;
+      console.log(`  ${failed ? 'not ok' : 'ok'}  ${path}: ${name}: ${response.status}`);
+      for (const message of new Set(violations.map(({ message }) => message))) console.log(`          ${message}`);
+      if (failed && violations.length === 0) console.log(response.errors.replace(/^/gm, '          ').trimEnd());
+    }
+  }
+  console.log(failures === 0 ? 'No rule was broken.' : `${failures} of these requests went wrong.`);
+  // Whatever timers and connections the application has open.
+  process.exit(failures === 0 ? 0 : 1);
+}

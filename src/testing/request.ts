@@ -1,0 +1,51 @@
+// A request that came over no wire, as environ.
+
+import { requestVariables, toEnviron } from '../environ/environ.ts';
+import { headerVariables, targetVariables } from '../environ/http.ts';
+import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { Input, type Source } from '../gateway/input.ts';
+import type { Environ, ErrorStream, Header } from '../types.ts';
+
+export interface RequestHead {
+  /** Default: "GET", or "POST" when there is a body. */
+  method?: string;
+  /** The URL's path as a client sends it, "/a%20b?c=d"; or a whole URL. Default: "/". */
+  path?: string;
+  /** Values are byte strings. */
+  headers?: Readonly<Record<string, string>> | Iterable<Header>;
+  /** Added to environ, where it wins: `{ SCRIPT_NAME: '/app', REMOTE_USER: 'alice' }`. */
+  environ?: Readonly<Record<string, unknown>>;
+}
+
+export interface RequestBody {
+  source: Source;
+  length: number;
+  /** In bytes. Default: none. */
+  limit?: number;
+}
+
+export function requestEnviron(head: RequestHead, body: RequestBody | undefined, errors: ErrorStream): Environ {
+  const { method, path = '/', headers = [], environ } = head;
+  const variables = {
+    GATEWAY_INTERFACE: 'CGI/1.1',
+    SERVER_SOFTWARE: 'run-with-cgi',
+    REQUEST_METHOD: method ?? (body ? 'POST' : 'GET'),
+    SERVER_NAME: 'localhost',
+    SERVER_PORT: '80',
+    SERVER_PROTOCOL: 'HTTP/1.1',
+    REMOTE_ADDR: '127.0.0.1',
+    HTTP_HOST: 'localhost',
+    ...targetVariables(path),
+    ...headerVariables(Symbol.iterator in headers ? headers : Object.entries(headers)),
+    ...(body && { CONTENT_LENGTH: String(body.length) }),
+    ...(/^https:/i.test(path) && { HTTPS: 'on', SERVER_PORT: '443' }),
+  };
+  return toEnviron(requestVariables(variables, environ), {
+    input: body ? new Input(body.source, body.length, body.limit) : new Input({ read: () => 0 }, 0),
+    errors,
+    fileWrapper: (file, blockSize) => new FileWrapper(file, blockSize),
+    multithread: false,
+    multiprocess: false,
+    runOnce: false,
+  });
+}
