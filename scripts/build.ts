@@ -15,6 +15,7 @@ const modules: BuildOptions = {
   outdir: 'dist',
   outbase: 'src',
   bundle: true,
+  packages: 'external',
   format: 'esm',
   platform: 'node',
   target: 'node20.19',

@@ -24,6 +24,7 @@ export type ApplicationErrorCode =
   | 'start-response-twice'
   | 'status-malformed'
   | 'timeout'
+  | 'upstream-failed'
   | 'write-after-end'
   | 'write-before-start-response';
 
@@ -46,7 +47,7 @@ export type StatusHint = 400 | 411 | 413 | 500 | 502 | 504 | 507;
 export class ApplicationError extends Error {
   override readonly name = 'ApplicationError';
   readonly code: ApplicationErrorCode;
-  /** The HTTP status for the client, when there is still a choice: 500, but 504 for `timeout` and 502 for `script-failed`. */
+  /** The HTTP status for the client, when there is still a choice: 500, but 502 or 504 for `script-failed` and `upstream-failed`, and 504 for `timeout`. */
   readonly statusHint: StatusHint;
 
   constructor(code: ApplicationErrorCode, message: string, statusHint: StatusHint = 500) {

@@ -2,6 +2,7 @@
 // server's place.
 
 import type { Header } from '../types.ts';
+import { unquote } from './uri.ts';
 import type { Variables } from './variables.ts';
 
 /** The variables of a request target, "/a%20b?c=d" or a whole URL. The path is decoded byte by byte; what is no "%XX" stays. */
@@ -10,7 +11,7 @@ export function targetVariables(target: string): Variables {
   return {
     REQUEST_URI: target,
     SCRIPT_NAME: '',
-    PATH_INFO: path.replace(/%([0-9a-f]{2})/gi, (_triple, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+    PATH_INFO: unquote(path),
     QUERY_STRING: query,
     ...(authority !== undefined && { HTTP_HOST: authority }),
   };

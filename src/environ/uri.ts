@@ -35,6 +35,33 @@ function origin(environ: Variables): string {
   return `${scheme}://${environ.SERVER_NAME}${port === (scheme === 'https' ? '443' : '80') ? '' : `:${port}`}`;
 }
 
+/**
+ * Returns SCRIPT_NAME and PATH_INFO as the client has written them, "%2F" and all, where the server tells in
+ * REQUEST_URI and nobody has changed the path since; otherwise they are encoded anew.
+ */
+export function rawPath(environ: Variables): { scriptName: string; pathInfo: string } {
+  const scriptName = String(environ.SCRIPT_NAME ?? '');
+  const path = scriptName + String(environ.PATH_INFO ?? '');
+  const raw = /^(?:[a-z][a-z0-9+.-]*:\/\/[^/?]*)?([^?#]*)/i.exec(String(environ.REQUEST_URI ?? ''))?.[1] ?? '';
+  if (raw !== '' && unquote(raw) === path) {
+    const end = rawLength(raw, scriptName.length);
+    return { scriptName: raw.slice(0, end), pathInfo: raw.slice(end) };
+  }
+  return { scriptName: quote(scriptName), pathInfo: quote(environ.PATH_INFO) };
+}
+
+/** Undoes "%XX", byte by byte; what is no such triple stays as it is. */
+export function unquote(path: string): string {
+  return path.replace(/%([0-9a-f]{2})/gi, (_triple, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+/** How many characters of `raw` stand for `bytes` decoded ones. */
+function rawLength(raw: string, bytes: number): number {
+  let at = 0;
+  for (let count = 0; count < bytes; count++) at += /^%[0-9a-f]{2}/i.test(raw.slice(at, at + 3)) ? 3 : 1;
+  return at;
+}
+
 /** Encodes each byte that a path cannot hold as it is: RFC 3986 §3.3. */
 function quote(path: unknown): string {
   return String(path ?? '').replace(/[^A-Za-z0-9._~!$&'()*+,;=:@/-]/g, (byte) => {

@@ -15,14 +15,14 @@ interface Head {
 }
 
 /** What the client sees of a failure. The cause is for the log alone. */
-const REASONS: Readonly<Record<StatusHint, string>> = {
-  400: 'Bad Request',
-  411: 'Length Required',
-  413: 'Content Too Large',
-  500: 'Internal Server Error',
-  502: 'Bad Gateway',
-  504: 'Gateway Timeout',
-  507: 'Insufficient Storage',
+export const BARE_STATUS: Readonly<Record<StatusHint, string>> = {
+  400: '400 Bad Request',
+  411: '411 Length Required',
+  413: '413 Content Too Large',
+  500: '500 Internal Server Error',
+  502: '502 Bad Gateway',
+  504: '504 Gateway Timeout',
+  507: '507 Insufficient Storage',
 };
 
 export class Response {
@@ -125,7 +125,7 @@ export class Response {
   answer(statusCode: StatusHint): void | Promise<void> {
     this.#over = true;
     this.headersSent = true;
-    const status = `${statusCode} ${REASONS[statusCode]}`;
+    const status = BARE_STATUS[statusCode];
     const page = `${status}\n`;
     const headers: Header[] = [
       ['Content-Type', 'text/plain'],

@@ -1,3 +1,8 @@
 // run-with-cgi/middleware: applications that wrap applications, one effect a file.
 
-export {};
+export { allow } from './allow.ts';
+export { type CatchExceptionsOptions, catchExceptions } from './catch-exceptions.ts';
+export { type CompressOptions, compress } from './compress.ts';
+export { type ForwardOptions, forward } from './forward.ts';
+export { type LimitRateOptions, limitRate } from './limit-rate.ts';
+export { urlMap } from './url-map.ts';

@@ -1,0 +1,44 @@
+// Lets only some addresses through.
+
+import type { BlockList } from 'node:net';
+import { toFunction } from '../gateway/application.ts';
+import type { Application, ApplicationFunction } from '../types.ts';
+
+/**
+ * Returns `application` for clients whose REMOTE_ADDR is in `addresses`; others get a 403, and so does a
+ * client without an address. An entry is an address or a network of IPv4 or IPv6: "127.0.0.1", "10.0.0.0/8",
+ * "::1", "2001:db8::/32". An IPv4 address in IPv6's form counts as IPv4. Throws a `TypeError` for anything
+ * else. Behind a proxy, REMOTE_ADDR is the proxy's.
+ */
+export function allow(application: Application, addresses: readonly string[]): ApplicationFunction {
+  const callable = toFunction(application);
+  const allowed = blockList(addresses);
+  return (environ, startResponse) => {
+    if (isIn(allowed, String(environ.REMOTE_ADDR ?? ''))) return callable(environ, startResponse);
+    startResponse('403 Forbidden', [['Content-Type', 'text/plain']]);
+    return '403 Forbidden\n';
+  };
+}
+
+function blockList(addresses: readonly string[]): BlockList {
+  const { BlockList, isIP } = process.getBuiltinModule('node:net');
+  const list = new BlockList();
+  for (const entry of addresses) {
+    const [address = '', prefix, ...rest] = entry.split('/');
+    const version = isIP(address);
+    const longest = version === 6 ? 128 : 32;
+    const isPrefix = prefix === undefined || (/^\d+$/.test(prefix) && Number(prefix) <= longest);
+    if (version === 0 || !isPrefix || rest.length > 0) {
+      throw new TypeError(`An address is like "10.0.0.1", "10.0.0.0/8", "::1" or "2001:db8::/32", got ${JSON.stringify(entry)}`);
+    }
+    list.addSubnet(address, Number(prefix ?? longest), version === 6 ? 'ipv6' : 'ipv4');
+  }
+  return list;
+}
+
+function isIn(list: BlockList, given: string): boolean {
+  const { isIP } = process.getBuiltinModule('node:net');
+  const address = given.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  const version = isIP(address);
+  return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4');
+}

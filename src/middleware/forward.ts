@@ -1,0 +1,177 @@
+// Remote processing: an application that is somewhere else, behind HTTP.
+
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { rawPath } from '../environ/uri.ts';
+import { ApplicationError } from '../errors.ts';
+import { isHopByHop } from '../gateway/hop-by-hop.ts';
+import type { ApplicationFunction, Block, Environ, Header } from '../types.ts';
+
+export interface ForwardOptions {
+  /** Milliseconds of silence after which an upstream server counts as down. Default: 60 000. */
+  timeout?: number;
+}
+
+/**
+ * Returns an application that passes the request on to one of `upstreams`, the URLs of HTTP servers that do
+ * the same: what is left of the path is appended to the URL's. It begins with any of them, and tries the
+ * next where one is down, as long as that can do no harm: nothing of the request has been sent, or it has no
+ * body and its method is idempotent. Bodies are streamed both ways. Where every server is down, or the last
+ * one tried breaks off before its response begins, the answer is 502, and 504 when it was too slow.
+ *
+ * The servers learn of the client by X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and
+ * X-Forwarded-Prefix. Throws a `TypeError` when there is no upstream, or one that is no http or https URL.
+ */
+export function forward(upstreams: readonly string[], options: ForwardOptions = {}): ApplicationFunction {
+  const { timeout = 60_000 } = options;
+  const servers = upstreams.map(parse);
+  if (servers.length === 0) throw new TypeError('forward() needs at least one upstream URL');
+
+  return async (environ, startResponse) => {
+    const first = Math.floor(Math.random() * servers.length);
+    for (let tried = 0; ; tried++) {
+      const server = servers[(first + tried) % servers.length] as URL;
+      const request = open(server, environ, timeout);
+      try {
+        const response = await exchange(request, environ);
+        startResponse(`${response.statusCode} ${response.statusMessage || 'Unknown'}`, passedOn(response));
+        return { [Symbol.asyncIterator]: () => blocksOf(response), close: () => request.destroy() };
+      } catch (error) {
+        request.destroy();
+        if (tried + 1 < servers.length && mayTryAgain(environ, error)) continue;
+        throw failure(server, error);
+      }
+    }
+  };
+}
+
+function parse(upstream: string): URL {
+  const url = URL.canParse(upstream) ? new URL(upstream) : undefined;
+  if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
+  throw new TypeError(`An upstream is a URL like "http://10.0.0.1:8080/base", got ${JSON.stringify(upstream)}`);
+}
+
+function open(server: URL, environ: Environ, timeout: number): ClientRequest {
+  const options: RequestOptions = {
+    method: environ.REQUEST_METHOD,
+    path: targetOf(server, environ),
+    headers: requestHeaders(server, environ).flat(),
+    timeout,
+    agent: false, // a connection that was kept may close just when we send something that cannot be sent twice
+  };
+  const { request } = process.getBuiltinModule(server.protocol === 'https:' ? 'node:https' : 'node:http');
+  return request(server, options);
+}
+
+function targetOf(server: URL, environ: Environ): string {
+  const path = server.pathname.replace(/\/$/, '') + rawPath(environ).pathInfo;
+  return (path || '/') + (environ.QUERY_STRING && `?${environ.QUERY_STRING}`);
+}
+
+function requestHeaders(server: URL, environ: Environ): Header[] {
+  const { HTTP_CONNECTION: connection = '' } = environ;
+  const isEnded = (name: string) => isHopByHop(name) || nameList(connection).includes(name);
+  const headers: Header[] = [['Host', server.host]];
+  for (const [variable, value] of Object.entries(environ)) {
+    if (!variable.startsWith('HTTP_') || typeof value !== 'string') continue;
+    const name = variable.slice(5).toLowerCase().replaceAll('_', '-');
+    // Expect has been answered already, and what follows is said anew below.
+    if (isEnded(name) || /^(?:host|expect|x-forwarded-(?:for|proto|host|prefix))$/.test(name)) continue;
+    headers.push([name, value]);
+  }
+  const { REMOTE_ADDR: client, HTTP_X_FORWARDED_FOR: before, HTTP_HOST: host, SCRIPT_NAME: prefix } = environ;
+  const clients = [before, client].filter(Boolean).join(', ');
+  if (clients) headers.push(['X-Forwarded-For', clients]);
+  headers.push(['X-Forwarded-Proto', environ['wsgi.url_scheme']]);
+  if (host) headers.push(['X-Forwarded-Host', host]);
+  if (prefix) headers.push(['X-Forwarded-Prefix', rawPath(environ).scriptName]);
+  if (environ.CONTENT_TYPE) headers.push(['Content-Type', environ.CONTENT_TYPE]);
+  if (environ.CONTENT_LENGTH) headers.push(['Content-Length', environ.CONTENT_LENGTH]);
+  else if (hasBody(environ)) headers.push(['Transfer-Encoding', 'chunked']);
+  return headers;
+}
+
+function hasBody(environ: Environ): boolean {
+  return environ.CONTENT_LENGTH !== undefined ? environ.CONTENT_LENGTH !== '0' : environ.HTTP_TRANSFER_ENCODING !== undefined;
+}
+
+/** Sends the request, its body once there is a connection; resolves to the response when its head has come. */
+async function exchange(request: ClientRequest, environ: Environ): Promise<IncomingMessage> {
+  const responding = new Promise<IncomingMessage>((resolve, reject) => {
+    request.on('response', resolve).on('error', reject);
+    request.on('timeout', () => request.destroy(new TooSlow()));
+    request.on('upgrade', () => reject(new Error('it changed the protocol, which nobody asked for')));
+  });
+  if (!hasBody(environ)) {
+    request.end();
+    return responding;
+  }
+  await Promise.race([connected(request), responding]);
+  const sending = send(request, environ);
+  // A server may answer, and close, before it has read everything.
+  return Promise.race([responding, sending.then(() => responding)]);
+}
+
+function connected(request: ClientRequest): Promise<unknown> {
+  return new Promise((resolve) => {
+    request.on('socket', (socket) => {
+      if (socket.connecting) socket.once(request.protocol === 'https:' ? 'secureConnect' : 'connect', resolve);
+      else resolve(undefined);
+    });
+  });
+}
+
+async function send(request: ClientRequest, environ: Environ): Promise<void> {
+  for await (const block of environ['wsgi.input']) {
+    if (request.destroyed) return;
+    if (!request.write(block)) await drained(request);
+  }
+  request.end();
+}
+
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      request.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    request.on('drain', settle).on('close', settle);
+  });
+}
+
+class TooSlow extends Error {}
+
+/** RFC 9110 §9.2.2 */
+function mayTryAgain(environ: Environ, error: unknown): boolean {
+  if (error instanceof Error && 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo')) return true;
+  return !hasBody(environ) && ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'].includes(environ.REQUEST_METHOD);
+}
+
+function failure(server: URL, error: unknown): unknown {
+  // The client's own failure to send its body is not the server's.
+  if (error instanceof Error && 'statusHint' in error) return error;
+  if (error instanceof TooSlow) return new ApplicationError('upstream-failed', `${server.origin} was silent for too long`, 504);
+  return new ApplicationError(
+    'upstream-failed',
+    `${server.origin} gave no response: ${error instanceof Error ? error.message : error}`,
+    502,
+  );
+}
+
+/** What of the head concerns more than our own connection to that server. */
+function passedOn(response: IncomingMessage): Header[] {
+  const connection = nameList(response.headers.connection ?? '');
+  const headers: Header[] = [];
+  for (let at = 0; at < response.rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = response.rawHeaders.slice(at, at + 2);
+    if (!isHopByHop(name) && !connection.includes(name.toLowerCase())) headers.push([name, value]);
+  }
+  return headers;
+}
+
+async function* blocksOf(response: IncomingMessage): AsyncGenerator<Block> {
+  yield* response;
+}
+
+function nameList(value: string): string[] {
+  return value.toLowerCase().split(/\s*,\s*/);
+}

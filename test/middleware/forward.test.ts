@@ -1,0 +1,278 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { forward } from '../../src/middleware/index.ts';
+import { call, type TestRequest } from '../../src/testing/index.ts';
+import { validator } from '../../src/validator/index.ts';
+
+const open: (Server | ReturnType<typeof createTcpServer>)[] = [];
+afterEach(async () => {
+  for (const server of open.splice(0)) {
+    if ('closeAllConnections' in server) server.closeAllConnections();
+    server.close();
+  }
+});
+
+async function upstream(listener: RequestListener, path = ''): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  open.push(server);
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
+}
+
+/** A server that speaks bytes. */
+async function tcp(listener: (socket: Socket) => void): Promise<string> {
+  const server = createTcpServer((socket) => listener(socket.on('error', () => {}))).listen(0, '127.0.0.1');
+  open.push(server);
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** An address where nobody listens. */
+async function nobody(): Promise<string> {
+  const url = await tcp(() => {});
+  open.pop()?.close();
+  return url;
+}
+
+const send = (upstreams: string | string[], request?: TestRequest, options = {}) =>
+  call(validator(forward([upstreams].flat(), options)), request);
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const blocks: Buffer[] = [];
+  for await (const block of request) blocks.push(block);
+  return Buffer.concat(blocks).toString('latin1');
+}
+
+describe('the request', () => {
+  let seen: { method: string; url: string; headers: Record<string, unknown>; body: string };
+  const echo: RequestListener = async (request, response) => {
+    const { method = '', url = '', headers } = request;
+    seen = { method, url, headers, body: await bodyOf(request) };
+    response.end('ok');
+  };
+
+  test.each([
+    ['', '/', '/'],
+    ['', '/a%2Fb/%E9?c=%20d', '/a%2Fb/%E9?c=%20d'],
+    ['/base', '/', '/base/'],
+    ['/base/', '/a?b', '/base/a?b'],
+  ])('the path is appended to that of the URL: %j and %j', async (base, path, expected) => {
+    await send(await upstream(echo, base), { path });
+    expect(seen.url).toBe(expected);
+  });
+
+  test('below a SCRIPT_NAME only the rest of the path, as the client wrote it', async () => {
+    await send(await upstream(echo, '/base'), { path: '/app/a%2Fb', environ: { SCRIPT_NAME: '/app', PATH_INFO: '/a/b' } });
+    expect(seen.url).toBe('/base/a%2Fb');
+    expect(seen.headers['x-forwarded-prefix']).toBe('/app');
+    await send(await upstream(echo), { path: '/app/a%2Fb', environ: { SCRIPT_NAME: '/app', PATH_INFO: '/changed \xff' } });
+    expect(seen.url).toBe('/changed%20%FF');
+  });
+
+  test('headers, those of the connection and of the way left out', async () => {
+    const url = await upstream(echo);
+    await send(url, {
+      method: 'PATCH',
+      headers: {
+        Accept: 'a/b',
+        'X-Bytes': 'D\xfcrer',
+        Connection: 'close, X-Hop',
+        'X-Hop': 'gone',
+        TE: 'trailers',
+        Upgrade: 'h2c',
+        Expect: '100-continue',
+        Cookie: 'a=1',
+        Proxy: 'http://evil',
+        'X-Forwarded-For': '1.2.3.4',
+        'X-Forwarded-Host': 'forged',
+        'Content-Type': 'text/plain',
+      },
+      body: 'body',
+      environ: { REMOTE_ADDR: '5.6.7.8' },
+    });
+    expect(seen).toEqual({
+      method: 'PATCH',
+      url: '/',
+      body: 'body',
+      headers: {
+        host: new URL(url).host,
+        accept: 'a/b',
+        'x-bytes': 'D\xfcrer',
+        cookie: 'a=1',
+        'x-forwarded-for': '1.2.3.4, 5.6.7.8',
+        'x-forwarded-proto': 'http',
+        'x-forwarded-host': 'localhost',
+        'content-type': 'text/plain',
+        'content-length': '4',
+        connection: 'close',
+      },
+    });
+  });
+
+  test('a body is streamed, of known length or not', async () => {
+    const body = 'x'.repeat(3_000_000);
+    await send(await upstream(echo), { body });
+    expect([seen.body.length, seen.headers['content-length']]).toEqual([3_000_000, '3000000']);
+    const environ = { CONTENT_LENGTH: '', HTTP_TRANSFER_ENCODING: 'chunked' };
+    await send(await upstream(echo), { body, environ });
+    expect([seen.body === body, seen.headers['content-length'], seen.headers['transfer-encoding']]).toEqual([true, undefined, 'chunked']);
+  });
+});
+
+describe('the response', () => {
+  test('status, headers and body as they came, those of the connection left out', async () => {
+    const url = await upstream((_request, response) => {
+      response.sendDate = false;
+      const headers = ['Content-Type', 'text/plain', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-Bytes', 'D\xfcrer', 'X-Hop', 'gone'];
+      response.writeHead(207, 'Multi Status', [...headers, 'Connection', 'X-Hop, close', 'Content-Length', '5']);
+      response.end(Buffer.from('hello')); // of text, Node would make one string with the head, in UTF-8
+    });
+    const { status, headers, text, errors } = await send(url);
+    expect({ status, text, errors }).toEqual({ status: '207 Multi Status', text: 'hello', errors: '' });
+    expect([...headers]).toEqual([
+      ['Content-Type', 'text/plain'],
+      ['Set-Cookie', 'a=1'],
+      ['Set-Cookie', 'b=2'],
+      ['X-Bytes', 'D\xfcrer'],
+      ['Content-Length', '5'],
+    ]);
+  });
+
+  test('a status without a reason gets one', async () => {
+    const url = await tcp((socket) => socket.end('HTTP/1.1 200\r\nContent-Type: a/b\r\nContent-Length: 0\r\n\r\n'));
+    expect((await send(url)).status).toBe('200 Unknown');
+  });
+
+  test('blocks are handed on as they come', async () => {
+    let next = () => {};
+    const url = await upstream(async (_request, response) => {
+      response.setHeader('Content-Type', 'text/plain');
+      for (const block of ['a', 'b', 'c']) {
+        response.write(block);
+        await new Promise<void>((resolve) => {
+          next = resolve;
+        });
+      }
+      response.end();
+    });
+    const body = (await forward([url])({ ...plain(), PATH_INFO: '/' } as never, () => () => {})) as AsyncIterable<Buffer>;
+    const blocks: string[] = [];
+    for await (const block of body) {
+      blocks.push(String(block));
+      next();
+    }
+    expect(blocks).toEqual(['a', 'b', 'c']);
+  });
+
+  test.each(['HEAD', 'GET'])('%s of what has no body', async (method) => {
+    const url = await upstream((_request, response) => {
+      response.setHeader('Content-Type', 'text/plain');
+      response.setHeader('Content-Length', method === 'HEAD' ? '5' : '0');
+      response.end();
+    });
+    expect(await send(url, { method })).toMatchObject({ status: '200 OK', text: '', complete: true });
+  });
+
+  test('one that breaks off ends short', async () => {
+    const url = await tcp((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 10\r\n\r\nhalf'));
+    expect(await send(url)).toMatchObject({ status: '200 OK', text: 'half', complete: false });
+  });
+
+  test('when the client leaves, so do we', async () => {
+    let left: Promise<unknown> | undefined;
+    const url = await upstream((_request, response) => {
+      left = once(response, 'close');
+      response.write('endless');
+    });
+    const body = (await forward([url])({ ...plain(), PATH_INFO: '/' } as never, () => () => {})) as AsyncIterable<Buffer> & {
+      close(): void;
+    };
+    await body[Symbol.asyncIterator]().next();
+    body.close();
+    await left;
+  });
+});
+
+const plain = () => ({
+  REQUEST_METHOD: 'GET',
+  SCRIPT_NAME: '',
+  QUERY_STRING: '',
+  'wsgi.url_scheme': 'http',
+});
+
+describe('several upstream servers', () => {
+  const hello: RequestListener = async (request, response) => {
+    const body = await bodyOf(request);
+    response.setHeader('Content-Type', 'text/plain');
+    response.end(`hello ${body}`);
+  };
+
+  test('one that is down is passed over, whatever the method', async () => {
+    const upstreams = [await nobody(), await upstream(hello), await nobody()];
+    for (let tries = 0; tries < 20; tries++) {
+      expect(await send(upstreams, { body: 'x' })).toMatchObject({ text: 'hello x', errors: '' });
+    }
+  });
+
+  test('all of them have their turn', async () => {
+    const names = new Set<string>();
+    const named = (name: string): RequestListener => {
+      return (_request, response) => void response.setHeader('Content-Type', 'text/plain').end(name);
+    };
+    const upstreams = [await upstream(named('a')), await upstream(named('b'))];
+    for (let tries = 0; tries < 60; tries++) names.add((await send(upstreams)).text);
+    expect([...names].toSorted()).toEqual(['a', 'b']);
+  });
+
+  test('one that closes without an answer is passed over for what can be repeated, and only then', async () => {
+    let hits = 0;
+    const deaf = await tcp((socket) => {
+      hits++;
+      socket.on('data', () => socket.destroy());
+    });
+    for (let tries = 0; tries < 20; tries++) {
+      expect((await send([deaf, await upstream(hello)])).text).toBe('hello ');
+    }
+    hits = 0;
+    const statuses = new Set<string>();
+    for (let tries = 0; tries < 40; tries++) statuses.add((await send([deaf, await upstream(hello)], { body: 'x' })).status);
+    expect([...statuses].toSorted()).toEqual(['200 OK', '502 Bad Gateway']);
+    expect(hits).toBeGreaterThan(0);
+  });
+
+  test('when all are down it is a 502, whose cause is logged', async () => {
+    const { status, text, errors } = await send([await nobody(), await nobody()]);
+    expect([status, text]).toEqual(['502 Bad Gateway', '502 Bad Gateway\n']);
+    expect(errors).toMatch(/\[upstream-failed\] ApplicationError: http:\/\/127\.0\.0\.1:\d+ gave no response: connect ECONNREFUSED/);
+  });
+
+  test('one that is silent is a 504', async () => {
+    const { status, errors } = await send(await tcp(() => {}), {}, { timeout: 50 });
+    expect(status).toBe('504 Gateway Timeout');
+    expect(errors).toMatch(/was silent for too long/);
+  });
+
+  test('what is no HTTP is a 502', async () => {
+    expect((await send(await tcp((socket) => socket.end('hello\r\n\r\n')))).status).toBe('502 Bad Gateway');
+    const switching = await tcp((socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'));
+    expect((await send(switching)).status).toBe('502 Bad Gateway');
+  });
+
+  test('an upload that the server answers before its end', async () => {
+    const url = await tcp((socket) => {
+      socket.once('data', () =>
+        socket.end('HTTP/1.1 413 Content Too Large\r\nContent-Type: a/b\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n'),
+      );
+    });
+    const { status } = await send(url, { body: 'x'.repeat(100_000) });
+    expect(status).toBe('413 Content Too Large');
+    await sleep(10); // what is still being sent fails without harm
+  });
+});
+
+test.each([[[]], [['ftp://a']], [['example.org']], [['']]])('%j is refused at once', (upstreams) => {
+  expect(() => forward(upstreams)).toThrow(TypeError);
+});

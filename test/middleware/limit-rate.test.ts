@@ -1,0 +1,140 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { limitRate } from '../../src/middleware/index.ts';
+import { call } from '../../src/testing/index.ts';
+import type { Environ } from '../../src/types.ts';
+import { answering, checked } from './applications.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-rate-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let directory: string;
+let count = 0;
+beforeEach(() => {
+  directory = join(folder, String(count++));
+  vi.useFakeTimers({ now: 1_000_000_030_000, toFake: ['Date'] });
+});
+afterEach(() => vi.useRealTimers());
+
+const limited = (limit: number) => checked((inner) => limitRate(inner, { limit, window: 60, directory }))(answering('in'));
+const from = (address: string) => ({ environ: { REMOTE_ADDR: address } });
+
+describe('one process', () => {
+  test('the first ones are let through, the others get a 429 that says when to come back', async () => {
+    const application = limited(2);
+    const answers = [await call(application), await call(application), await call(application)];
+    expect(answers.map(({ status }) => status)).toEqual(['200 OK', '200 OK', '429 Too Many Requests']);
+    expect([...(answers[2]?.headers ?? [])]).toEqual([
+      ['Content-Type', 'text/plain'],
+      ['Retry-After', '50'],
+      ['Content-Length', '22'],
+    ]);
+    expect(answers[2]?.text).toBe('429 Too Many Requests\n');
+  });
+
+  test('the next window begins anew, and what is older than the last is removed', async () => {
+    const application = limited(1);
+    for (const status of ['200 OK', '429 Too Many Requests']) expect((await call(application)).status).toBe(status);
+    vi.setSystemTime(1_000_000_080_000);
+    for (const status of ['200 OK', '429 Too Many Requests']) expect((await call(application)).status).toBe(status);
+    vi.setSystemTime(1_000_000_140_000);
+    expect((await call(application)).status).toBe('200 OK');
+    expect(readdirSync(directory)).toEqual(['16666668', '16666669']);
+  });
+
+  test.each([
+    ['10.0.0.1', '10.0.0.2', false],
+    ['10.0.0.1', '::ffff:10.0.0.1', true],
+    ['2001:db8::1', '2001:db8:0:0:ffff::9', true],
+    ['2001:db8::1', '2001:DB8:0000::2%eth0', true],
+    ['2001:db8:0:1::1', '2001:db8:0:2::1', false],
+    ['::1', '::2', true],
+    ['', 'unknown', false],
+  ])('%s and %s are one client: %s', async (one, other, isSame) => {
+    const application = limited(1);
+    await call(application, from(one));
+    expect((await call(application, from(other))).status).toBe(isSame ? '429 Too Many Requests' : '200 OK');
+  });
+
+  test('a key of its own', async () => {
+    const key = (environ: Environ) => environ.HTTP_X_KEY ?? '';
+    const application = limitRate(answering('in'), { limit: 1, window: 60, directory, key });
+    const statuses = [];
+    for (const name of ['a', 'b', '../../a', 'a'])
+      statuses.push((await call(application, { headers: { 'X-Key': name } })).status.slice(0, 3));
+    expect(statuses).toEqual(['200', '200', '200', '429']);
+  });
+
+  test('nobody else can read the counts, and those of a client that is refused do not grow', async () => {
+    const application = limited(3);
+    for (let requests = 0; requests < 20; requests++) await call(application);
+    const [window = ''] = readdirSync(directory);
+    const [file = ''] = readdirSync(join(directory, window));
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(statSync(join(directory, window, file))).toMatchObject({ size: 48 });
+    expect(statSync(join(directory, window, file)).mode & 0o777).toBe(0o600);
+  });
+
+  test.each([
+    ['a folder that cannot be made', () => '/dev/null/counts'],
+    ['a full disk', () => '/dev/full'],
+  ])('%s is told to the log, and the request is let through', async (_what, place) => {
+    const { status, errors } = await call(limitRate(answering('in'), { limit: 1, window: 60, directory: place() }));
+    expect(status).toBe('200 OK');
+    expect(errors).toMatch(/^limitRate: Error: E.*; the request is let through\n$/);
+  });
+
+  test('a key that cannot be told is told to the log', async () => {
+    const { status, errors } = await call(limited(1), from('not:an:address'));
+    expect(status).toBe('200 OK');
+    expect(errors).toContain('the request is let through');
+  });
+});
+
+test('200 processes at once: not one is lost, and not one too many gets in', async () => {
+  vi.useRealTimers();
+  const script = join(folder, 'process.cjs');
+  await build({
+    stdin: {
+      contents: `import { limitRate } from './src/middleware/limit-rate.ts';
+        const application = limitRate(() => 'in', { limit: 120, window: 100_000_000, directory: process.argv[2] });
+        const environ = { REMOTE_ADDR: '10.0.0.1', 'wsgi.errors': { write: (text) => process.stdout.write(text) } };
+        let status = '200';
+        // All wait here for one moment.
+        while (Date.now() < Number(process.argv[3]));
+        application(environ, (given) => (status = given));
+        process.stdout.write(status);`,
+      resolveDir: fileURLToPath(new URL('../..', import.meta.url)),
+    },
+    outfile: script,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+  });
+  mkdirSync(directory);
+  const outputs: string[] = [];
+  // In batches, each of which has its moment: 200 Nodes that all wait would only wait for the processor.
+  for (let batch = 0; batch < 10; batch++) {
+    const moment = Date.now() + 600;
+    const children = Array.from({ length: 20 }, async () => {
+      const child = spawn(process.execPath, [script, directory, String(moment)], { stdio: ['ignore', 'pipe', 'inherit'] });
+      let output = '';
+      child.stdout.on('data', (text) => {
+        output += text;
+      });
+      await once(child, 'close');
+      outputs.push(output);
+    });
+    await Promise.all(children);
+  }
+  const counts = Object.fromEntries(
+    ['200', '429 Too Many Requests'].map((status) => [status, outputs.filter((output) => output === status).length]),
+  );
+  expect(counts).toEqual({ '200': 120, '429 Too Many Requests': 80 });
+});
