@@ -41,7 +41,7 @@ export type RequestErrorCode =
   | 'terminated';
 
 /** The statuses that a failure is answered with. */
-export type StatusHint = 400 | 411 | 413 | 500 | 502 | 504 | 507;
+export type StatusHint = 400 | 411 | 413 | 500 | 502 | 503 | 504 | 507;
 
 /** The application broke the contract of PEP 3333. */
 export class ApplicationError extends Error {

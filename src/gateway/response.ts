@@ -21,6 +21,7 @@ export const BARE_STATUS: Readonly<Record<StatusHint, string>> = {
   413: '413 Content Too Large',
   500: '500 Internal Server Error',
   502: '502 Bad Gateway',
+  503: '503 Service Unavailable',
   504: '504 Gateway Timeout',
   507: '507 Insufficient Storage',
 };
@@ -84,15 +85,15 @@ export class Response {
     const length = typeof block === 'string' ? Buffer.byteLength(block) : block.length;
     if (length === 0) return;
     const head = this.headersSent ? undefined : this.#prepareHead(isWhole ? length : fileSize);
-    if (this.#bodiless) return head && this.#sink.start(head.status, head.headers);
+    if (this.#bodiless) return head && this.#sink.start(head.status, head.headers, undefined, true);
     const room = this.#length - this.#sent;
     if (length <= room) {
       this.#sent += length;
-      return head ? this.#sink.start(head.status, head.headers, block) : this.#sink.write(block);
+      return head ? this.#sink.start(head.status, head.headers, block, length === room) : this.#sink.write(block);
     }
     this.#sent += room;
     const fitting = room > 0 ? toBytes(block).subarray(0, room) : undefined;
-    const sent = head ? this.#sink.start(head.status, head.headers, fitting) : fitting && this.#sink.write(fitting);
+    const sent = head ? this.#sink.start(head.status, head.headers, fitting, true) : fitting && this.#sink.write(fitting);
     const refuse = () => {
       throw new ApplicationError('body-too-long', `The body is longer than its Content-Length of ${this.#length}; the rest is dropped`);
     };
@@ -112,7 +113,7 @@ export class Response {
   finish(): void | Promise<void> {
     const head = this.headersSent ? undefined : this.#prepareHead(0);
     this.#over = true;
-    const sent = head && this.#sink.start(head.status, head.headers);
+    const sent = head && this.#sink.start(head.status, head.headers, undefined, this.satisfied);
     return sent ? sent.then(() => this.#checkLength()) : this.#checkLength();
   }
 
@@ -131,7 +132,7 @@ export class Response {
       ['Content-Type', 'text/plain'],
       ['Content-Length', String(page.length)],
     ];
-    return this.#sink.start(status, headers, this.#isHead ? undefined : page);
+    return this.#sink.start(status, headers, this.#isHead ? undefined : page, true);
   }
 
   #prepareHead(bodyLength: number | undefined): Head {

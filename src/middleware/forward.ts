@@ -4,6 +4,7 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { rawPath } from '../environ/uri.ts';
 import { ApplicationError } from '../errors.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
+import { pour } from '../gateway/pour.ts';
 import type { ApplicationFunction, Block, Environ, Header } from '../types.ts';
 
 export interface ForwardOptions {
@@ -106,7 +107,7 @@ async function exchange(request: ClientRequest, environ: Environ): Promise<Incom
     return responding;
   }
   await Promise.race([connected(request), responding]);
-  const sending = send(request, environ);
+  const sending = pour(environ['wsgi.input'], request);
   // A server may answer, and close, before it has read everything.
   return Promise.race([responding, sending.then(() => responding)]);
 }
@@ -117,24 +118,6 @@ function connected(request: ClientRequest): Promise<unknown> {
       if (socket.connecting) socket.once(request.protocol === 'https:' ? 'secureConnect' : 'connect', resolve);
       else resolve(undefined);
     });
-  });
-}
-
-async function send(request: ClientRequest, environ: Environ): Promise<void> {
-  for await (const block of environ['wsgi.input']) {
-    if (request.destroyed) return;
-    if (!request.write(block)) await drained(request);
-  }
-  request.end();
-}
-
-function drained(request: ClientRequest): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = () => {
-      request.off('drain', settle).off('close', settle);
-      resolve();
-    };
-    request.on('drain', settle).on('close', settle);
   });
 }
 
