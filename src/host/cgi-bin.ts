@@ -1,49 +1,36 @@
-// A folder of CGI programs as one application: the first part of the path names the program.
+// A folder of CGI programs as one application: the path names the program.
 
-import { access, constants, realpath, stat } from 'node:fs/promises';
-import { join, resolve, sep } from 'node:path';
-import type { ApplicationFunction, StartResponse } from '../types.ts';
-import { type CgiScriptOptions, cgiScript } from './script.ts';
+import { resolve } from 'node:path';
+import type { ApplicationFunction, Environ } from '../types.ts';
+import type { Destination } from './answer.ts';
+import { findFile, may } from './find.ts';
+import { type CgiScriptOptions, host, settingsOf, toBytes } from './script.ts';
 
 /**
- * Returns an application that runs the executable files directly in `directory`: for PATH_INFO
- * "/hello.cgi/a" the program hello.cgi with PATH_INFO "/a", with "/hello.cgi" added to SCRIPT_NAME.
- * Answers 404 for what is not there, begins with a dot or leads out of the folder, and 403 for a file
- * that is not executable.
+ * Returns an application that runs the executable files in `directory` and the folders below it, as
+ * `cgiScript` would: for PATH_INFO "/a/hello.cgi/b" the program a/hello.cgi with PATH_INFO "/b", and with
+ * "/a/hello.cgi" added to SCRIPT_NAME. With an `interpreter`, every file is a program.
+ *
+ * Answers 404 for what is not there, whose name or folder begins with a dot, or that is a link out of the
+ * folder, and 403 for a file that may not be executed. A program that answers with the path of another one
+ * in Location, and nothing else, is answered by that one; five times in a row at most.
  */
 export function cgiBin(directory: string, options: CgiScriptOptions = {}): ApplicationFunction {
-  return async (environ, startResponse) => {
-    const [, name = '', pathInfo = ''] = /^\/([^/]*)(.*)$/s.exec(environ.PATH_INFO) ?? [];
-    const program = await find(resolve(directory), Buffer.from(name, 'latin1').toString());
-    if (program === undefined) return refuse(startResponse, '404 Not Found');
-    if (!(await isExecutable(program))) return refuse(startResponse, '403 Forbidden');
-    environ.SCRIPT_NAME += `/${name}`;
-    environ.PATH_INFO = pathInfo;
-    environ.SCRIPT_FILENAME = Buffer.from(program).toString('latin1');
-    return cgiScript(program, options)(environ, startResponse);
+  const settings = settingsOf(options);
+  const folder = toBytes(resolve(directory)).replace(/\/$/, '');
+  const need = settings.interpreter.length > 0 ? 'read' : 'execute';
+
+  const find = async (environ: Environ): Promise<Destination> => {
+    const found = await findFile(folder, environ.PATH_INFO);
+    if (found === undefined) return '404 Not Found';
+    const { path, name, pathInfo } = found;
+    if (!(await may(need, path))) {
+      const mend = need === 'read' ? 'this user cannot read it' : 'it is not executable; make it so by chmod +x';
+      environ['wsgi.errors'].write(`The CGI program ${Buffer.from(path, 'latin1')} is refused: ${mend}\n`);
+      return '403 Forbidden';
+    }
+    const { PATH_TRANSLATED: _, ...request } = environ; // it is that of another PATH_INFO
+    return { path, environ: { ...request, SCRIPT_NAME: environ.SCRIPT_NAME + name, PATH_INFO: pathInfo } as Environ };
   };
-}
-
-/** The path of the file `name` in `directory`, if that is where it really is. */
-async function find(directory: string, name: string): Promise<string | undefined> {
-  if (name === '' || name.startsWith('.') || name.includes('\0')) return undefined;
-  try {
-    const file = await realpath(join(directory, name));
-    const isInside = file.startsWith((await realpath(directory)) + sep);
-    return isInside && (await stat(file)).isFile() ? file : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function isExecutable(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-}
-
-function refuse(startResponse: StartResponse, status: string): string {
-  startResponse(status, [['Content-Type', 'text/plain']]);
-  return `${status}\n`;
+  return host({ ...settings, find, followsRedirects: true });
 }

@@ -1,8 +1,8 @@
-// The head of a CGI program's output, as a web server reads it: RFC 3875 §6.3, and what programs send
-// in spite of it.
+// The head of a CGI program's output, as a web server reads it: RFC 3875 §6, and what programs send in
+// spite of it.
 
-import { STATUS_CODES } from 'node:http';
 import { ApplicationError } from '../errors.ts';
+import { checkHeader, checkStatus } from '../gateway/checks.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { show } from '../show.ts';
 import type { Header } from '../types.ts';
@@ -10,55 +10,130 @@ import type { Header } from '../types.ts';
 /** Apache allows 8 KiB a line, lighttpd 64 KiB in all. */
 const LIMIT = 65_536;
 
+/** What a program has sent is no response; the message says why, of "it". */
+export class BadOutput extends Error {}
+
 export interface ScriptHead {
   status: string;
   headers: Header[];
+  /** The path of a local redirect: the program said Location and nothing else. RFC 3875 §6.2.2 */
+  localRedirect: string | undefined;
+  /** Whether the body is chunked: the program sends a whole HTTP response (NPH). */
+  isChunked: boolean;
   /** What came behind the head: the beginning of the body. */
   body: Buffer;
 }
 
 /**
  * Returns the head that `output` begins with, undefined as long as its end has not come. Lines end in LF
- * or CRLF. Throws an `ApplicationError`, 502, for what is no head.
+ * or CRLF. Throws a `BadOutput` for what is no head.
  */
 export function parseHead(output: Buffer): ScriptHead | undefined {
   const text = output.toString('latin1', 0, Math.min(output.length, LIMIT));
   const end = /(?:^|\r?\n)\r?\n/.exec(text);
   if (end === null) {
-    if (output.length >= LIMIT) throw failure(`its head is longer than ${LIMIT} bytes`);
+    if (output.length >= LIMIT) throw new BadOutput(`its head is longer than ${LIMIT} bytes`);
     return undefined;
   }
-  const lines = text
-    .slice(0, end.index)
-    .split(/\r?\n/)
-    .filter((line) => line !== '');
-  const headers: Header[] = [];
-  let status: string | undefined;
-  // A program that sends a whole HTTP response (NPH) begins with a status line. lighttpd and busybox understand it, too.
-  const statusLine = /^HTTP\/[0-9.]+ (.*)$/.exec(lines[0] ?? '');
-  if (statusLine) {
-    status = statusLine[1];
-    lines.shift();
+  const lines = text.slice(0, end.index).split(/\r?\n/);
+  const body = output.subarray(end.index + end[0].length);
+
+  // A whole HTTP response is known by its first line, whatever the program is called. RFC 3875 #51
+  const [, statusLine] = /^HTTP\/\d(?:\.\d+)?[ \t]+(.*)$/i.exec(lines[0] ?? '') ?? [];
+  if (statusLine !== undefined) lines.shift();
+  const fields = new Fields(lines);
+  const said = statusLine ?? fields.take('status');
+  // What is interim no application can pass on; the final head comes behind it.
+  if (said !== undefined && /^1(?!01)\d\d\b/.test(said)) return parseHead(body);
+  const location = fields.get('location');
+  if (said === undefined && location === undefined && fields.get('content-type') === undefined) {
+    throw new BadOutput(
+      'its head has neither Content-Type nor Location nor Status; it must begin with one of them, and end in an empty line',
+    );
   }
-  for (const line of lines) {
-    const [, name, value] = /^([^\s:]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
-    if (name === undefined || value === undefined) throw failure(`its head has the line ${show(line)}`);
-    if (name.toLowerCase() === 'status') status = value;
-    else if (!isHopByHop(name)) headers.push([name, value]);
-  }
-  if (headers.length === 0 && status === undefined) throw failure('its head is empty');
-  const isRedirect = headers.some(([name]) => name.toLowerCase() === 'location');
   return {
-    status: withReason(status ?? (isRedirect ? '302' : '200')),
-    headers,
-    body: output.subarray(end.index + end[0].length),
+    status: toStatus(said ?? (location === undefined ? '200' : '302')),
+    headers: fields.headers,
+    localRedirect: said === undefined && fields.headers.length === 1 && isLocal(location) ? location : undefined,
+    isChunked: statusLine !== undefined && fields.isChunked,
+    body,
   };
 }
 
-export function failure(what: string): ApplicationError {
-  return new ApplicationError('script-failed', `The CGI program gave no response: ${what}`, 502);
+/** The header lines of a head, checked and cleared of what is not for the client. */
+class Fields {
+  headers: Header[] = [];
+  isChunked = false;
+
+  constructor(lines: readonly string[]) {
+    for (const line of lines) if (line !== '') this.#add(line);
+  }
+
+  get(name: string): string | undefined {
+    return this.headers.find((header) => header[0].toLowerCase() === name)?.[1];
+  }
+
+  take(name: string): string | undefined {
+    const value = this.get(name);
+    this.headers = this.headers.filter((header) => header[0].toLowerCase() !== name);
+    return value;
+  }
+
+  #add(line: string): void {
+    const [, name, rest] = /^([^\s:]+):(.*)$/s.exec(line) ?? [];
+    if (name === undefined || rest === undefined) throw new BadOutput(`its head has the line ${show(line)}, which is no "Name: value"`);
+    const value = rest.replaceAll('\t', ' ').trim();
+    const lowerCase = name.toLowerCase();
+    if (lowerCase === 'transfer-encoding') this.isChunked = /\bchunked$/i.test(value);
+    if (isHopByHop(name) || lowerCase.startsWith('x-cgi-')) return; // RFC 3875 #49
+    const header: Header = [name, value];
+    checked(() => checkHeader(header));
+    switch (lowerCase) {
+      case 'content-length': {
+        const earlier = this.take(lowerCase);
+        if (!/^\d*$/.test(value) || (earlier !== undefined && earlier !== value)) {
+          throw new BadOutput(
+            `its Content-Length must be digits, and one number, got ${show(earlier === undefined ? value : `${earlier}, ${value}`)}`,
+          );
+        }
+        break;
+      }
+      case 'content-type':
+      case 'location':
+      case 'status':
+        if (value !== '') this.take(lowerCase); // the last one counts, as under Apache
+        break;
+      default:
+        this.headers.push(header);
+        return;
+    }
+    // RFC 3875 #25: an empty one was not sent.
+    if (value !== '') this.headers.push(header);
+  }
 }
 
-function withReason(status: string): string {
-  return /^\d{3}$/.test(status) ? `${status} ${STATUS_CODES[status] ?? 'Unknown'}` : status;
+/** Programs write "404", "404 Not Found" and everything between. */
+function toStatus(said: string): string {
+  const [, code, reason = ''] = /^(\d{3})(?:\s+(.*))?$/.exec(said.trim()) ?? [];
+  const status = code === undefined ? said : `${code} ${reason.replaceAll('\t', ' ') || reasonOf(code)}`;
+  checked(() => checkStatus(status));
+  return status;
+}
+
+/** node:http takes long to load, and most programs give a reason. */
+function reasonOf(code: string): string {
+  return code === '200' ? 'OK' : (process.getBuiltinModule('node:http').STATUS_CODES[code] ?? 'Unknown');
+}
+
+/** "//host/" is another host, and a fragment would be lost. */
+function isLocal(location: string | undefined): boolean {
+  return location !== undefined && /^\/(?!\/)[^#]*$/.test(location);
+}
+
+function checked(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw error instanceof ApplicationError ? new BadOutput(`in its head: ${error.message}`) : error;
+  }
 }

@@ -1,125 +1,58 @@
 // The server's side of CGI: one CGI program, ours or anyone's, as an application. A process a request.
 
-import { type ChildProcessByStdio, type SpawnOptionsWithStdioTuple, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { dirname } from 'node:path';
-import { Readable, type Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { resolve } from 'node:path';
 import type { ApplicationFunction, Environ } from '../types.ts';
-import { failure, parseHead } from './head.ts';
-
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-
-/** Between SIGTERM and SIGKILL, in milliseconds; Apache's figure. */
-const GRACE = 3_000;
+import { Answer, type Hosting } from './answer.ts';
 
 export interface CgiScriptOptions {
-  /** Milliseconds that the program may take to its response head, or between two blocks. Default: no limit. */
-  timeout?: number;
-  /** Variables for the program beside those of the request. Default: this process's PATH. */
+  /** Variables for a program beside those of the request; text. Default: this process's PATH, which it also wins over. */
   env?: Readonly<Record<string, string>>;
+  /** A command that is run with the program's path behind it, instead of the program itself, which then need not be executable. */
+  interpreter?: readonly string[];
+  /** Whether programs get the Authorization header, as with Apache's CGIPassAuth. Default: false. RFC 3875 §4.1.18 */
+  passAuthorization?: boolean;
+  /**
+   * Milliseconds for which a program may neither give output nor take input. Then it is ended, and answered
+   * with 504 if its head has not come. Default: 60 000; Infinity for no limit.
+   */
+  timeout?: number;
 }
 
 /**
- * Returns an application that runs the executable file `path` for each request. The program's standard
- * error goes to `wsgi.errors`. A program that does not start or gives no head is answered with 502; one
- * that is still running when the request is over gets SIGTERM, and SIGKILL three seconds later.
+ * Returns an application that runs the program `path`, relative to the current folder, for each request: with
+ * the variables of the request and no others, in its own folder, the request body on its standard input. What
+ * it says on its standard error goes to `wsgi.errors`, line by line. Bodies are streamed both ways.
+ *
+ * A program that cannot be started, or whose output is no CGI response, is answered with 502; 503 when the
+ * machine has no room for another process. When the request is over before the program is, because the
+ * client has left, for instance, it and what it has started get SIGTERM, and SIGKILL three seconds later.
+ *
+ * Throws a `TypeError` for a name in `env` that no shell could use. RFC 3875 #40 to #53
  */
 export function cgiScript(path: string, options: CgiScriptOptions = {}): ApplicationFunction {
-  return async (environ, startResponse) => {
-    const child = start(path, scriptVariables(environ, options.env));
-    child.on('error', () => {}); // seen by readHead()
-    try {
-      child.stderr.on('data', (text: Buffer) => environ['wsgi.errors'].write(text.toString()));
-      // A program need not read its body; what is left of it then is nobody's.
-      pipeline(Readable.from(environ['wsgi.input']), child.stdin).catch(() => {});
-      const blocks = withTimeout(child, options.timeout);
-      const { status, headers, body } = await readHead(child, blocks);
-      startResponse(status, headers);
-      return { [Symbol.asyncIterator]: () => rest(body, blocks), close: () => end(child) };
-    } catch (error) {
-      end(child);
-      throw error;
+  const program = toBytes(resolve(path));
+  const find = (environ: Environ) => (environ.PATH_INFO.includes('\0') ? '404 Not Found' : { path: program, environ });
+  return host({ ...settingsOf(options), find, followsRedirects: false });
+}
+
+/** Returns an application that answers as `hosting` says. */
+export function host(hosting: Hosting): ApplicationFunction {
+  return (environ, startResponse) => new Answer(hosting, environ, startResponse);
+}
+
+export function settingsOf(options: CgiScriptOptions): Omit<Hosting, 'find' | 'followsRedirects'> {
+  const { env = {}, interpreter = [], passAuthorization = false, timeout = 60_000 } = options;
+  const variables: Record<string, string> = { PATH: toBytes(process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin') };
+  for (const [name, value] of Object.entries(env)) {
+    if (!/^[A-Z_][A-Z0-9_]*$/i.test(name)) {
+      throw new TypeError(`The name of a variable is letters, digits and "_", got ${JSON.stringify(name)}`);
     }
-  };
-}
-
-function start(path: string, variables: Record<string, string>): Child {
-  const { env, assignments } = exactly(variables);
-  const options: SpawnOptionsWithStdioTuple<'pipe', 'pipe', 'pipe'> = { cwd: dirname(path), env, stdio: ['pipe', 'pipe', 'pipe'] };
-  if (assignments === '') return spawn(path, [], options);
-  return spawn('/bin/sh', ['-c', `${assignments}exec "$0"`, path], options);
-}
-
-/** The variables of the request, and no others: RFC 3875 #40 to #44. */
-function scriptVariables(environ: Environ, extra: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const variables: Record<string, string> = { PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin' };
-  for (const [name, value] of Object.entries(environ)) {
-    // httpoxy: a header must never become the proxy of a program's own requests.
-    if (typeof value === 'string' && /^[A-Z][A-Z0-9_]*$/.test(name) && name !== 'HTTP_PROXY') variables[name] = value;
+    variables[name] = toBytes(value);
   }
-  return { ...variables, GATEWAY_INTERFACE: 'CGI/1.1', ...extra };
+  return { interpreter: interpreter.map(toBytes), passAuthorization, timeout, variables };
 }
 
-/** Node encodes what it puts into an environment as UTF-8. Bytes that are not UTF-8 get there by a shell. */
-function exactly(variables: Readonly<Record<string, string>>): { env: Record<string, string>; assignments: string } {
-  const env: Record<string, string> = {};
-  let assignments = '';
-  for (const [name, value] of Object.entries(variables)) {
-    const bytes = Buffer.from(value.replaceAll('\0', ''), 'latin1');
-    const text = bytes.toString('utf8');
-    if (Buffer.from(text).equals(bytes)) {
-      env[name] = text;
-    } else {
-      const octal = [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
-      // The dot keeps the newlines at the end, which the shell would take off.
-      assignments += `${name}=$(printf '${octal}.'); export ${name}="\${${name}%.}"; `;
-    }
-  }
-  return { env, assignments };
-}
-
-async function readHead(child: Child, blocks: AsyncIterator<Buffer>) {
-  const started = once(child, 'spawn');
-  await started.catch((error: unknown) => {
-    throw failure(`it did not start (${error instanceof Error ? error.message : error})`);
-  });
-  let output: Buffer = Buffer.alloc(0);
-  for (let step = await blocks.next(); !step.done; step = await blocks.next()) {
-    output = Buffer.concat([output, step.value]);
-    const head = parseHead(output);
-    if (head) return head;
-  }
-  throw failure(output.length === 0 ? 'it ended without any output' : 'it ended before its head did');
-}
-
-async function* withTimeout(child: Child, timeout: number | undefined): AsyncGenerator<Buffer> {
-  const timer = timeout === undefined ? undefined : setTimeout(() => child.stdout.destroy(failure('it took too long')), timeout);
-  try {
-    for await (const block of child.stdout) {
-      timer?.refresh();
-      yield block;
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function* rest(body: Buffer, blocks: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  if (body.length > 0) yield body;
-  for (let step = await blocks.next(); !step.done; step = await blocks.next()) yield step.value;
-}
-
-/** Ends a program that the request no longer needs: at once, or, if its output is complete, when it does not end by itself. */
-function end(child: Child): void {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const wait = child.stdout.readableEnded ? GRACE : 0;
-  child.stdout.destroy();
-  child.stdin.destroy();
-  const term = setTimeout(() => child.kill('SIGTERM'), wait);
-  const kill = setTimeout(() => child.kill('SIGKILL'), wait + GRACE);
-  child.once('exit', () => {
-    clearTimeout(term);
-    clearTimeout(kill);
-  });
+/** Text as a byte string, in UTF-8. */
+export function toBytes(text: string): string {
+  return Buffer.from(text).toString('latin1');
 }

@@ -5,6 +5,7 @@ import { appendFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApplicationFunction, runWithCgi } from 'run-with-cgi';
+import { validator } from 'run-with-cgi/validator';
 
 const TEXT: [string, string][] = [['Content-Type', 'text/plain']];
 const mark = (name: string) => appendFileSync(join(dirname(process.argv[1] ?? ''), '../../marks', name), '.');
@@ -79,12 +80,11 @@ const paths: Record<string, ApplicationFunction> = {
   },
 };
 
-runWithCgi(
-  (environ, startResponse) => {
-    const application = paths[environ.PATH_INFO];
-    if (application) return application(environ, startResponse);
-    startResponse('404 Not Found', TEXT);
-    return 'no such probe\n';
-  },
-  { maxBodySize: 50_000_000 },
-);
+const application: ApplicationFunction = (environ, startResponse) => {
+  const answer = paths[environ.PATH_INFO];
+  if (answer) return answer(environ, startResponse);
+  startResponse('404 Not Found', TEXT);
+  return 'no such probe\n';
+};
+
+runWithCgi(validator(application), { maxBodySize: 50_000_000 });

@@ -15,6 +15,7 @@ const APACHE = ['Apache mod_cgid', 'Apache mod_cgi'];
 const BUSYBOX = 'busybox httpd';
 const LIGHTTPD = 'lighttpd';
 const NGINX = 'nginx with fcgiwrap';
+const OURS = 'the development server';
 const PYTHON = 'Python http.server';
 const big = Buffer.alloc(20_000_000, 'abcdefghijk');
 
@@ -373,7 +374,7 @@ const cases: Case[] = [
       },
     ],
     [
-      [LIGHTTPD, NGINX],
+      [LIGHTTPD, NGINX, OURS],
       'it starts the script only with a whole body',
       async (site) => expect(existsSync(join(site.folder, 'marks/body-ended-early'))).toBe(false),
     ],

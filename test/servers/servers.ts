@@ -8,6 +8,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 
 export interface Site {
   /** Holds everything: root/cgi-bin/, logs/, marks/. */
@@ -140,6 +141,12 @@ http {
         ['/usr/sbin/nginx', '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;'],
       ];
     },
+  },
+  {
+    name: 'the development server',
+    commands: ({ folder, port }) => [
+      [process.execPath, fileURLToPath(new URL('development-server.mjs', import.meta.url)), folder, String(port)],
+    ],
   },
   {
     name: 'Python http.server',

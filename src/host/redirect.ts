@@ -1,0 +1,35 @@
+// Redirects: to a path of this server, which it follows itself (RFC 3875 §6.2.2), and to a relative URL,
+// which RFC 3875 knows nothing of, and programs send all the same.
+
+import { targetVariables } from '../environ/http.ts';
+import { requestUri } from '../environ/uri.ts';
+import { Input } from '../gateway/input.ts';
+import type { Environ } from '../types.ts';
+
+/**
+ * Returns the request that a program makes by answering `environ` with nothing but `location`: a GET without a
+ * body. Undefined when it leads out of SCRIPT_NAME, and is the client's to follow. RFC 3875 #48
+ */
+export function redirected(environ: Environ, location: string): Environ | undefined {
+  const { REQUEST_METHOD: method, SCRIPT_NAME: scriptName, PATH_INFO: pathInfo, QUERY_STRING: query } = environ;
+  const { PATH_INFO: path = '', ...target } = targetVariables(location);
+  if (!path.startsWith(`${scriptName}/`) || /\/\.\.?(?:\/|$)/.test(path)) return undefined;
+  const next: Environ = Object.assign(Object.create(null), environ, target, {
+    REQUEST_METHOD: method === 'HEAD' ? 'HEAD' : 'GET',
+    SCRIPT_NAME: scriptName,
+    PATH_INFO: path.slice(scriptName.length),
+    REDIRECT_REQUEST_METHOD: method,
+    REDIRECT_URL: scriptName + pathInfo,
+    REDIRECT_QUERY_STRING: query,
+    'wsgi.input': new Input({ read: () => 0 }, 0),
+  });
+  for (const name of ['CONTENT_LENGTH', 'CONTENT_TYPE', 'HTTP_TRANSFER_ENCODING', 'PATH_TRANSLATED']) delete next[name];
+  return next;
+}
+
+/** Returns `location` as a client may get it, resolved against the request's URL; undefined when it cannot be. */
+export function resolved(location: string, environ: Environ): string | undefined {
+  if (location.startsWith('/') || /^[a-z][a-z0-9+.-]*:/i.test(location)) return location;
+  const base = requestUri(environ, false);
+  return URL.canParse(location, base) ? new URL(location, base).href : undefined;
+}
