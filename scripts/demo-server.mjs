@@ -3,19 +3,15 @@
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { cgiBin } from 'run-with-cgi/host';
+import { urlMap } from 'run-with-cgi/middleware';
 import { makeServer } from 'run-with-cgi/server';
 
 const folder = new URL('../dist/cgi-bin/', import.meta.url).pathname;
-const scripts = cgiBin(folder);
-
-const application = (environ, startResponse) => {
-  const [, name, pathInfo = ''] = /^\/(cgi-bin)(\/.*)?$/.exec(environ.PATH_INFO) ?? [];
-  if (name === undefined) {
-    startResponse('302 Found', [['Location', '/cgi-bin/hello.cgi']]);
-    return null;
-  }
-  return scripts(Object.assign(environ, { SCRIPT_NAME: '/cgi-bin', PATH_INFO: pathInfo }), startResponse);
+const toHello = (_environ, startResponse) => {
+  startResponse('302 Found', [['Location', '/cgi-bin/hello.cgi']]);
+  return null;
 };
+const application = urlMap({ '/': toHello, '/cgi-bin': cgiBin(folder) });
 
 async function listen(port) {
   const server = makeServer('127.0.0.1', port, application);

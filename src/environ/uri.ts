@@ -1,20 +1,20 @@
 // The URLs that environ stands for, put together again: PEP 3333 "URL Reconstruction".
 
 /** The part of environ that a URL is made of. */
-type Variables = Readonly<Record<string, unknown>>;
+export type UriVariables = Readonly<Record<string, unknown>>;
 
 /**
  * Returns "https" when the server says that the request came in over TLS, and "http" otherwise: HTTPS is
  * "on" under Apache, "1" elsewhere, and "off" under civetweb; newer servers say REQUEST_SCHEME. PEP 3333 #15
  */
-export function guessScheme(environ: Variables): 'http' | 'https' {
+export function guessScheme(environ: UriVariables): 'http' | 'https' {
   const { HTTPS: https } = environ;
   const isSecure = environ.REQUEST_SCHEME === 'https' || (!!https && ['on', '1', 'yes', 'true'].includes(String(https).toLowerCase()));
   return isSecure ? 'https' : 'http';
 }
 
 /** Returns the URL of the application itself: scheme, host and SCRIPT_NAME, or "/" where that is empty. ASCII. */
-export function applicationUri(environ: Variables): string {
+export function applicationUri(environ: UriVariables): string {
   return origin(environ) + (quote(environ.SCRIPT_NAME) || '/');
 }
 
@@ -22,13 +22,13 @@ export function applicationUri(environ: Variables): string {
  * Returns the URL of the request, with the query unless `includeQuery` is false. ASCII. It is made of
  * SCRIPT_NAME and PATH_INFO, which have been decoded: "%2F" in the client's URL is "/" here.
  */
-export function requestUri(environ: Variables, includeQuery = true): string {
+export function requestUri(environ: UriVariables, includeQuery = true): string {
   const path = quote(environ.SCRIPT_NAME) + quote(environ.PATH_INFO) || '/';
   const query = includeQuery && environ.QUERY_STRING ? `?${environ.QUERY_STRING}` : '';
   return origin(environ) + path + query;
 }
 
-function origin(environ: Variables): string {
+function origin(environ: UriVariables): string {
   const scheme = environ['wsgi.url_scheme'];
   if (environ.HTTP_HOST) return `${scheme}://${environ.HTTP_HOST}`;
   const port = String(environ.SERVER_PORT);
@@ -39,7 +39,7 @@ function origin(environ: Variables): string {
  * Returns SCRIPT_NAME and PATH_INFO as the client has written them, "%2F" and all, where the server tells in
  * REQUEST_URI and nobody has changed the path since; otherwise they are encoded anew.
  */
-export function rawPath(environ: Variables): { scriptName: string; pathInfo: string } {
+export function rawPath(environ: UriVariables): { scriptName: string; pathInfo: string } {
   const scriptName = String(environ.SCRIPT_NAME ?? '');
   const path = scriptName + String(environ.PATH_INFO ?? '');
   const raw = /^(?:[a-z][a-z0-9+.-]*:\/\/[^/?]*)?([^?#]*)/i.exec(String(environ.REQUEST_URI ?? ''))?.[1] ?? '';

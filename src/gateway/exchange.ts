@@ -128,17 +128,17 @@ export class Exchange {
     this.#pulling = true;
     try {
       const step = iterator.next();
-      return isPromiseLike(step) ? step.then(undefined, this.#iteratorEnded) : step;
+      return isPromiseLike(step) ? step.then(undefined, (error: unknown) => this.#iteratorEnded(error)) : step;
     } catch (error) {
       return this.#iteratorEnded(error);
     }
   }
 
   /** An iterator whose next() throws has ended, and is not told to return(). */
-  #iteratorEnded = (error: unknown): never => {
+  #iteratorEnded(error: unknown): never {
     this.#iterator = undefined;
     throw error;
-  };
+  }
 
   /** PEP 3333 #84: from where the file stands to its end or to Content-Length, whichever comes first. */
   *#sendFile(file: FileWrapper): Steps<void> {

@@ -9,7 +9,8 @@ import type { Sink } from './sink.ts';
 
 interface Head {
   readonly status: string;
-  readonly headers: readonly Header[];
+  /** A copy that is ours to change. */
+  readonly headers: Header[];
   /** What Content-Length promises; Infinity without one. */
   readonly length: number;
 }
@@ -146,21 +147,21 @@ export class Response {
       );
     }
     this.headersSent = true;
-    const { status, length } = this.#head;
-    let { headers } = this.#head;
-    this.#length = length;
-    const statusCode = status.slice(0, 3);
+    const head = this.#head;
+    const { headers } = head;
+    this.#length = head.length;
+    const statusCode = head.status.slice(0, 3);
     this.#bodiless = this.#isHead || statusCode === '204' || statusCode === '205' || statusCode === '304';
-    if (statusCode === '204') {
-      headers = headers.filter(([name]) => !isContentLength(name)); // RFC 9110 §8.6
-    } else if (statusCode === '205') {
-      headers = [...headers.filter(([name]) => !isContentLength(name)), ['Content-Length', '0']]; // RFC 9110 §15.3.6
-    } else if (length === Infinity && bodyLength !== undefined && statusCode !== '304' && !(this.#isHead && bodyLength === 0)) {
+    if (statusCode === '204' || statusCode === '205') {
+      const at = headers.findIndex(isContentLength);
+      if (at >= 0) headers.splice(at, 1); // RFC 9110 §8.6
+      if (statusCode === '205') headers.push(['Content-Length', '0']); // RFC 9110 §15.3.6
+    } else if (head.length === Infinity && bodyLength !== undefined && statusCode !== '304' && !(this.#isHead && bodyLength === 0)) {
       // To a HEAD, no body says nothing about the length that GET would have.
-      headers = [...headers, ['Content-Length', String(bodyLength)]];
+      headers.push(['Content-Length', String(bodyLength)]);
       this.#length = bodyLength;
     }
-    return { status, headers, length };
+    return head;
   }
 
   #checkLength(): void {
@@ -179,11 +180,11 @@ function toBytes(block: Block): Uint8Array {
   return typeof block === 'string' ? Buffer.from(block) : block;
 }
 
-function isContentLength(name: string): boolean {
-  return name.length === 14 && name.toLowerCase() === 'content-length';
+function isContentLength(header: Header): boolean {
+  return header[0].length === 14 && header[0].toLowerCase() === 'content-length';
 }
 
 function contentLength(headers: readonly Header[]): number {
-  const header = headers.find(([name]) => isContentLength(name));
+  const header = headers.find(isContentLength);
   return header === undefined ? Infinity : Number(header[1]);
 }

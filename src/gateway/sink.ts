@@ -6,9 +6,10 @@ import type { Block, Header } from '../types.ts';
 export interface Sink {
   /**
    * Sends the head and the first block in one piece. Without a block the response has no body.
-   * Throws `RequestError` "client-gone" when nobody is there to take it.
+   * `isComplete` says that nothing but `end` will follow. Throws `RequestError` "client-gone" when
+   * nobody is there to take it.
    */
-  start(status: string, headers: readonly Header[], block?: Block): void | Promise<void>;
+  start(status: string, headers: readonly Header[], block: Block | undefined, isComplete: boolean): void | Promise<void>;
   /** Hands a block over completely, or throws as `start` does. Blocks are never empty. */
   write(block: Block): void | Promise<void>;
   /** Sends up to `length` bytes of an open file from where it stands, in the fastest way there is, and returns their count. */

@@ -18,6 +18,20 @@ export interface Run<T> {
 
 /** Runs `steps` up to its end or its first promise before it returns. */
 export function run<T>(steps: Steps<T>): Run<T> {
+  try {
+    const step = steps.next();
+    return step.done ? { finished: Promise.resolve(step.value), interrupt: isOver } : follow(steps, step.value);
+  } catch (error) {
+    return { finished: Promise.reject(error), interrupt: isOver };
+  }
+}
+
+function isOver(): boolean {
+  return false;
+}
+
+/** Runs `steps` on from its first promise. */
+function follow<T>(steps: Steps<T>, first: PromiseLike<unknown>): Run<T> {
   let waitingFor: PromiseLike<unknown> | undefined;
   let resolve!: (value: T) => void;
   let reject!: (reason: unknown) => void;
@@ -25,32 +39,31 @@ export function run<T>(steps: Steps<T>): Run<T> {
     [resolve, reject] = settle;
   });
 
-  const advance = (input: unknown, thrown?: { reason: unknown }): void => {
+  const wait = (promise: PromiseLike<unknown>): void => {
+    waitingFor = promise;
+    // What settles after an interruption is nobody's business any more.
+    promise.then(
+      (value) => waitingFor === promise && advance(() => steps.next(value)),
+      (reason: unknown) => waitingFor === promise && advance(() => steps.throw(reason)),
+    );
+  };
+  const advance = (resume: () => IteratorResult<PromiseLike<unknown>, T>): void => {
     waitingFor = undefined;
     try {
-      const step = thrown ? steps.throw(thrown.reason) : steps.next(input);
-      if (step.done) {
-        resolve(step.value);
-        return;
-      }
-      const promise = step.value;
-      waitingFor = promise;
-      // What settles after an interruption is nobody's business any more.
-      promise.then(
-        (value) => waitingFor === promise && advance(value),
-        (reason: unknown) => waitingFor === promise && advance(undefined, { reason }),
-      );
+      const step = resume();
+      if (step.done) resolve(step.value);
+      else wait(step.value);
     } catch (error) {
       reject(error);
     }
   };
-  advance(undefined);
+  wait(first);
 
   return {
     finished,
     interrupt(reason) {
       if (waitingFor === undefined) return false;
-      advance(undefined, { reason });
+      advance(() => steps.throw(reason));
       return true;
     },
   };

@@ -1,3 +1,5 @@
 // run-with-cgi/server: the development server.
 
-export { makeServer } from './server.ts';
+export { demoApp } from './demo.ts';
+export type { Log } from './log.ts';
+export { makeServer, type ServerOptions } from './server.ts';

@@ -1,104 +1,154 @@
 // The development server: an application behind node:http. It is for trying things out, not for a public
 // network: it has no TLS, no limits on slow clients beyond Node's own, and no way to serve files.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { requestVariables, toEnviron } from '../environ/environ.ts';
-import { RequestError } from '../errors.ts';
+import { type IncomingMessage, Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Extras } from '../environ/environ.ts';
+import { ApplicationError, RequestError } from '../errors.ts';
+import { toFunction } from '../gateway/application.ts';
 import { describe } from '../gateway/describe.ts';
 import { Exchange } from '../gateway/exchange.ts';
-import { FileWrapper } from '../gateway/file-wrapper.ts';
-import { Input } from '../gateway/input.ts';
-import type { Sink } from '../gateway/sink.ts';
 import { Spool } from '../gateway/spool.ts';
 import type { Application, ErrorStream } from '../types.ts';
-import { variablesOf } from './request.ts';
+import { AccessLog } from './access-log.ts';
+import { Connection } from './connection.ts';
+import { errorStream, type Log } from './log.ts';
+import { Output } from './output.ts';
+import { announcedLength, environOf } from './request.ts';
+
+export interface ServerOptions {
+  /** Bytes above which a request body is answered with 413. Default: no limit. */
+  maxBodySize?: number;
+  /** Milliseconds that an application may wait for things: then the client gets a 504, or a response that ends short. Default: no limit. */
+  timeout?: number;
+  /** What the deployer adds to environ; it wins over what the request says. */
+  env?: Extras;
+  /** Where `wsgi.errors` and the causes of failures go. Default: standard error. */
+  errors?: Log;
+  /** Where each request leaves a line in the common log format; false for nowhere. Default: standard error. */
+  accessLog?: Log | false;
+}
 
 /**
  * Returns a server that listens on `host` and `port` (0 for a free one) and calls `application` for each
  * request, many at a time. Bodies arrive whole before that: in memory up to 1 MiB, then in a temporary
- * file. Failures and the access log go to standard error. `server.close()` stops it gracefully.
+ * file. `server.close()` stops it gracefully: what runs is finished, what is idle is closed. Throws an
+ * `ApplicationError` when `application` is none.
  */
-export function makeServer(host: string, port: number, application: Application): Server {
-  const errors = standardError();
-  const server = createServer((request, response) => {
-    response.on('close', () => errors.write(`${accessLine(request, response)}\n`));
-    answer(application, request, response, errors).catch((error: unknown) => {
-      if (!request.destroyed) errors.write(describe('server', error));
-      response.destroy();
-    });
-  });
-  return server.listen(port, host);
+export function makeServer(host: string, port: number, application: Application, options: ServerOptions = {}): Server {
+  return new ApplicationServer(host, toFunction(application), options).listen(port, host);
 }
 
-async function answer(application: Application, request: IncomingMessage, response: ServerResponse, errors: ErrorStream): Promise<void> {
-  const body = new Spool();
-  try {
-    for await (const chunk of request) body.add(chunk);
-    const variables = variablesOf(request);
-    if (body.length > 0) variables.CONTENT_LENGTH = String(body.length);
-    const environ = toEnviron(requestVariables(variables), {
-      input: new Input(body, body.length),
-      errors,
-      fileWrapper: (file, blockSize) => new FileWrapper(file, blockSize),
-      multithread: true, // while one request waits, another runs
-      multiprocess: false,
-      runOnce: false,
+class ApplicationServer extends Server {
+  #application: Application;
+  #host: string;
+  #maxBodySize: number;
+  #timeout: number | undefined;
+  #env: Extras;
+  #errors: ErrorStream;
+  #accessLog: AccessLog | undefined;
+  #connections = new Map<Socket, Connection>();
+
+  constructor(host: string, application: Application, options: ServerOptions) {
+    super();
+    const { maxBodySize = Infinity, timeout, env = {}, errors = process.stderr, accessLog = process.stderr } = options;
+    this.#application = application;
+    this.#host = host;
+    this.#maxBodySize = maxBodySize;
+    this.#timeout = timeout;
+    this.#env = env;
+    this.#accessLog = accessLog ? new AccessLog(accessLog) : undefined;
+    this.#errors = errorStream(errors, this.#accessLog);
+    this.on('close', () => this.#accessLog?.flush());
+    this.on('connection', (socket) => this.#connectionOf(socket));
+    this.on('request', (request, response) => this.#receive(request, response));
+    this.on('checkContinue', (request, response) => this.#receive(request, response, true));
+    this.on('checkExpectation', (request, response) => this.#refuseExpectation(request, response));
+  }
+
+  override close(callback?: (error?: Error) => void): this {
+    super.close(callback);
+    // Node does not count those as idle on which nothing was asked yet; browsers open such in advance.
+    for (const socket of this.#connections.keys()) if (socket.bytesRead === 0) socket.destroy();
+    return this;
+  }
+
+  #connectionOf(socket: Socket): Connection {
+    const known = this.#connections.get(socket);
+    if (known) return known;
+    const connection = new Connection(socket, this.#host);
+    this.#connections.set(socket, connection);
+    socket.on('close', () => this.#connections.delete(socket));
+    return connection;
+  }
+
+  /** Takes the body in before the application is called: its reads are synchronous, and cannot wait for a socket. PEP 3333 #33 */
+  #receive(request: IncomingMessage, response: ServerResponse, awaitsContinue = false): void {
+    const announced = announcedLength(request);
+    if (announced === undefined) {
+      this.#perform(this.#application, request, response);
+      return;
+    }
+    if (announced > this.#maxBodySize) {
+      this.#perform(this.#refuseBody, request, response);
+      return;
+    }
+    if (awaitsContinue) response.writeContinue();
+
+    const body = new Spool();
+    let called = false;
+    const call = (application: Application) => {
+      called = true;
+      this.#perform(application, request, response, body);
+    };
+    request.on('data', (chunk: Buffer) => {
+      if (called) return;
+      body.add(chunk);
+      if (body.length > this.#maxBodySize) call(this.#refuseBody);
     });
-    const exchange = new Exchange(application, environ, sinkOver(response), (error) => errors.write(describe('server', error)));
-    response.on('close', () => exchange.interrupt(clientGone()));
-    await exchange.start();
-  } finally {
-    body.close();
+    request.on('end', () => called || call(this.#application));
+    request.on('close', () => called || body.close());
+  }
+
+  #perform(application: Application, request: IncomingMessage, response: ServerResponse, body?: Spool): void {
+    const connection = this.#connectionOf(request.socket);
+    const environ = environOf(request, connection, body, this.#errors, this.#env);
+    const exchange = new Exchange(application, environ, this.#outputTo(response, connection), this.#report);
+    const finished = exchange.start();
+    if (exchange.over) body?.close();
+    else this.#wait(exchange, finished, connection, body);
+  }
+
+  #wait(exchange: Exchange, finished: Promise<void>, { waiting }: Connection, body: Spool | undefined): void {
+    waiting.add(exchange);
+    const timer = this.#timeout === undefined ? undefined : setTimeout(() => exchange.interrupt(timedOut(this.#timeout)), this.#timeout);
+    finished.then(() => {
+      waiting.delete(exchange);
+      clearTimeout(timer);
+      body?.close();
+    });
+  }
+
+  #outputTo(response: ServerResponse, connection: Connection): Output {
+    // Once the server is closing, each connection's response is its last.
+    if (!this.listening) response.shouldKeepAlive = false;
+    return new Output(response, connection, this.#accessLog);
+  }
+
+  #report = (error: unknown): void => this.#errors.write(describe('server', error));
+
+  #refuseBody = (): never => {
+    throw new RequestError('body-too-large', `The request body is longer than maxBodySize, ${this.#maxBodySize} bytes`, 413);
+  };
+
+  /** RFC 9110 §10.1.1 */
+  #refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
+    const output = this.#outputTo(response, this.#connectionOf(request.socket));
+    output.start('417 Expectation Failed', [['Content-Length', '0']], undefined, true);
+    output.end(true);
   }
 }
 
-function sinkOver(response: ServerResponse): Sink {
-  const write = (block: Uint8Array | string): void | Promise<void> => {
-    if (response.destroyed) throw clientGone();
-    if (!response.write(block)) return drained(response);
-  };
-  return {
-    start(status, headers, block) {
-      if (response.destroyed) throw clientGone();
-      response.writeHead(Number(status.slice(0, 3)), status.slice(4), headers.flat());
-      return block === undefined ? undefined : write(block);
-    },
-    write,
-    end(complete) {
-      // A response that is cut short must not look complete.
-      if (complete) response.end();
-      else response.destroy();
-    },
-  };
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = () => {
-      response.off('drain', settle).off('close', settle);
-      if (response.destroyed) reject(clientGone());
-      else resolve();
-    };
-    response.on('drain', settle).on('close', settle);
-  });
-}
-
-function clientGone(): RequestError {
-  return new RequestError('client-gone', 'The client left', 500);
-}
-
-function standardError(): ErrorStream {
-  return {
-    write: (text) => void process.stderr.write(text),
-    writelines(lines) {
-      for (const line of lines) this.write(line);
-    },
-    flush() {},
-  };
-}
-
-/** The common log format, without the fields that are always "-". */
-function accessLine(request: IncomingMessage, response: ServerResponse): string {
-  const address = request.socket.remoteAddress ?? '-';
-  return `${address} [${new Date().toISOString()}] "${request.method} ${request.url}" ${response.headersSent ? response.statusCode : '-'}`;
+function timedOut(milliseconds: number | undefined): ApplicationError {
+  return new ApplicationError('timeout', `The application took longer than its timeout of ${milliseconds} ms`, 504);
 }

@@ -1,0 +1,13 @@
+// The application that shows what an application is given: a greeting, and all of environ.
+
+import { inspect } from 'node:util';
+import type { ApplicationFunction } from '../types.ts';
+
+/** Answers every request with "Hello world!" and its environ, sorted by name, as text in UTF-8. */
+export const demoApp: ApplicationFunction = (environ, startResponse) => {
+  startResponse('200 OK', [['Content-Type', 'text/plain; charset=utf-8']]);
+  const lines = Object.keys(environ)
+    .sort()
+    .map((name) => `${name} = ${inspect(environ[name], { depth: 0, breakLength: Infinity })}\n`);
+  return ['Hello world!\n\n', ...lines];
+};

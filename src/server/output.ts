@@ -1,0 +1,74 @@
+// The response's way out of the server: head and blocks into a ServerResponse of node:http, which does the
+// framing. A block is handed over when the operating system has it, so that nothing piles up in memory.
+
+import type { ServerResponse } from 'node:http';
+import { RequestError } from '../errors.ts';
+import type { Sink } from '../gateway/sink.ts';
+import type { Block, Header } from '../types.ts';
+import type { AccessLog } from './access-log.ts';
+import type { Connection } from './connection.ts';
+
+export class Output implements Sink {
+  #response: ServerResponse;
+  #connection: Connection;
+  #accessLog: AccessLog | undefined;
+  /** How many bytes of body have been sent. */
+  #sent = 0;
+
+  constructor(response: ServerResponse, connection: Connection, accessLog: AccessLog | undefined) {
+    this.#response = response;
+    this.#connection = connection;
+    this.#accessLog = accessLog;
+  }
+
+  start(status: string, headers: readonly Header[], block: Block | undefined, isComplete: boolean): void | Promise<void> {
+    const response = this.#response;
+    if (response.destroyed) throw clientGone();
+    const list: string[] = [];
+    for (const [name, value] of headers) list.push(name, value);
+    response.writeHead(Number(status.slice(0, 3)), status.slice(4), list);
+    if (isComplete) this.#endWith(block);
+    else if (block !== undefined) return this.write(block);
+  }
+
+  write(block: Block): Promise<void> {
+    const response = this.#response;
+    if (response.destroyed) throw clientGone();
+    const bytes = typeof block === 'string' ? Buffer.from(block) : block;
+    this.#sent += bytes.length;
+    return new Promise((resolve, reject) => {
+      response.write(bytes, (error) => (error ? reject(clientGone()) : resolve()));
+    });
+  }
+
+  end(complete: boolean): void | Promise<void> {
+    const response = this.#response;
+    this.#accessLog?.add(response, this.#connection.remoteAddress, this.#sent);
+    if (!complete) {
+      response.destroy();
+      return;
+    }
+    if (!response.writableEnded) response.end();
+    if (response.writableLength > 0) return new Promise((resolve) => response.once('close', resolve));
+  }
+
+  /** Head, body and end at once. */
+  #endWith(block: Block | undefined): void {
+    const response = this.#response;
+    if (block === undefined) {
+      response.end();
+    } else if (typeof block === 'string') {
+      this.#sent = Buffer.byteLength(block);
+      // Node joins head and text and encodes both alike, and the head is ISO-8859-1.
+      if (this.#sent === block.length) response.end(block, 'latin1');
+      else response.end(Buffer.from(block));
+    } else {
+      this.#sent = block.length;
+      response.end(block);
+    }
+  }
+}
+
+export function clientGone(): RequestError {
+  return new RequestError('client-gone', 'The client left', 500);
+}
