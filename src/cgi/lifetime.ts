@@ -44,6 +44,7 @@ export function guardProcess(exchange: Exchange, input: Input, report: Report): 
       exchange.interrupt(new ApplicationError('exited-early', 'process.exit() was called before the response was complete'));
       process.exitCode = 1;
     }
+    process.exitCode ??= exchange.failed ? 1 : 0;
     // exit() would wait for the thread that waits for the client.
     if (input.reading) process.kill(process.pid, 'SIGKILL');
   });
@@ -64,7 +65,6 @@ export function guardProcess(exchange: Exchange, input: Input, report: Report): 
       setTimeout(lifetime.leave, GRACE).unref();
     },
     leave() {
-      process.exitCode ??= exchange.failed ? 1 : 0;
       process.exit();
     },
   };

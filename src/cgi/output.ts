@@ -16,6 +16,9 @@ const FIRST_PIECE = 32_768;
 /** Of what the application left unread, so much is taken off the server's hands. */
 const DISCARD = 64 * 1024 * 1024;
 
+/** Milliseconds after which an asynchronous read of the body is taken to wait for something that has not been sent. */
+const AT_HAND = 100;
+
 const FILE_CHUNK = 256 * 1024;
 
 export interface OutputOptions {
@@ -35,6 +38,8 @@ export interface OutputOptions {
 
 export function openOutput({ write, isSynchronous, renderHead, input, mustReadFirst, onStart, onEnd }: OutputOptions): Sink {
   let written = 0;
+  /** What waits when a timeout or a signal ends the response is not written any more. */
+  let ended = false;
   const sink: Sink = {
     start(status, headers, block = '') {
       onStart();
@@ -50,22 +55,37 @@ export function openOutput({ write, isSynchronous, renderHead, input, mustReadFi
       return begun ? begun.then(() => sink.write(rest)) : sink.write(rest);
     },
     write(block) {
+      if (ended) return;
       if (mustReadFirst && !input.received) {
-        written += block.length;
-        if (written > PIPE_HOLDS) input.spool();
+        written += Buffer.byteLength(block);
+        if (written > PIPE_HOLDS) {
+          // The application reads ahead: what comes after that read can be taken only when it is over.
+          if (input.reading) return input.reading.then(() => sink.write(block));
+          input.spool();
+        }
       }
       return write(block);
     },
     end() {
+      ended = true;
+      if (mustReadFirst && input.reading) {
+        const atHand = new Promise((resolve) => setTimeout(resolve, AT_HAND));
+        return Promise.race([input.reading, atHand]).then(() => {
+          input.discard(DISCARD);
+          return onEnd();
+        });
+      }
       if (mustReadFirst) input.discard(DISCARD);
       return onEnd();
     },
   };
   if (isSynchronous) {
-    sink.sendFile = (descriptor, length) => {
+    const sendFile = (descriptor: number, length: number): number | Promise<number> => {
+      // One buffer serves for all of it, so no write may have to wait.
+      if (mustReadFirst && input.reading) return input.reading.then(() => sendFile(descriptor, length));
       const buffer = Buffer.allocUnsafe(Math.min(FILE_CHUNK, length));
       let sent = 0;
-      while (sent < length) {
+      while (sent < length && !ended) {
         const count = fs.readSync(descriptor, buffer, 0, Math.min(buffer.length, length - sent), null);
         if (count === 0) break;
         sink.write(buffer.subarray(0, count));
@@ -73,6 +93,7 @@ export function openOutput({ write, isSynchronous, renderHead, input, mustReadFi
       }
       return sent;
     };
+    sink.sendFile = sendFile;
   }
   return sink;
 }

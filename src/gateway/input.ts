@@ -26,7 +26,7 @@ export class Input implements InputStream {
   #received = 0;
   /** Bytes taken from the source that nobody has read yet. */
   #ahead: Buffer = NOTHING;
-  #reading = false;
+  #reading: Promise<void> | undefined;
 
   /** `length` in bytes, Infinity for "to the source's end"; more than `limit` bytes throw a `RequestError`. */
   constructor(source: Source, length: number, limit = Infinity) {
@@ -41,8 +41,8 @@ export class Input implements InputStream {
     return this.#left === 0;
   }
 
-  /** Whether an asynchronous read is under way. */
-  get reading(): boolean {
+  /** While an asynchronous read is under way: resolves when it is over, however it ends. */
+  get reading(): Promise<void> | undefined {
     return this.#reading;
   }
 
@@ -149,11 +149,15 @@ export class Input implements InputStream {
     this.#refuseWhileReading();
     if (!this.#source.readAsync || this.#left === 0) return this.#take();
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK, this.#left));
-    this.#reading = true;
+    let over = () => {};
+    this.#reading = new Promise((resolve) => {
+      over = resolve;
+    });
     try {
       return buffer.subarray(0, this.#account(await this.#source.readAsync(buffer)));
     } finally {
-      this.#reading = false;
+      this.#reading = undefined;
+      over();
     }
   }
 

@@ -30,15 +30,16 @@ def drain(read):
         out.flush()
 
 
-def one_socket(family=socket.AF_UNIX):
+def connection():
+    listener = socket.create_server(('127.0.0.1', 0))
+    ours = socket.create_connection(listener.getsockname())
+    return ours, listener.accept()[0]
+
+
+def one_socket(pair=socket.socketpair, stderr=False):
     """Apache's mod_cgid, Python's http.server: one socket is descriptor 0 and 1. All of the body is sent before anything is read."""
-    if family == socket.AF_UNIX:
-        ours, theirs = socket.socketpair()
-    else:
-        listener = socket.create_server(('127.0.0.1', 0))
-        ours = socket.create_connection(listener.getsockname())
-        theirs = listener.accept()[0]
-    child = subprocess.Popen(command, stdin=theirs, stdout=theirs)
+    ours, theirs = pair()
+    child = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs if stderr else None)
     theirs.close()
     ours.sendall(data)
     drain(ours.recv)
@@ -63,9 +64,7 @@ def nonblocking_socket():
 
 def reset():
     """A client that breaks its connection off in the middle of an upload, under Python's http.server."""
-    listener = socket.create_server(('127.0.0.1', 0))
-    ours = socket.create_connection(listener.getsockname())
-    theirs = listener.accept()[0]
+    ours, theirs = connection()
     child = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE)
     theirs.close()
     ours.sendall(data)
@@ -87,7 +86,6 @@ def deserted_socket():
 
 def foreign_pipes():
     """suexec: the pipes belong to the server's user, and the script is another's."""
-    os.chmod(os.path.dirname(path), 0o755)
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out_write, stderr=err_write, user=65534)
@@ -99,14 +97,29 @@ def foreign_pipes():
 
 
 def tcp_socket():
-    one_socket(socket.AF_INET)
+    one_socket(connection)
+
+
+def three_sockets():
+    """inetd: the connection is descriptor 0, 1 and 2."""
+    one_socket(stderr=True)
+
+
+def three_tcp_sockets():
+    one_socket(connection, stderr=True)
+
+
+def listening_socket():
+    """A FastCGI process manager that was given a CGI script: descriptor 0 is a socket that listens."""
+    listener = socket.create_server(('127.0.0.1', 0))
+    child = subprocess.Popen(command, stdin=listener, stdout=subprocess.PIPE)
+    drain(child.stdout.read1)
+    finish(child)
 
 
 def tcp_log():
     """busybox under inetd: descriptor 2 is the client's connection."""
-    listener = socket.create_server(('127.0.0.1', 0))
-    ours = socket.create_connection(listener.getsockname())
-    theirs = listener.accept()[0]
+    ours, theirs = connection()
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs)
     theirs.close()
     drain(child.stdout.read1)
@@ -196,11 +209,24 @@ def foreign_log():
     finish(child)
 
 
-def no_reader():
+def no_reader(default=True):
     """A client that has left before the script begins."""
     stdout = os.pipe()
     os.close(stdout[0])
-    finish(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout[1]), stdout[1])
+    finish(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout[1], restore_signals=default), stdout[1])
+
+
+def no_reader_no_signal():
+    """The same under a server that ignores SIGPIPE, as Python does, which the script inherits."""
+    no_reader(default=False)
+
+
+def early_leaver():
+    """A client that leaves in the middle of the response."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    out.write(os.read(child.stdout.fileno(), 10))
+    child.stdout.close()
+    finish(child)
 
 
 def closed():
@@ -239,6 +265,28 @@ def open_pipe():
     finish(child)
 
 
+def in_step():
+    """A byte of the body is sent only when a block of the response has come: whoever holds one back stands still."""
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for byte in data:
+        out.write(os.read(child.stdout.fileno(), 65536))
+        os.write(child.stdin.fileno(), bytes([byte]))
+    drain(child.stdout.read1)
+    finish(child)
+
+
+def body_after_log():
+    """A body that comes when the script has logged something already."""
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    sys.stderr.buffer.write(os.read(child.stderr.fileno(), 65536))
+    sys.stderr.flush()
+    child.stdin.write(data)
+    child.stdin.flush()
+    drain(child.stdout.read1)
+    drain(lambda count: os.read(child.stderr.fileno(), count))
+    finish(child)
+
+
 def slow_upload():
     """A body in three parts, over a quarter of a second."""
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -261,6 +309,16 @@ def one_write():
         if not packet:
             break
         out.write(repr(packet).encode() + b'\n')
+    finish(child)
+
+
+def file():
+    """A shell that redirects response and log into one file."""
+    with open(path + '.out', 'w+b') as log:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        child.wait()
+        log.seek(0)
+        out.write(log.read())
     finish(child)
 
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 
 export interface Launch {
   /** A function of launch.py, pipes by default. */
@@ -30,14 +30,20 @@ export interface Ended {
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-/** The scripts, and what Node notes down of their runs. Open to all, since some cases run as another user. */
-const coverage = join(tmpdir(), 'run-with-cgi-coverage');
 let folder: string;
+/** The scripts, and what Node notes down of their runs; scripts/test reads that afterwards. */
+let coverage: string;
+/** Each leads a process group, to which its script and that one's children belong. */
+const running = new Set<ChildProcess>();
 
 export function withScripts(): void {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-cases-'));
+    coverage = process.env.PROCESS_COVERAGE ?? join(folder, 'coverage');
     mkdirSync(join(coverage, 'raw'), { recursive: true });
+    // Some cases run as another user.
+    chmodSync(folder, 0o755);
+    chmodSync(coverage, 0o755);
     chmodSync(join(coverage, 'raw'), 0o777);
     for (const name of ['cases.cjs', 'nph-cases.cjs']) {
       await build({
@@ -50,6 +56,7 @@ export function withScripts(): void {
       });
     }
   });
+  afterEach(() => running.forEach(end));
   afterAll(() => rmSync(folder, { recursive: true }));
 }
 
@@ -75,7 +82,9 @@ export function launch(
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
+  running.add(child);
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on('data', (block: Buffer) => out.push(block));
@@ -83,9 +92,20 @@ export function launch(
   meanwhile?.(child);
   return new Promise((resolve) => {
     child.on('close', (code, signal) => {
+      end(child);
       resolve({ output: Buffer.concat(out).toString('latin1'), errors: Buffer.concat(err).toString(), code, signal, mark: left(mark) });
     });
   });
+}
+
+/** Ends what is left of a launch: after a test that has failed, a script that waits and its launcher. */
+function end(child: ChildProcess): void {
+  running.delete(child);
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // Nothing was.
+  }
 }
 
 function left(mark: string): string {
