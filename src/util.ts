@@ -2,6 +2,6 @@
 
 export { type PathVariables, shiftPathInfo } from './environ/path-info.ts';
 export { setupTestingDefaults } from './environ/testing-defaults.ts';
-export { applicationUri, guessScheme, requestUri } from './environ/uri.ts';
+export { applicationUri, guessScheme, requestUri, type UriVariables } from './environ/uri.ts';
 export { FileWrapper } from './gateway/file-wrapper.ts';
 export { isHopByHop } from './gateway/hop-by-hop.ts';

@@ -30,15 +30,15 @@ file is a CGI program. "run-with-cgi <command> --help" tells more.
 as the first line of such a module makes it a CGI script.
 `;
 
-/** Runs the command `name`; sets the process's exit status. */
+/** Runs the command `name` and ends the process. */
 export async function command(name: string | undefined, words: string[]): Promise<void> {
   try {
-    process.exitCode = await dispatch(name, words);
+    process.exit(await dispatch(name, words));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const cause = error.cause === undefined ? '' : `\n${process.getBuiltinModule('node:util').inspect(error.cause)}`;
     process.stderr.write(`run-with-cgi: ${error.message} [${error.code}]${cause}\n`);
-    process.exitCode = 2;
+    process.exit(2);
   }
 }
 

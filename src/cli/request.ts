@@ -31,7 +31,8 @@ standard output. The path may be a whole URL; "/" by default.
   -i, --include           the response's head too
   -I, --head              a HEAD request; shows the response's head
   -v, --verbose           what was sent and received, on standard error
-  -f, --fail              exit status 22 and no body when the status is 400 or more
+  -f, --fail              exit status 22 and no body when the status is 400 or
+                          more
 
 The exit status is 18 when the response ended before it was complete, and 23
 when its body is binary and standard output is a terminal.
@@ -177,7 +178,7 @@ class Terminal implements Sink {
 /** A line of a head, with colours where `descriptor` is a terminal. https://no-color.org */
 function paint(line: Line, descriptor: number): string {
   const style = (format: 'bold' | 'cyan', text: string) => {
-    return isatty(descriptor) && !process.env.NO_COLOR ? styleText(format, text) : text;
+    return isatty(descriptor) && !process.env.NO_COLOR ? styleText(format, text, { validateStream: false }) : text;
   };
   return typeof line === 'string' ? style('bold', line) : `${style('cyan', line[0])}: ${line[1]}`;
 }

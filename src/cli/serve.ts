@@ -6,7 +6,7 @@ import { readdirSync, statSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join, resolve } from 'node:path';
 import { cgiBin, cgiScript } from '../host/index.ts';
-
+import { urlMap } from '../middleware/index.ts';
 import { makeServer } from '../server/index.ts';
 import type { Application } from '../types.ts';
 import { read } from './commands.ts';
@@ -20,7 +20,7 @@ served as CGI programs below /cgi-bin/, a process for each request.
 
   --host <address>  where to listen; 127.0.0.1
   --port <number>   8000, or the next free one; 0 for any
-  --cgi             run the application as a CGI script, a process for each request
+  --cgi             run the application as a CGI script, a process a request
   --watch           start again when a file that was loaded has changed
 `;
 
@@ -42,9 +42,15 @@ export async function run(words: string[]): Promise<number> {
   const server = await listen(host, values.port, application);
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : values.port;
-  console.log(`Serving ${origin} at http://${host.includes(':') ? `[${host}]` : host}:${port}${prefix}`);
-  console.log('Ctrl-C ends it.');
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.close());
+  console.log(`Serving ${origin} at http://${host.includes(':') ? `[${host}]` : host}:${port}${prefix}\nCtrl-C ends it.`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    let isAgain = false;
+    process.on(signal, () => {
+      if (isAgain) server.closeAllConnections();
+      else server.close();
+      isAgain = true;
+    });
+  }
   await once(server, 'close');
   return 0;
 }
@@ -57,13 +63,21 @@ async function served(
     if (!readdirSync(target).some((name) => isProgram(join(target, name)))) {
       throw new Problem('scripts-missing', `The folder ${target} holds no executable file; make one with chmod +x`);
     }
-    return { application: cgiBin(target), origin: `the folder ${target}`, prefix: '/cgi-bin/' };
+    return {
+      application: urlMap({ '/cgi-bin': cgiBin(target, { passAuthorization: true }) }),
+      origin: `the folder ${target}`,
+      prefix: '/cgi-bin/',
+    };
   }
   const { application, origin } = await applicationOf(target);
   if (!asScript) return { application, origin, prefix: '/' };
   // This command is the interpreter of scripts, too.
   const interpreter = [process.execPath, process.argv[1] ?? ''];
-  return { application: cgiScript(resolve(target ?? ''), {}), origin: `${origin}, a process for each request,`, prefix: '/' };
+  return {
+    application: cgiScript(resolve(target ?? ''), { interpreter, passAuthorization: true }),
+    origin: `${origin}, a process for each request,`,
+    prefix: '/',
+  };
 }
 
 function isProgram(path: string): boolean {
@@ -95,7 +109,9 @@ async function listen(host: string, wanted: string | undefined, application: App
 async function watch(words: string[]): Promise<number> {
   const [main = ''] = process.argv.slice(1);
   const child = spawn(process.execPath, ['--watch', '--watch-preserve-output', main, 'serve', ...words], { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  // A terminal sends SIGINT to the child as well.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => child.kill());
   const [code] = await once(child, 'exit');
   return Number(code ?? 0);
 }

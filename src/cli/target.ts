@@ -1,7 +1,7 @@
 // What a command is given to run: a module, any executable CGI program, or a folder of these.
 
 import { statSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { cgiBin, cgiScript } from '../host/index.ts';
 import { type Loaded, loadApplication, parseTarget } from './load.ts';
 import { Problem } from './problem.ts';
@@ -18,10 +18,10 @@ export async function applicationOf(target: string | undefined): Promise<Loaded>
   if (target === undefined)
     throw new Problem('option-wrong', 'An application is missing; name a module, a CGI program or a folder of these');
   const { path, callable } = parseTarget(target);
-  if (isFolder(path)) return { application: cgiBin(path), options: {}, origin: `the folder ${path}` };
+  if (isFolder(path)) return { application: cgiBin(path, { passAuthorization: true }), options: {}, origin: `the folder ${path}` };
   const file = statSync(path, { throwIfNoEntry: false });
   if (file && !MODULE.test(path) && callable === undefined && file.mode & 0o111) {
-    return { application: cgiScript(path), options: {}, origin: `the CGI program ${basename(path)}` };
+    return { application: cgiScript(resolve(path), { passAuthorization: true }), options: {}, origin: `the CGI program ${basename(path)}` };
   }
   return loadApplication(path, callable);
 }

@@ -1,5 +1,8 @@
 // run-with-cgi validate: the requests that every application meets, each through the validator.
 
+import { writeDescriptor } from '../cgi/descriptor.ts';
+import { errorStream } from '../cgi/log.ts';
+import { guardStdout } from '../cgi/stdout.ts';
 import { call, type TestRequest } from '../testing/index.ts';
 import { type ContractError, validator } from '../validator/index.ts';
 import { read } from './commands.ts';
@@ -34,7 +37,10 @@ export async function run(words: string[]): Promise<number> {
   const wrong = paths.find((path) => !path.startsWith('/'));
   if (wrong !== undefined) throw new Problem('path-wrong', `A path begins with "/", got ${wrong}; make it "/${wrong}"`);
 
-  console.log(`${origin}:`);
+  // What the application prints is not our report.
+  guardStdout(errorStream(2, undefined));
+  const say = (line: string) => writeDescriptor(1, Buffer.from(`${line}\n`));
+  say(`${origin}:`);
   let failures = 0;
   for (const path of paths.length > 0 ? paths : ['/']) {
     for (const [name, request] of KINDS) {
@@ -43,12 +49,12 @@ export async function run(words: string[]): Promise<number> {
       const response = await call(validated, { ...request(path), environ: options.env ?? {} });
       const failed = violations.length > 0 || response.status.startsWith('500') || !response.complete;
       if (failed) failures++;
-      console.log(`  ${failed ? 'not ok' : 'ok'}  ${path}: ${name}: ${response.status}`);
-      for (const message of new Set(violations.map(({ message }) => message))) console.log(`          ${message}`);
-      if (failed && violations.length === 0) console.log(response.errors.replace(/^/gm, '          ').trimEnd());
+      say(`  ${failed ? 'not ok' : 'ok'}  ${path}: ${name}: ${response.status}`);
+      for (const message of new Set(violations.map(({ message }) => message))) say(`          ${message}`);
+      if (failed && violations.length === 0) say(response.errors.replace(/^/gm, '          ').trimEnd());
     }
   }
-  console.log(failures === 0 ? 'No rule was broken.' : `${failures} of these requests went wrong.`);
+  say(failures === 0 ? 'No rule was broken.' : `${failures} of these requests went wrong.`);
   // Whatever timers and connections the application has open.
   process.exit(failures === 0 ? 0 : 1);
 }

@@ -1,0 +1,395 @@
+import { once } from 'node:events';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { ask } from '../servers/client.ts';
+import { command, start, withFolder } from './command.ts';
+
+const { folder, write } = withFolder({
+  'app.mjs': `
+    export const application = (environ, startResponse) => {
+      console.log('printed');
+      startResponse('200 OK', [['Content-Type', 'text/plain'], ['X-Seen', environ.HTTP_X_A ?? 'nothing']]);
+      return [environ.REQUEST_METHOD, ' ', environ.PATH_INFO, ' ', environ['wsgi.input'].read()];
+    };
+    export const other = { inner: { call: (environ, startResponse) => (startResponse('200 OK', [['Content-Type', 'text/plain']]), 'inner') } };
+    export const version = '1';`,
+  'default.mjs': `export default class { constructor(environ, start) { start('200 OK', [['Content-Type', 'text/plain']]); } *[Symbol.iterator]() { yield 'class'; } }`,
+  'module.cjs': `module.exports = (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'CommonJS'; };`,
+  'plain.js': `exports.application = (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'plain'; };`,
+  'typed.ts': `import type { Application } from 'run-with-cgi';
+    enum Word { Hello = 'typed' }
+    export const application: Application = (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return Word.Hello; };`,
+  'typed.mts': `const text: string = 'typed module';
+    export default (environ: unknown, start: (status: string, headers: [string, string][]) => void) => { start('200 OK', [['Content-Type', 'text/plain']]); return text; };`,
+  'late.mjs': `const text = await Promise.resolve('top-level await');
+    export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return text; };`,
+  'script.mjs': `import { runWithCgi } from 'run-with-cgi';
+    runWithCgi((environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'a script ' + environ['app.name'] + environ['wsgi.input'].read(); }, { env: { 'app.name': 'x' }, maxBodySize: 3 });`,
+  'waiting.mjs': `import { runWithCgi } from 'run-with-cgi';
+    (async () => { await 1; await 2; runWithCgi((environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'waited'; }); })();`,
+  'failing.mjs': `export default (environ, start) => { start('404 Not Found', [['Content-Type', 'text/plain']]); return 'not here'; };`,
+  'short.mjs': `export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return (function* () { yield 'half'; throw new Error('oh'); })(); };`,
+  'binary.mjs': `export default (environ, start) => { start('200 OK', [['Content-Type', 'image/png']]); return Buffer.from([0, 255, 10, 13]); };`,
+  'timer.mjs': `setInterval(() => {}, 1000); export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'done'; };`,
+  'wrong.mjs': `export default (environ, start) => { start('200 OK', []); return 'no type'; };`,
+  'nothing.mjs': 'const a = 1;',
+  'objects.mjs': `export default { port: 80 }; export const handler = () => {};`,
+  'syntax.mjs': 'export default (',
+  'throwing.mjs': `throw new Error('while loading');`,
+  'a:b.mjs': `export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'colon'; };`,
+  'hello.cgi': `#!/usr/bin/env run-with-cgi
+import { basename } from 'node:path';
+export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return basename(environ.PATH_INFO) + '\\n'; };`,
+  'typed.cgi.ts': `#!/usr/bin/env run-with-cgi
+export default (environ: any, start: any) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'typed'; };`,
+  'broken.cgi': '#!/usr/bin/env run-with-cgi\nexport default (',
+  serve: `#!/usr/bin/env run-with-cgi
+export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return process.argv.length + ' words'; };`,
+  'scripts/hello.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\nshell $REQUEST_METHOD $PATH_INFO\\n"\n',
+  'empty/plain.txt': 'no program',
+  'upload.bin': '\x00\xff',
+});
+const run = (words: string[], more: { stdin?: string | Buffer; env?: Record<string, string> } = {}) =>
+  command(words, { cwd: folder, ...more });
+const request = (...words: string[]) => run(['request', ...words]);
+
+describe('the command', () => {
+  test('says what it can do', async () => {
+    const { code, stdout } = await run(['--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Usage: run-with-cgi <command>/);
+    expect((await run(['-h'])).stdout).toBe(stdout);
+    expect(await run([])).toMatchObject({ code: 2, stdout });
+  });
+
+  test.each(['request', 'serve', 'validate'])('%s --help tells about it, whatever else is there', async (name) => {
+    const { code, stdout } = await run([name, '--nonsense', '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^Usage: run-with-cgi ${name} `));
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(81);
+  });
+
+  test('says its version', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    for (const word of ['--version', '-V']) expect((await run([word])).stdout).toBe(`${version}\n`);
+  });
+});
+
+describe('an application is found', () => {
+  test.each([
+    ['app.mjs', 'GET / '],
+    ['app.mjs:application', 'GET / '],
+    ['app.mjs:other.inner', 'inner'],
+    ['default.mjs', 'class'],
+    ['module.cjs', 'CommonJS'],
+    ['plain.js', 'plain'],
+    ['./plain.js', 'plain'],
+    ['late.mjs', 'top-level await'],
+    ['script.mjs', 'a script x'],
+    ['waiting.mjs', 'waited'],
+    ['a:b.mjs', 'colon'],
+    ['hello.cgi', '\n'],
+    ['scripts/hello.sh', 'shell GET /\n'],
+  ])('%s', async (target, body) => {
+    expect(await request(target)).toMatchObject({ code: 0, stdout: body });
+  });
+
+  test('in TypeScript: what Node cannot read itself takes tsx, which the message asks for', async () => {
+    const { code, stderr } = await request('typed.ts');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/cannot read .*\/typed\.ts by itself; install tsx beside it \(npm install tsx\).* \[typescript-unsupported\]\n/);
+    symlinkSync(new URL('../../node_modules/tsx', import.meta.url), join(folder, 'node_modules/tsx'));
+    expect(await request('typed.ts')).toMatchObject({ code: 0, stdout: 'typed' });
+    expect(await request('typed.mts')).toMatchObject({ code: 0, stdout: 'typed module' });
+  });
+
+  test.each<[string, string]>([
+    ['nowhere.mjs', `There is no file ${folder}/nowhere.mjs [module-not-found]`],
+    [
+      'app.mjs:nothing',
+      'app.mjs has no application named nothing; it exports application (the function application), other (an object of Object), version ("1"); name one, as in "app.js:application" [application-missing]',
+    ],
+    ['app.mjs:version', 'app.mjs has no application named version; version is "1" [application-missing]'],
+    [
+      'nothing.mjs',
+      'nothing.mjs exports no application: it should have an export named application, a default export, or a call of runWithCgi(); it exports nothing [application-not-exported]',
+    ],
+    [
+      'objects.mjs',
+      'objects.mjs exports no application: it should have an export named application, a default export, or a call of runWithCgi(); it exports default (an object of Object), handler (the function handler); name one, as in "app.js:handler" [application-not-exported]',
+    ],
+  ])('%s is refused with a mend', async (target, message) => {
+    expect(await request(target)).toEqual({ code: 2, stdout: '', stderr: `run-with-cgi: ${message}\n` });
+  });
+
+  test.each([
+    ['syntax.mjs', 'SyntaxError'],
+    ['throwing.mjs', 'Error: while loading'],
+  ])('%s could not be loaded, and why', async (target, cause) => {
+    const { code, stderr } = await request(target);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(new RegExp(`^run-with-cgi: ${target} could not be loaded \\[module-broken\\]\n`));
+    expect(stderr).toContain(cause);
+  });
+});
+
+describe('mistakes on the command line', () => {
+  test.each<[string[], string]>([
+    [['requst', 'app.mjs'], 'There is no command requst; did you mean request? [command-unknown]'],
+    [['frobnicate'], 'There is no command frobnicate; there are request, serve, validate [command-unknown]'],
+    [['scripts/nowhere.cgi'], 'There is no file scripts/nowhere.cgi [module-not-found]'],
+    [['request'], 'An application is missing; name a module, a CGI program or a folder of these [option-wrong]'],
+    [['request', 'app.mjs', 'x'], 'A path begins with "/", got x; make it "/x" [path-wrong]'],
+    [['request', 'app.mjs', '/a', 'b'], 'There is one path, and b is too much; put quotes around it [option-wrong]'],
+    [['request', 'app.mjs', '--fial'], 'There is no option --fial; did you mean --fail? [option-wrong]'],
+    [['request', 'app.mjs', '-z'], 'There is no option -z [option-wrong]'],
+    [['request', 'app.mjs', '-H', 'X'], 'A header is written "Name: value", got "X" [header-malformed]'],
+    [
+      ['request', 'app.mjs', '-d', '@nowhere'],
+      "The request body could not be read from nowhere: ENOENT: no such file or directory, open 'nowhere' [body-not-readable]",
+    ],
+    [['request', 'app.mjs', '-d', '@empty'], 'The request body could not be read from empty: it is a folder [body-not-readable]'],
+    [['validate', 'app.mjs', 'x'], 'A path begins with "/", got x; make it "/x" [path-wrong]'],
+    [['serve', 'app.mjs', 'b'], 'One application can be served, and b is too much [option-wrong]'],
+    [['serve', 'app.mjs', '--port', 'x'], 'A port is a number up to 65535, got x [option-wrong]'],
+    [['serve', 'empty'], 'The folder empty holds no executable file; make one with chmod +x [scripts-missing]'],
+  ])('%j', async (words, message) => {
+    expect(await run(words)).toEqual({ code: 2, stdout: '', stderr: `run-with-cgi: ${message}\n` });
+  });
+
+  test('a port that is taken, and an address of somebody else', async () => {
+    const server: Server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = String(typeof address === 'object' && address?.port);
+    expect((await run(['serve', 'app.mjs', '--port', port])).stderr).toBe(
+      `run-with-cgi: Port ${port} is taken; --port 0 takes any that is free [address-in-use]\n`,
+    );
+    server.close();
+    expect((await run(['serve', 'app.mjs', '--host', '192.0.2.1'])).stderr).toContain(
+      'run-with-cgi: 192.0.2.1 is no address of this machine to listen on [address-not-allowed]',
+    );
+  });
+});
+
+describe('request', () => {
+  test('-X, -H, -d, -i', async () => {
+    const { stdout, stderr, code } = await request('app.mjs', '/a%20b?c', '-X', 'PUT', '-H', 'X-A: D\xfcrer', '-d', 'body', '-i');
+    expect(stdout).toBe('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Seen: D\xc3\xbcrer\r\n\r\nPUT /a b body');
+    expect([stderr, code]).toEqual(['printed\n', 0]);
+  });
+
+  test('-v shows what is sent and what comes, beside the body', async () => {
+    const { stdout, stderr } = await request('app.mjs', '/x', '-v', '-d', 'a=b');
+    expect(stdout).toBe('POST /x a=b');
+    expect(stderr).toBe(
+      [
+        '> POST /x HTTP/1.1',
+        '> Host: localhost',
+        '> Content-Type: application/x-www-form-urlencoded',
+        '>',
+        'printed',
+        '< HTTP/1.1 200 OK',
+        '< Content-Type: text/plain',
+        '< X-Seen: nothing',
+        '<',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('-I is a HEAD', async () => {
+    expect((await request('failing.mjs', '-I')).stdout).toBe(
+      'HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\n',
+    );
+  });
+
+  test('a body from a file or a pipe keeps its bytes, and a large one too', async () => {
+    writeFileSync(join(folder, 'upload.bin'), Buffer.from([0, 255, 13, 10]));
+    expect((await request('app.mjs', '/', '-d', '@upload.bin')).stdout).toBe('POST / \0\xff\r\n');
+    expect((await run(['request', 'app.mjs', '-d', '@-'], { stdin: Buffer.from([0, 255]) })).stdout).toBe('POST / \0\xff');
+    const large = Buffer.alloc(3_000_000, 'abc');
+    expect((await run(['request', 'app.mjs', '-d', '@-'], { stdin: large })).stdout).toBe(`POST / ${large}`);
+  });
+
+  test('a path as one types it', async () => {
+    expect((await request('app.mjs', '/ü b')).stdout).toBe('GET /\xc3\x83\xc2\xbc b ');
+    expect((await request('app.mjs', 'https://example.org/x')).stdout).toBe('GET /x ');
+  });
+
+  test('--fail: status 22, and no body', async () => {
+    expect(await request('failing.mjs', '--fail')).toEqual({
+      code: 22,
+      stdout: '',
+      stderr: "run-with-cgi: the response's status is 404 Not Found\n",
+    });
+    expect(await request('failing.mjs')).toMatchObject({ code: 0, stdout: 'not here' });
+    expect(await request('app.mjs', '-f')).toMatchObject({ code: 0, stdout: 'GET / ' });
+  });
+
+  test('a response that ends short: status 18', async () => {
+    const { code, stdout, stderr } = await request('short.mjs');
+    expect([code, stdout]).toEqual([18, 'half']);
+    expect(stderr).toMatch(/^request: Error: oh\n[\s\S]*run-with-cgi: the response ended before it was complete\n$/);
+  });
+
+  test('what the script gives runWithCgi counts: its limit, and what it adds to environ', async () => {
+    expect((await request('script.mjs', '-d', 'abc')).stdout).toBe('a script xabc');
+    expect(await request('script.mjs', '-i', '-d', 'abcd')).toMatchObject({ stdout: expect.stringMatching(/^HTTP\/1.1 413 /) });
+  });
+
+  test('it ends, whatever the application has open', async () => {
+    expect(await request('timer.mjs')).toMatchObject({ code: 0, stdout: 'done' });
+  });
+
+  const onTerminal = async (words: string, env = {}) => {
+    const child = await run(['./terminal', words], { env });
+    return child.stdout;
+  };
+
+  test('colours on a terminal, and only there; bytes that are no text not at all', async () => {
+    write('terminal', '#!/bin/sh\nexec script -qec "run-with-cgi request $1" /dev/null\n');
+    expect(await onTerminal('failing.mjs -i')).toContain(
+      '\x1b[1mHTTP/1.1 404 Not Found\x1b[22m\r\r\n\x1b[36mContent-Type\x1b[39m: text/plain',
+    );
+    expect(await onTerminal('failing.mjs -i', { NO_COLOR: '1' })).toContain('HTTP/1.1 404 Not Found\r\r\nContent-Type: text/plain');
+    expect(await onTerminal('binary.mjs')).toBe('run-with-cgi: the body is binary, which a terminal does not take; send it to a file\r\n');
+    expect((await request('binary.mjs')).stdout).toBe('\0\xff\n\r');
+  });
+});
+
+describe('validate', () => {
+  test('an application without fault', async () => {
+    const { code, stdout, stderr } = await run(['validate', 'app.mjs', '/', '/a?b']);
+    expect([code, stderr]).toEqual([0, 'printed\n'.repeat(14)]);
+    expect(stdout).toMatch(/^application of app\.mjs:\n {2}ok {2}\/: GET: 200 OK\n/);
+    expect(stdout).toMatch(/ok {2}\/a\?b: POST of 2 MB: 200 OK\n[\s\S]*No rule was broken\.\n$/);
+  });
+
+  test('one that breaks a rule', async () => {
+    const { code, stdout } = await run(['validate', 'wrong.mjs']);
+    expect(code).toBe(1);
+    expect(stdout).toContain(
+      "  not ok  /: GET: 200 OK\n          A response with a body must have a Content-Type (application's duty, SPEC.md content-type-missing)\n",
+    );
+    expect(stdout).toMatch(/\n\d of these requests went wrong\.\n$/);
+  });
+
+  test('one that fails', async () => {
+    const { code, stdout } = await run(['validate', 'short.mjs']);
+    expect(code).toBe(1);
+    expect(stdout).toContain('          test: Error: oh\n');
+  });
+});
+
+describe('#!/usr/bin/env run-with-cgi', () => {
+  const cgi = { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', SCRIPT_NAME: '/hello.cgi', PATH_INFO: '/world' };
+
+  test('makes a module a CGI script', async () => {
+    expect(await run(['./hello.cgi'], { env: cgi })).toEqual({
+      code: 0,
+      stdout: 'Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\nworld\n',
+      stderr: '',
+    });
+  });
+
+  test('which can be tried out in a shell', async () => {
+    expect((await run(['./hello.cgi'])).stdout).toBe('Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n\n');
+  });
+
+  test('RFC 3875 #14, CVE-2012-1823: words of the query are nothing to it, not even for a script with the name of a command', async () => {
+    expect((await run(['./hello.cgi', '--help'], { env: cgi })).stdout).toContain('\r\n\r\nworld\n');
+    expect((await run(['./serve', '--port', '80'], { env: cgi })).stdout).toContain('5 words');
+    expect((await run(['serve', '--port', '80'], { env: cgi })).stdout).toContain('5 words');
+  });
+
+  test('a module that cannot be loaded is a 500, and the log says why', async () => {
+    const { stdout, stderr, code } = await run(['./broken.cgi'], { env: cgi });
+    expect(stdout).toMatch(/^Status: 500 Internal Server Error\r\n/);
+    expect(stderr).toMatch(/could not be loaded[\s\S]*SyntaxError/);
+    expect(code).toBe(1);
+  });
+
+  test('a script that calls runWithCgi() itself runs as it would alone', async () => {
+    expect((await run(['script.mjs'], { env: { ...cgi, CONTENT_LENGTH: '3', REQUEST_METHOD: 'POST' }, stdin: 'abc' })).stdout).toContain(
+      'a script xabc',
+    );
+  });
+});
+
+describe('serve', () => {
+  const serving = async (words: string[]) => {
+    const child = start(['serve', ...words, '--port', '0'], { cwd: folder });
+    let stderr = '';
+    let stdout = '';
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    child.stdout.on('data', (text) => {
+      stdout += text;
+    });
+    while (!/:\d+\//.test(stdout)) {
+      if (child.exitCode !== null) throw new Error(stderr);
+      await sleep(20);
+    }
+    return { child, port: Number(/:(\d+)\//.exec(stdout)?.[1]), said: () => stdout, log: () => stderr };
+  };
+  const stopped = async (child: ReturnType<typeof start>, signal: NodeJS.Signals = 'SIGTERM') => {
+    child.kill(signal);
+    if (child.exitCode === null) await once(child, 'exit');
+    return child.exitCode;
+  };
+
+  test('an application, until it is told to stop', async () => {
+    const { child, port, said } = await serving(['app.mjs']);
+    expect(said()).toBe(`Serving application of app.mjs at http://127.0.0.1:${port}/\nCtrl-C ends it.\n`);
+    expect(await ask(port, { path: '/a', method: 'POST', body: 'x' })).toMatchObject({ status: 200, body: 'POST /a x' });
+    expect(await stopped(child, 'SIGINT')).toBe(0);
+  });
+
+  test('a folder of CGI programs', async () => {
+    const { child, port, said } = await serving(['scripts']);
+    expect(said()).toContain(`Serving the folder scripts at http://127.0.0.1:${port}/cgi-bin/\n`);
+    expect((await ask(port, { path: '/cgi-bin/hello.sh/x' })).body).toBe('shell GET /x\n');
+    expect((await ask(port, { path: '/' })).status).toBe(404);
+    expect(await stopped(child)).toBe(0);
+  });
+
+  test('--cgi: a process for each request', async () => {
+    const { child, port } = await serving(['app.mjs', '--cgi']);
+    expect((await ask(port, { path: '/a', method: 'POST', body: 'x' })).body).toBe('POST /a x');
+    expect(await stopped(child)).toBe(0);
+  });
+
+  test('--watch: a change is seen', async () => {
+    write(
+      'changing.mjs',
+      `import { text } from './text.mjs'; export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return text; };`,
+    );
+    write('text.mjs', `export const text = 'before';`);
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    server.close();
+    const child = start(['serve', 'changing.mjs', '--watch', '--port', String(port)], { cwd: folder });
+    const answer = async (expected: string) => {
+      for (let tries = 0; ; tries++) {
+        const body = await ask(port, {}).then(
+          ({ body }) => body,
+          () => '',
+        );
+        if (body === expected) return;
+        if (tries === 200) throw new Error(`got ${body} in place of ${expected}`);
+        await sleep(50);
+      }
+    };
+    await answer('before');
+    write('text.mjs', `export const text = 'after';`);
+    await answer('after');
+    await stopped(child);
+  });
+});

@@ -1,0 +1,62 @@
+// The command run-with-cgi, as it is installed, and modules to run it on.
+
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll } from 'vitest';
+
+export interface Done {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const main = join(root, 'dist/cli/main.cjs');
+
+/** A folder with the command in bin/, and the package in node_modules/, for `files` to import. */
+export function withFolder(files: Readonly<Record<string, string>>): { folder: string; write(name: string, text: string): void } {
+  const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-cli-'));
+  const write = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    if (text.startsWith('#!')) chmodSync(join(folder, name), 0o755);
+  };
+  beforeAll(() => {
+    for (const name of ['bin', 'node_modules', 'scripts', 'empty']) mkdirSync(join(folder, name));
+    symlinkSync(main, join(folder, 'bin/run-with-cgi'));
+    symlinkSync(root, join(folder, 'node_modules/run-with-cgi'));
+    for (const [name, text] of Object.entries(files)) write(name, text);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+  return { folder, write };
+}
+
+export interface Given {
+  cwd: string;
+  stdin?: string | Buffer;
+  env?: Record<string, string>;
+}
+
+export function start(words: string[], { cwd, env }: Given): ChildProcessWithoutNullStreams {
+  const [command = '', ...rest] = words[0]?.startsWith('./') ? words : [join(cwd, 'bin/run-with-cgi'), ...words];
+  return spawn(command, rest, { cwd, env: { PATH: `${join(cwd, 'bin')}:${process.env.PATH}`, ...env } });
+}
+
+/** Runs the command, or a program that begins with "./", to its end; output as byte strings. */
+export async function command(words: string[], given: Given): Promise<Done> {
+  const child = start(words, given);
+  const done: Done = { code: null, stdout: '', stderr: '' };
+  child.stdout.on('data', (bytes: Buffer) => {
+    done.stdout += bytes.toString('latin1');
+  });
+  child.stderr.on('data', (bytes: Buffer) => {
+    done.stderr += bytes.toString('latin1');
+  });
+  child.stdin.on('error', () => {}); // it need not read
+  child.stdin.end(given.stdin);
+  const [code] = await once(child, 'close');
+  return { ...done, code };
+}
