@@ -180,3 +180,23 @@ describe('isHopByHop', () => {
     expect([name, name.toUpperCase(), name.toLowerCase()].map(isHopByHop)).toEqual([false, false, false]);
   });
 });
+
+test('what setupTestingDefaults adds can be used', () => {
+  const environ = {};
+  setupTestingDefaults(environ);
+  environ['wsgi.errors'].write('forgotten');
+  environ['wsgi.errors'].writelines(['forgotten', 'too']);
+  environ['wsgi.errors'].flush();
+  expect(environ['wsgi.input'].read()).toEqual(Buffer.alloc(0));
+  expect(environ['wsgi.file_wrapper']?.(5, 10)).toBeInstanceOf(FileWrapper);
+});
+
+test('shiftPathInfo on an environ without a path', () => {
+  const environ = { PATH_INFO: '/a' };
+  expect([shiftPathInfo({}), shiftPathInfo({ PATH_INFO: 'x' }), shiftPathInfo(environ), environ]).toEqual([
+    undefined,
+    '',
+    'a',
+    { SCRIPT_NAME: '/a', PATH_INFO: '' },
+  ]);
+});

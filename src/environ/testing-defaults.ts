@@ -26,7 +26,7 @@ export function setupTestingDefaults(environ: Record<string, unknown>): asserts 
   setDefault('wsgi.run_once', false);
   setDefault('wsgi.multithread', false);
   setDefault('wsgi.multiprocess', false);
-  setDefault('wsgi.input', new Input({ read: () => 0 }, 0));
+  setDefault('wsgi.input', new Input({ read: () => 0 }, Infinity));
   setDefault('wsgi.input_terminated', true);
   setDefault('wsgi.errors', oblivious);
   setDefault('wsgi.file_wrapper', (file: number, blockSize?: number) => new FileWrapper(file, blockSize));

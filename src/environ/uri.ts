@@ -42,7 +42,7 @@ function origin(environ: UriVariables): string {
 export function rawPath(environ: UriVariables): { scriptName: string; pathInfo: string } {
   const scriptName = String(environ.SCRIPT_NAME ?? '');
   const path = scriptName + String(environ.PATH_INFO ?? '');
-  const raw = /^(?:[a-z][a-z0-9+.-]*:\/\/[^/?]*)?([^?#]*)/i.exec(String(environ.REQUEST_URI ?? ''))?.[1] ?? '';
+  const raw = String(environ.REQUEST_URI ?? '').replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*|[?#].*$/gis, '');
   if (raw !== '' && unquote(raw) === path) {
     const end = rawLength(raw, scriptName.length);
     return { scriptName: raw.slice(0, end), pathInfo: raw.slice(end) };

@@ -149,7 +149,7 @@ export class Input implements InputStream {
     this.#refuseWhileReading();
     if (!this.#source.readAsync || this.#left === 0) return this.#take();
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK, this.#left));
-    let over = () => {};
+    let over!: () => void;
     this.#reading = new Promise((resolve) => {
       over = resolve;
     });

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { takeCoverage } from 'node:v8';
+import { takeApplications } from '../../src/cgi/hand-over.ts';
 import { type ApplicationFunction, type RunWithCgiOptions, runWithCgi } from '../../src/index.ts';
 
 const TEXT: [string, string][] = [['Content-Type', 'text/plain']];
@@ -35,6 +36,27 @@ const cases: Record<string, ApplicationFunction> = {
     yield String(environ['wsgi.input'].read().length);
   }),
   unread: text(() => 'unread\n'),
+  'in-step': text(async function* (environ) {
+    yield 'begin';
+    for await (const block of environ['wsgi.input']) yield block;
+  }),
+  'read-ahead': text(async function* (environ) {
+    const blocks = environ['wsgi.input'][Symbol.asyncIterator]();
+    const ahead = blocks.next();
+    yield MEGABYTE;
+    yield MEGABYTE;
+    let length = (await ahead).value?.length ?? 0;
+    for (let step = await blocks.next(); !step.done; step = await blocks.next()) length += step.value.length;
+    yield String(length);
+  }),
+  'file-read-ahead': text((environ) => {
+    void environ['wsgi.input'][Symbol.asyncIterator]().next();
+    return environ['wsgi.file_wrapper'](openSync('/proc/self/exe', 'r'), 1000);
+  }),
+  'unread-read-ahead': text((environ) => {
+    void environ['wsgi.input'][Symbol.asyncIterator]().next();
+    return 'unread\n';
+  }),
   large: text(() => [MEGABYTE, MEGABYTE, MEGABYTE]),
   'large-then-exit': text(function* () {
     for (let count = 0; count < 3; count++) yield MEGABYTE;
@@ -220,6 +242,11 @@ const options: RunWithCgiOptions = JSON.parse(process.env.OPTIONS ?? '{}');
 const application = cases[process.env.CASE ?? 'hello'];
 if (application === undefined) throw new Error(`no case ${process.env.CASE}`);
 if (process.env.BEFORE === 'print') console.log('printed before');
+if (process.env.BEFORE === 'take')
+  process.on(
+    'exit',
+    takeApplications(() => writeSync(2, 'taken')),
+  );
 if (process.env.BEFORE === 'change') process.env.HTTP_X = 'changed';
 if (process.env.BEFORE === 'lose') process.env.HTTP_X = '\ufffd';
 const finished = runWithCgi(application, options);

@@ -107,7 +107,18 @@ describe('the response', () => {
   });
 
   test('standard output of any kind takes it', async () => {
-    for (const mode of ['pipes', 'one_socket', 'tcp_socket', 'deleted_file', 'open_pipe']) {
+    const modes = [
+      'pipes',
+      'one_socket',
+      'tcp_socket',
+      'three_sockets',
+      'three_tcp_sockets',
+      'listening_socket',
+      'deleted_file',
+      'open_pipe',
+      'file',
+    ];
+    for (const mode of modes) {
       expect([mode, (await launch('hello', { mode })).output]).toEqual([mode, HELLO]);
     }
     expect((await launch('hello', { mode: 'terminal' })).output).toBe(HELLO.replaceAll('\r\n', '\r\r\n').replace(/\n$/, '\r\n'));
@@ -211,6 +222,31 @@ describe('the request body', () => {
     expect((await launch('unread', { mode: 'one_socket', env: post(big.length), input: big, options: { maxBodySize: 5 } })).output).toMatch(
       /^Status: 413 /,
     );
+  });
+
+  test('a block leaves before the next one of the body is asked for', async () => {
+    const input = 'abcdefgh';
+    expect((await launch('in-step', { mode: 'in_step', env: post(input.length), input })).output).toBe(ok(`begin${input}`));
+  });
+
+  test.each(['pipes', 'writes_first', 'one_socket', 'slow_upload'])(
+    'one that is read ahead while the response is written: %s',
+    async (mode) => {
+      const input = Buffer.alloc(300_000, 'abcdefg');
+      const env = post(input.length);
+      expect((await launch('read-ahead', { mode, env, input })).output).toBe(ok(`${'x'.repeat(2_000_000)}300000`));
+      const { output } = await launch('file-read-ahead', { mode, env, input });
+      expect(output === sized(readFileSync(process.execPath, 'latin1'))).toBe(true);
+      expect((await launch('unread-read-ahead', { mode, env, input })).output).toBe(sized('unread\n'));
+    },
+  );
+
+  test('what waits for the body when the time is up is not written any more', async () => {
+    const launched = { mode: 'body_after_log', env: post(10), input: 'x'.repeat(10), options: { timeout: 50 } };
+    const blocks = await launch('read-ahead', launched);
+    expect([blocks.output, blocks.errors]).toEqual(['', expect.stringContaining('[timeout]')]);
+    const file = await launch('file-read-ahead', launched);
+    expect(file.output.slice(file.output.indexOf('\r\n\r\n') + 4)).toBe(readFileSync(process.execPath).toString('latin1', 0, 1000));
   });
 
   test('asynchronous iteration leaves the event loop free', async () => {
@@ -348,13 +384,19 @@ describe('the end', () => {
 
   test('RFC 3875 #1, trap 23: a client that has left is no failure, and close() runs', async () => {
     expect(await launch('hello', { mode: 'no_reader' })).toMatchObject({ code: 0, errors: '' });
-    expect(await launch('endless', { mode: 'no_reader' })).toMatchObject({ code: 0, errors: '', mark: 'closed\n' });
+    for (const mode of ['no_reader', 'no_reader_no_signal', 'early_leaver']) {
+      expect([mode, await launch('endless', { mode })]).toMatchObject([mode, { code: 0, errors: '', mark: 'closed\n' }]);
+    }
   });
 
   test('a full disk is one, and is logged', async () => {
     const { errors, code } = await launch('hello', { mode: 'full_disk' });
     expect(errors).toMatch(/^cgi: RequestError \[output-failed\]: The response could not be written to descriptor 1: ENOSPC\n/);
     expect(code).toBe(1);
+  });
+
+  test('a loader that takes applications gets it, and nothing runs', async () => {
+    expect(await launch('hello', { env: { BEFORE: 'take' } })).toMatchObject({ output: '', errors: 'taken', code: 0 });
   });
 
   test('what waits for the response runs before the process ends; a second call throws', async () => {

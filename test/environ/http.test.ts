@@ -1,0 +1,37 @@
+// Variables of requests that come as HTTP.
+
+import { expect, test } from 'vitest';
+import { addHeader, headerVariables, targetVariables } from '../../src/environ/http.ts';
+
+test.each([
+  ['/a%20b?c=d', { SCRIPT_NAME: '', REQUEST_URI: '/a%20b?c=d', PATH_INFO: '/a b', QUERY_STRING: 'c=d' }],
+  ['*', { SCRIPT_NAME: '', REQUEST_URI: '*', PATH_INFO: '/', QUERY_STRING: '' }],
+  ['http://a:81?b', { SCRIPT_NAME: '', REQUEST_URI: 'http://a:81?b', PATH_INFO: '/', QUERY_STRING: 'b', HTTP_HOST: 'a:81' }],
+])('the target %s', (target, variables) => {
+  expect(targetVariables(target)).toEqual(variables);
+});
+
+test('repeated headers are joined, of Content-Type the first counts, and no header becomes what it must not be', () => {
+  const variables = headerVariables([
+    ['Content-Type', 'a/b'],
+    ['content-type', 'c/d'],
+    ['X-A', '1'],
+    ['x-a', '2'],
+    ['Cookie', 'a'],
+    ['Cookie', 'b'],
+    ['Content-Length', '5'],
+    ['Transfer-Encoding', 'chunked'],
+    ['Proxy', 'x'],
+    ['X_A', '3'],
+    ['X(A)', '4'],
+  ]);
+  expect(variables).toEqual({ CONTENT_TYPE: 'a/b', HTTP_X_A: '1, 2', HTTP_COOKIE: 'a; b' });
+});
+
+test('a client with ever new names of headers is understood as well as any other', () => {
+  const variables: Record<string, unknown> = {};
+  for (let count = 0; count < 1000; count++) addHeader(variables, `X-${count}`, 'x');
+  addHeader(variables, 'X-999', 'y');
+  expect(Object.keys(variables)).toHaveLength(1000);
+  expect(variables.HTTP_X_999).toBe('x, y');
+});

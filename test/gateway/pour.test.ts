@@ -1,0 +1,40 @@
+import { PassThrough, Writable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { Input } from '../../src/gateway/input.ts';
+import { pour } from '../../src/gateway/pour.ts';
+import { bytesOf } from './sources.ts';
+
+test('a body is poured into a stream no faster than that takes it, and ends it', async () => {
+  const sizes: number[] = [];
+  let writing = 0;
+  let most = 0;
+  const slow = new Writable({
+    highWaterMark: 1,
+    write(block: Buffer, _encoding, done) {
+      most = Math.max(most, ++writing);
+      sizes.push(block.length);
+      setTimeout(() => {
+        writing--;
+        done();
+      }, 1);
+    },
+  });
+  await pour(new Input(bytesOf(Buffer.alloc(300_000)), 300_000), slow);
+  await new Promise((resolve) => slow.on('finish', resolve));
+  expect(sizes.reduce((sum, size) => sum + size)).toBe(300_000);
+  expect([most, sizes.length > 1]).toEqual([1, true]);
+});
+
+test('a stream that is destroyed takes no more, and that is no error', async () => {
+  const stream = new PassThrough();
+  stream.destroy();
+  await pour(new Input(bytesOf(Buffer.alloc(10)), 10), stream);
+  const wide = new PassThrough();
+  await pour(new Input(bytesOf(Buffer.from('all of it')), 9), wide);
+  expect(String(wide.read())).toBe('all of it');
+  const full = new PassThrough({ highWaterMark: 1 });
+  const poured = pour(new Input(bytesOf(Buffer.alloc(300_000)), 300_000), full);
+  setTimeout(() => full.destroy(), 10);
+  await poured;
+  expect(full.writableEnded).toBe(false);
+});

@@ -1,0 +1,54 @@
+// Computations that wait only where they must, as the exchange uses them.
+
+import { describe, expect, test } from 'vitest';
+import { run } from '../../src/gateway/steps.ts';
+
+const never = new Promise<never>(() => {});
+
+describe('run()', () => {
+  test('a computation without promises is over when it returns, and cannot be interrupted', async () => {
+    const { finished, interrupt } = run(
+      // biome-ignore lint/correctness/useYield: that is what is tested
+      (function* () {
+        return 5;
+      })(),
+    );
+    expect(interrupt(new Error('too late'))).toBe(false);
+    expect(await finished).toBe(5);
+  });
+
+  test('one that throws, before or behind a promise, is rejected', async () => {
+    const early = run(
+      // biome-ignore lint/correctness/useYield: that is what is tested
+      (function* (): Generator<PromiseLike<unknown>, void> {
+        throw new Error('early');
+      })(),
+    );
+    expect(early.interrupt(new Error('too late'))).toBe(false);
+    await expect(early.finished).rejects.toThrow('early');
+    const late = run(
+      (function* () {
+        yield Promise.resolve();
+        throw new Error('late');
+      })(),
+    );
+    await expect(late.finished).rejects.toThrow('late');
+  });
+
+  test('an interruption is thrown where it waits, once; what it waited for is forgotten', async () => {
+    const seen: unknown[] = [];
+    const { finished, interrupt } = run(
+      (function* () {
+        try {
+          yield never;
+        } catch (error) {
+          seen.push(error);
+        }
+        return 'done';
+      })(),
+    );
+    expect(interrupt('now')).toBe(true);
+    expect(interrupt('again')).toBe(false);
+    expect([await finished, seen]).toEqual(['done', ['now']]);
+  });
+});
