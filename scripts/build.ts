@@ -43,7 +43,6 @@ await build({
     'validator/index',
   ].map((name) => `src/${name}.ts`),
   splitting: true,
-  keepNames: true, // for what is shown of errors
   plugins: [
     {
       name: 'classes come from the main entry',

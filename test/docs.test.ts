@@ -1,4 +1,4 @@
-// The pages with examples, run as they stand. A block "js name" is a file, a block "console" is commands,
+// The pages with examples, run as they stand. A block "js name", or of another language, is a file, a block "console" is commands,
 // each after "$ ", and what they print; a page is one shell session in an empty folder.
 
 import { execFileSync } from 'node:child_process';
@@ -28,11 +28,11 @@ interface Step {
 
 function read(page: string): Step[] {
   const text = readFileSync(join(root, page), 'utf8');
-  return [...text.matchAll(/^```(js|console)(?: (\S+))?\n([\s\S]*?)^```$/gm)].flatMap(([, language, name, block = '']): Step[] => {
-    if (language === 'js') {
+  return [...text.matchAll(/^```(js|sh|perl|python|c|console)(?: (\S+))?\n([\s\S]*?)^```$/gm)].flatMap(([, language, name, block = '']): Step[] => {
+    if (language !== 'console') {
       // The README's first line of code says what the file is called.
       const file = name ?? /^\/\/ (\S+)$/m.exec(block)?.[1];
-      return file === undefined ? [] : [{ command: `cat >${file} <<'END OF FILE'\n${block}END OF FILE\nchmod 755 ${file}`, expected: '' }];
+      return file === undefined ? [] : [{ command: `cat >$(mkdir -p $(dirname ${file}); echo ${file}) <<'END OF FILE'\n${block}END OF FILE\nchmod 755 ${file}`, expected: '' }];
     }
     return block
       .split(/^\$ /m)
@@ -66,7 +66,7 @@ function run(page: string, steps: Step[]): string[] {
   return shown.split(`${mark}\n`).map((output) => output.replaceAll('\r\n', '\n'));
 }
 
-describe.each(['README.md', 'docs/guide.md', 'docs/testing.md', 'docs/middleware.md', 'docs/cli.md'])('%s', (page) => {
+describe.each(['README.md', 'docs/guide.md', 'docs/testing.md', 'docs/middleware.md', 'docs/cli.md', 'docs/cgi-programs.md'])('%s', (page) => {
   const steps = read(page);
   let outputs: string[];
   beforeAll(() => {

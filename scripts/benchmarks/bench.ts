@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildHelloBy, makePeers, makePrograms } from './programs.ts';
+import { server } from './server.ts';
 
 const GIB = 1024 ** 3;
 const wanted = process.argv.slice(2);
@@ -82,9 +83,13 @@ function row(...cells: unknown[]): void {
 const two = (value: number) => value.toFixed(2);
 const verdict = (met: boolean) => (met ? 'met' : '**missed**');
 
-const rows: Record<string, () => void> = {
+const rows: Record<string, () => void | Promise<void>> = {
   hello: () => hello('built `hello`', process.execPath, 'dist/cgi-bin/hello.cgi'),
   unbuilt: () => unbuilt('unbuilt `.mjs`', process.execPath),
+  interpreted() {
+    const [ours] = measure([[process.execPath, 'dist/cli/main.cjs', file('interpreted.mjs')], node(file('bare-empty.cjs'))]) as [Measured];
+    timeRow('a script with `#!run-with-cgi` : empty CommonJS file, time', ours, 1.4);
+  },
   nodes() {
     for (const binary of (process.env.NODES ?? '').split(' ').filter((path) => path !== '')) {
       const version = execFileSync(binary, ['--version'], { encoding: 'utf8' }).trim();
@@ -123,6 +128,7 @@ const rows: Record<string, () => void> = {
     for (const { name, seconds, ratio, mebibytes } of table)
       row(name, `${(seconds * 1000).toFixed(1)} ms`, two(ratio), `${mebibytes.toFixed(1)} MiB`);
   },
+  server,
 };
 
 function hello(what: string, binary: string, script: string): void {
@@ -178,7 +184,7 @@ try {
     `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, Linux ${release()}; medians of ${runs} runs, of 7 for a gibibyte.\n`,
   );
   console.log('| what | ratio | run by run | bar | |\n|---|---|---|---|---|');
-  for (const [name, bench] of Object.entries(rows)) if (wanted.length === 0 || wanted.includes(name)) bench();
+  for (const [name, bench] of Object.entries(rows)) if (wanted.length === 0 || wanted.includes(name)) await bench();
 } finally {
   rmSync(folder, { recursive: true });
 }

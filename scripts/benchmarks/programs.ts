@@ -48,6 +48,13 @@ runWithCgi((environ, startResponse) => {
 `,
 };
 
+/** The same as a module whose interpreter line names the command. */
+const INTERPRETED = `export default (environ, startResponse) => {
+  startResponse('200 OK', [['Content-Type', 'text/plain']]);
+  return ['Hello, world!\\n'];
+};
+`;
+
 const UNBUILT = `import { runWithCgi } from 'run-with-cgi';
 
 runWithCgi((_environ, startResponse) => {
@@ -93,6 +100,7 @@ export async function makePrograms(folder: string): Promise<void> {
     await buildScript(join(folder, `${name}.ts`), join(folder, `${name}.cjs`));
   }
   writeFileSync(join(folder, 'unbuilt.mjs'), UNBUILT);
+  writeFileSync(join(folder, 'interpreted.mjs'), INTERPRETED);
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(process.cwd(), join(folder, 'node_modules/run-with-cgi'));
   execFileSync('gcc', ['-O2', '-static', '-o', join(folder, 'runner'), 'scripts/benchmarks/runner.c']);

@@ -20,5 +20,5 @@ export function toFunction(application: Application): ApplicationFunction {
 
 // Of all functions only a class, which cannot be called without `new`, has a `prototype` that is read-only.
 function isClass(callable: ApplicationFunction | ApplicationClass): callable is ApplicationClass {
-  return Object.getOwnPropertyDescriptor(callable, 'prototype')?.writable === false;
+  return callable.prototype !== undefined && Object.getOwnPropertyDescriptor(callable, 'prototype')?.writable === false;
 }

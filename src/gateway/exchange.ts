@@ -81,14 +81,15 @@ export class Exchange {
       this.#body = body;
       this.#returned = true;
 
-      if (typeof body === 'string' || body instanceof Uint8Array) {
-        const sent = response.send(body, true);
+      // Only a real length of one proves that no other block will follow. PEP 3333 #62, #72
+      const isOnly = Array.isArray(body) && body.length === 1;
+      const whole: unknown = isOnly ? body[0] : body;
+      if (typeof whole === 'string' || whole instanceof Uint8Array) {
+        const sent = response.send(whole, true);
         if (sent) yield sent;
       } else if (body instanceof FileWrapper) {
         yield* this.#sendFile(body);
       } else if (body !== null && body !== undefined) {
-        // Only a real length of one proves that no other block will follow. PEP 3333 #62, #72
-        const isOnly = Array.isArray(body) && body.length === 1;
         const iterator = iterate(body);
         this.#iterator = iterator;
         while (!response.satisfied) {
