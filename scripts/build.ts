@@ -43,6 +43,10 @@ await build({
     'validator/index',
   ].map((name) => `src/${name}.ts`),
   splitting: true,
+  // Errors show the names of their classes.
+  minify: false,
+  minifyWhitespace: true,
+  minifySyntax: true,
   plugins: [
     {
       name: 'classes come from the main entry',
