@@ -34,6 +34,7 @@ await build({
   ...modules,
   entryPoints: [
     'cli/commands',
+    'fetch/index',
     'headers',
     'host/index',
     'middleware/index',

@@ -10,6 +10,7 @@ export type ApplicationErrorCode =
   | 'content-length-malformed'
   | 'exited-early'
   | 'file-not-readable'
+  | 'handler-not-fetch'
   | 'header-duplicate'
   | 'header-hop-by-hop'
   | 'header-name'
@@ -19,6 +20,8 @@ export type ApplicationErrorCode =
   | 'input-busy'
   | 'location-relative'
   | 'no-response'
+  | 'response-error'
+  | 'response-missing'
   | 'run-twice'
   | 'script-failed'
   | 'start-response-twice'
@@ -37,6 +40,7 @@ export type RequestErrorCode =
   | 'client-gone'
   | 'content-length-not-a-number'
   | 'environment-proxy'
+  | 'host-malformed'
   | 'output-failed'
   | 'terminated';
 

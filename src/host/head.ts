@@ -4,6 +4,7 @@
 import { ApplicationError } from '../errors.ts';
 import { checkHeader, checkStatus } from '../gateway/checks.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
+import { reasonOf } from '../gateway/reasons.ts';
 import { show } from '../show.ts';
 import type { Header } from '../types.ts';
 
@@ -115,14 +116,9 @@ class Fields {
 /** Programs write "404", "404 Not Found" and everything between. */
 function toStatus(said: string): string {
   const [, code, reason = ''] = /^(\d{3})(?:\s+(.*))?$/.exec(said.trim()) ?? [];
-  const status = code === undefined ? said : `${code} ${reason.replaceAll('\t', ' ') || reasonOf(code)}`;
+  const status = code === undefined ? said : `${code} ${reason.replaceAll('\t', ' ') || reasonOf(Number(code))}`;
   checked(() => checkStatus(status));
   return status;
-}
-
-/** node:http takes long to load, and most programs give a reason. */
-function reasonOf(code: string): string {
-  return code === '200' ? 'OK' : (process.getBuiltinModule('node:http').STATUS_CODES[code] ?? 'Unknown');
 }
 
 /** "//host/" is another host, and a fragment would be lost. */

@@ -1,0 +1,44 @@
+// The request of environ, as the Fetch standard has it.
+
+import { rawPath } from '../environ/uri.ts';
+import { RequestError } from '../errors.ts';
+import type { Environ, Header } from '../types.ts';
+
+/**
+ * Returns the request's URL: scheme, Host, the path as the client wrote it where the server tells, and the query.
+ * Throws a `RequestError` for a Host that is none.
+ */
+export function urlOf(environ: Environ): string {
+  const { scriptName, pathInfo } = rawPath(environ);
+  const host = environ.HTTP_HOST || `${environ.SERVER_NAME}:${environ.SERVER_PORT}`;
+  const query = environ.QUERY_STRING === '' ? '' : `?${encodeQuery(environ.QUERY_STRING)}`;
+  const url = `${environ['wsgi.url_scheme']}://${host}${scriptName}${pathInfo || (scriptName ? '' : '/')}${query}`;
+  // No userinfo, path or the like may hide in Host, and change what follows it.
+  if (/[/?#@\\\s]/.test(host) || !URL.canParse(url)) {
+    throw new RequestError('host-malformed', `The Host header must be a name or an address, got ${JSON.stringify(host)}`, 400);
+  }
+  return new URL(url).href;
+}
+
+/** "#" would begin a fragment, and bytes beyond ASCII would be taken for text. */
+function encodeQuery(query: string): string {
+  return query.replace(/[^!-~]|#/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+}
+
+/** The request's headers, names in lower case. */
+export function headersOf(environ: Environ): Header[] {
+  const headers: Header[] = [];
+  for (const [name, value] of Object.entries(environ)) {
+    if (typeof value !== 'string') continue;
+    if (name.startsWith('HTTP_')) headers.push([name.slice(5).toLowerCase().replaceAll('_', '-'), value]);
+    else if ((name === 'CONTENT_TYPE' || name === 'CONTENT_LENGTH') && value !== '')
+      headers.push([name.toLowerCase().replace('_', '-'), value]);
+  }
+  return headers;
+}
+
+/** Whether a body may follow: RFC 9112 §6.3. */
+export function hasBody(environ: Environ): boolean {
+  const { CONTENT_LENGTH: length } = environ;
+  return length === undefined || length === '' ? environ.HTTP_TRANSFER_ENCODING !== undefined : Number(length) > 0;
+}

@@ -1,0 +1,104 @@
+// PEP 3333 applications as functions of the Fetch kind.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { toFetch } from '../../src/fetch/index.ts';
+import type { Application, Environ } from '../../src/types.ts';
+import { validator } from '../../src/validator/index.ts';
+
+const silent = { errors: { write() {} } };
+
+test('request and response are passed on', async () => {
+  let environ: Environ | undefined;
+  const application: Application = validator((given, startResponse) => {
+    environ = given;
+    startResponse('207 Multi-Status', [
+      ['Content-Type', 'text/plain'],
+      ['Set-Cookie', 'a'],
+      ['Set-Cookie', 'b'],
+    ]);
+    return [given['wsgi.input'].read()];
+  });
+  const response = await toFetch(application, { env: { SCRIPT_NAME: '/app', PATH_INFO: '/x y' } })(
+    new Request('https://a.example/app/x%20y?z=1', { method: 'POST', body: 'hellö', headers: { 'X-A': '1' } }),
+  );
+  expect([response.status, response.statusText, [...response.headers], await response.text()]).toEqual([
+    207,
+    'Multi-Status',
+    [
+      ['content-length', '6'],
+      ['content-type', 'text/plain'],
+      ['set-cookie', 'a'],
+      ['set-cookie', 'b'],
+    ],
+    'hellö',
+  ]);
+  expect(environ).toMatchObject({
+    REQUEST_METHOD: 'POST',
+    SCRIPT_NAME: '/app',
+    PATH_INFO: '/x y',
+    REQUEST_URI: '/app/x%20y?z=1',
+    QUERY_STRING: 'z=1',
+    HTTP_HOST: 'a.example',
+    SERVER_PORT: '443',
+    HTTP_X_A: '1',
+    CONTENT_LENGTH: '6',
+    CONTENT_TYPE: 'text/plain;charset=UTF-8',
+    'wsgi.url_scheme': 'https',
+  });
+});
+
+test('blocks are made as they are read, and cancelling closes the body', async () => {
+  let made = 0;
+  let closed = false;
+  const application: Application = validator((_environ, startResponse) => {
+    startResponse('200 OK', [['Content-Type', 'text/plain']]);
+    return {
+      *[Symbol.iterator]() {
+        for (;;) yield `${made++}`;
+      },
+      close() {
+        closed = true;
+      },
+    };
+  });
+  const response = await toFetch(application)(new Request('http://a/'));
+  const reader = response.body?.getReader();
+  expect(String(Buffer.from((await reader?.read())?.value ?? []))).toBe('0');
+  expect(String(Buffer.from((await reader?.read())?.value ?? []))).toBe('1');
+  await sleep(20);
+  expect(made).toBeLessThan(5);
+  await reader?.cancel();
+  await sleep(20);
+  expect(closed).toBe(true);
+});
+
+test('a failure is a bare 500; after the head, a body that breaks off', async () => {
+  const failing: Application = () => {
+    throw new Error('oh');
+  };
+  const response = await toFetch(failing, silent)(new Request('http://a/'));
+  expect([response.status, await response.text()]).toEqual([500, '500 Internal Server Error\n']);
+  const late: Application = (_environ, startResponse) => {
+    startResponse('200 OK', []);
+    return (function* () {
+      yield 'half';
+      throw new Error('oh');
+    })();
+  };
+  await expect((await toFetch(late, silent)(new Request('http://a/'))).text()).rejects.toThrow('The response ended before it was complete');
+});
+
+test('204 and HEAD have no body', async () => {
+  const empty: Application = validator((_environ, startResponse) => {
+    startResponse('204 No Content', []);
+    return null;
+  });
+  expect((await toFetch(empty)(new Request('http://a/'))).body).toBeNull();
+  const hello: Application = validator((_environ, startResponse) => {
+    startResponse('200 OK', [['Content-Type', 'text/plain']]);
+    return 'hello';
+  });
+  const head = await toFetch(hello)(new Request('http://a/', { method: 'HEAD' }));
+  expect([head.headers.get('content-length'), await head.text()]).toEqual(['5', '']);
+});
