@@ -1,0 +1,286 @@
+// FastCGI 1.0 §3 and §8 as bytes: cuts what a web server sends into records, and makes the records that
+// go back. It knows neither sockets nor requests.
+
+import type { Variables } from '../environ/variables.ts';
+import type { Block } from '../types.ts';
+
+// §8, types of records
+export const BEGIN_REQUEST = 1;
+export const ABORT_REQUEST = 2;
+export const END_REQUEST = 3;
+export const PARAMS = 4;
+export const STDIN = 5;
+export const STDOUT = 6;
+export const STDERR = 7;
+export const DATA = 8;
+export const GET_VALUES = 9;
+export const GET_VALUES_RESULT = 10;
+export const UNKNOWN_TYPE = 11;
+
+/** §5.1: the role of a program that answers requests. */
+export const RESPONDER = 1;
+/** §5.1: the flag of a connection that stays open after the request. */
+export const KEEP_CONN = 1;
+
+// §5.5, what END_REQUEST says
+export const REQUEST_COMPLETE = 0;
+export const OVERLOADED = 2;
+export const UNKNOWN_ROLE = 3;
+
+const VERSION = 1;
+const HEADER = 8;
+/** A record's length is two bytes. */
+const LARGEST = 65_535;
+/** Up to here copying a block costs less than handing the system one more piece. */
+const COPIED = 32_768;
+const NOTHING = Buffer.alloc(0);
+
+/** What a parser calls for each record, in order. */
+export interface RecordReceiver {
+  /**
+   * PARAMS and STDIN are streams (§3.3): their content comes as it arrives, in pieces that are not empty,
+   * and an empty one ends the stream. Other content comes whole; that of types nobody here reads is empty.
+   */
+  record(type: number, id: number, content: Buffer): void;
+  /** A record of another version than 1. Nothing after it is looked at. */
+  badVersion(version: number): void;
+}
+
+/** Takes bytes in any cutting. Keeps no more of them than one record that has to be whole. */
+export class RecordParser {
+  #receiver: RecordReceiver;
+  #header: Buffer | undefined;
+  #headerLength = 0;
+  #type = 0;
+  #id = 0;
+  /** Bytes of content still to come. */
+  #left = 0;
+  /** Bytes behind it that are skipped. */
+  #skip = 0;
+  #whole: Buffer | undefined;
+  #stopped = false;
+
+  constructor(receiver: RecordReceiver) {
+    this.#receiver = receiver;
+  }
+
+  /** What comes from now on, the rest of the present chunk included, is ignored. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  feed(chunk: Buffer): void {
+    const end = chunk.length;
+    for (let at = 0; at < end && !this.#stopped; ) {
+      if (this.#left > 0) {
+        const count = Math.min(this.#left, end - at);
+        this.#left -= count;
+        this.#content(chunk.subarray(at, at + count));
+        at += count;
+      } else if (this.#skip > 0) {
+        const count = Math.min(this.#skip, end - at);
+        this.#skip -= count;
+        at += count;
+      } else if (this.#headerLength === 0 && end - at >= HEADER) {
+        this.#begin(chunk, at);
+        at += HEADER;
+      } else {
+        this.#header ??= Buffer.allocUnsafe(HEADER);
+        const count = chunk.copy(this.#header, this.#headerLength, at, at + HEADER - this.#headerLength);
+        this.#headerLength += count;
+        at += count;
+        if (this.#headerLength === HEADER) {
+          this.#headerLength = 0;
+          this.#begin(this.#header, 0);
+        }
+      }
+    }
+  }
+
+  #begin(bytes: Buffer, at: number): void {
+    const version = bytes.readUInt8(at);
+    if (version !== VERSION) {
+      this.#stopped = true;
+      this.#receiver.badVersion(version);
+      return;
+    }
+    const length = bytes.readUInt16BE(at + 4);
+    this.#type = bytes.readUInt8(at + 1);
+    this.#id = bytes.readUInt16BE(at + 2);
+    this.#skip = bytes.readUInt8(at + 6);
+    if (length > 0 && isRead(this.#type)) {
+      this.#left = length;
+    } else {
+      this.#skip += length;
+      this.#receiver.record(this.#type, this.#id, NOTHING);
+    }
+  }
+
+  #content(piece: Buffer): void {
+    if (this.#type === PARAMS || this.#type === STDIN || (this.#left === 0 && !this.#whole)) {
+      this.#receiver.record(this.#type, this.#id, piece);
+      return;
+    }
+    this.#whole = this.#whole ? Buffer.concat([this.#whole, piece]) : Buffer.from(piece);
+    if (this.#left > 0) return;
+    const content = this.#whole;
+    this.#whole = undefined;
+    this.#receiver.record(this.#type, this.#id, content);
+  }
+}
+
+function isRead(type: number): boolean {
+  return type === BEGIN_REQUEST || type === PARAMS || type === STDIN || type === GET_VALUES;
+}
+
+/**
+ * Adds the name-value pairs of §3.4 in `content` to `variables`, as byte strings. A header that is there
+ * twice is joined, of any other name the last one counts. False when a pair runs over the end.
+ */
+export function decodePairs(content: Buffer, variables: Variables): boolean {
+  // Once for all of it: each call costs as much as a hundred characters.
+  const text = content.toString('latin1');
+  const end = text.length;
+  let at = 0;
+  while (at < end) {
+    let nameLength = text.charCodeAt(at++);
+    if (nameLength > 127) {
+      nameLength = longLength(nameLength, text, at);
+      at += 3;
+    }
+    let valueLength = text.charCodeAt(at++);
+    if (valueLength > 127) {
+      valueLength = longLength(valueLength, text, at);
+      at += 3;
+    }
+    const valueAt = at + nameLength;
+    const next = valueAt + valueLength;
+    // Not a number where a length itself is cut off.
+    if (!(next <= end)) return false;
+    addVariable(variables, text.substring(at, valueAt), text.substring(valueAt, next));
+    at = next;
+  }
+  return true;
+}
+
+function longLength(first: number, text: string, at: number): number {
+  return (first & 127) * 0x1000000 + text.charCodeAt(at) * 0x10000 + text.charCodeAt(at + 1) * 0x100 + text.charCodeAt(at + 2);
+}
+
+function addVariable(variables: Variables, name: string, value: string): void {
+  const earlier = variables[name];
+  if (earlier === undefined || !name.startsWith('HTTP_')) variables[name] = value;
+  else variables[name] = `${earlier}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
+}
+
+/** §3.4: pairs of byte strings, with lengths of one byte where they fit. */
+export function encodePairs(pairs: Iterable<readonly [name: string, value: string]>): Buffer {
+  const pieces: Buffer[] = [];
+  for (const [name, value] of pairs) {
+    pieces.push(encodeLength(name.length), encodeLength(value.length), Buffer.from(name + value, 'latin1'));
+  }
+  return Buffer.concat(pieces);
+}
+
+function encodeLength(length: number): Buffer {
+  if (length < 128) return Buffer.of(length);
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(length + 0x80000000);
+  return bytes;
+}
+
+/** One record of up to 65535 bytes of content. */
+export function makeRecord(type: number, id: number, content: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(HEADER + content.length);
+  writeHeader(bytes, 0, type, id, content.length);
+  bytes.set(content, HEADER);
+  return bytes;
+}
+
+/** §4.2: the type that was not understood, and seven reserved bytes. */
+export function unknownType(type: number): Buffer {
+  return makeRecord(UNKNOWN_TYPE, 0, Buffer.of(type, 0, 0, 0, 0, 0, 0, 0));
+}
+
+/** §5.5: the request is refused, or over. The application's exit status is 0: no server looks at it. */
+export function endRequest(id: number, protocolStatus: number): Buffer {
+  return makeRecord(END_REQUEST, id, Buffer.of(0, 0, 0, 0, protocolStatus, 0, 0, 0));
+}
+
+/** §5.3: `text` as UTF-8 in as many STDERR records as it takes. */
+export function stderrRecords(id: number, text: string): Buffer[] {
+  const bytes = Buffer.from(text);
+  const records: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += LARGEST) records.push(makeRecord(STDERR, id, bytes.subarray(at, at + LARGEST)));
+  return records;
+}
+
+/**
+ * §5.3, §5.5: `head` and `block` as STDOUT, and what ends the request if `isLast`; `endsStderr` ends that stream,
+ * too. In one buffer unless the block is large; then it is not copied.
+ */
+export function stdoutRecords(id: number, head: string, block: Block | undefined, isLast: boolean, endsStderr: boolean): Uint8Array[] {
+  const isText = typeof block === 'string';
+  const blockLength = block === undefined ? 0 : isText ? Buffer.byteLength(block) : block.length;
+  const length = head.length + blockLength;
+  if (length > COPIED) return manyRecords(id, head, block ?? '', isLast, endsStderr);
+
+  const end = length === 0 ? 0 : HEADER + length;
+  const bytes = Buffer.allocUnsafe(end + (isLast ? endLength(endsStderr) : 0));
+  if (length > 0) {
+    writeHeader(bytes, 0, STDOUT, id, length);
+    if (isText && blockLength === block.length) {
+      bytes.write(head + block, HEADER, 'latin1');
+    } else {
+      bytes.write(head, HEADER, 'latin1');
+      if (isText) bytes.write(block, HEADER + head.length);
+      else if (block) bytes.set(block, HEADER + head.length);
+    }
+  }
+  if (isLast) writeEnd(bytes, end, id, endsStderr);
+  return [bytes];
+}
+
+function manyRecords(id: number, head: string, block: Block, isLast: boolean, endsStderr: boolean): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (const bytes of [Buffer.from(head, 'latin1'), typeof block === 'string' ? Buffer.from(block) : block]) {
+    // Of equal size: a block is often one byte longer than a record can be.
+    const size = Math.ceil(bytes.length / Math.ceil(bytes.length / LARGEST));
+    for (let at = 0; at < bytes.length; at += size) {
+      const piece = bytes.subarray(at, at + size);
+      const header = Buffer.allocUnsafe(HEADER);
+      writeHeader(header, 0, STDOUT, id, piece.length);
+      pieces.push(header, piece);
+    }
+  }
+  if (isLast) {
+    const end = Buffer.allocUnsafe(endLength(endsStderr));
+    writeEnd(end, 0, id, endsStderr);
+    pieces.push(end);
+  }
+  return pieces;
+}
+
+function endLength(endsStderr: boolean): number {
+  return HEADER + (endsStderr ? HEADER : 0) + HEADER + 8;
+}
+
+/** An empty record ends a stream (§3.3), and END_REQUEST the request. */
+function writeEnd(bytes: Buffer, start: number, id: number, endsStderr: boolean): void {
+  let at = writeHeader(bytes, start, STDOUT, id, 0);
+  if (endsStderr) at = writeHeader(bytes, at, STDERR, id, 0);
+  at = writeHeader(bytes, at, END_REQUEST, id, 8);
+  bytes.fill(0, at, at + 8);
+}
+
+function writeHeader(bytes: Buffer, at: number, type: number, id: number, length: number): number {
+  bytes[at] = VERSION;
+  bytes[at + 1] = type;
+  bytes[at + 2] = id >> 8;
+  bytes[at + 3] = id & 255;
+  bytes[at + 4] = length >> 8;
+  bytes[at + 5] = length & 255;
+  bytes[at + 6] = 0;
+  bytes[at + 7] = 0;
+  return at + HEADER;
+}

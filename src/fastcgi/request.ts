@@ -1,0 +1,142 @@
+// One request of FastCGI 1.0 in the role of a responder (§6.2): from its first record to END_REQUEST, which
+// is sent exactly once.
+
+import { cgiHead } from '../cgi/head.ts';
+import type { Variables } from '../environ/variables.ts';
+import type { Gateway } from '../resident/gateway.ts';
+import { ResidentRequest } from '../resident/request.ts';
+import { clientGone } from '../server/output.ts';
+import type { Block, ErrorStream, Header } from '../types.ts';
+import type { FastCgiConnection } from './connection.ts';
+import { decodePairs, stderrRecords, stdoutRecords } from './records.ts';
+
+const NOTHING = Buffer.alloc(0);
+
+/** Bytes that wait for the web server, above which the log takes what would be STDERR. */
+const CONGESTED = 1024 * 1024;
+
+export class FastCgiRequest extends ResidentRequest {
+  readonly id: number;
+  readonly keepsConnection: boolean;
+  /** Whether END_REQUEST is on its way. */
+  ended = false;
+  /** Whether all of STDIN is here. */
+  received = false;
+  protected readonly errors: ErrorStream = new RequestErrors(this);
+  #connection: FastCgiConnection;
+  /** What has come of PARAMS; undefined when it is complete. */
+  #params: Buffer | undefined = NOTHING;
+  #paramsLength = 0;
+  #usesStderr = false;
+
+  constructor(gateway: Gateway, connection: FastCgiConnection, id: number, keepsConnection: boolean) {
+    super(gateway);
+    this.#connection = connection;
+    this.id = id;
+    this.keepsConnection = keepsConnection;
+  }
+
+  /** §5.2 */
+  addParams(piece: Buffer): void {
+    if (this.#params === undefined || this.called) return;
+    if (piece.length === 0) {
+      this.#endParams(this.#params.subarray(0, this.#paramsLength));
+      return;
+    }
+    const before = this.#paramsLength;
+    this.#paramsLength += piece.length;
+    const { maxParamsSize } = this.gateway;
+    if (this.#paramsLength > maxParamsSize) {
+      this.#params = undefined;
+      this.refuseAs('431 Request Header Fields Too Large', `FCGI_PARAMS is longer than maxParamsSize, ${maxParamsSize} bytes`);
+    } else if (before === 0) {
+      // As a rule there is one piece, and it is used before the next one comes.
+      this.#params = piece;
+    } else {
+      if (this.#paramsLength > this.#params.length) {
+        const larger = Buffer.allocUnsafe(this.#paramsLength * 2);
+        this.#params.copy(larger, 0, 0, before);
+        this.#params = larger;
+      }
+      piece.copy(this.#params, before);
+    }
+  }
+
+  /** §5.3 */
+  addStdin(piece: Buffer): void {
+    if (piece.length > 0) {
+      this.addBody(piece);
+    } else if (!this.received) {
+      this.received = true;
+      if (this.#params === undefined) this.callApplication();
+    }
+  }
+
+  #endParams(params: Buffer): void {
+    this.#params = undefined;
+    const variables: Variables = {};
+    if (!decodePairs(params, variables)) {
+      this.refuseAs('400 Bad Request', 'FCGI_PARAMS ends within a name-value pair; its lengths are those of another text');
+      return;
+    }
+    this.setVariables(variables);
+    if (this.received) this.callApplication();
+  }
+
+  override start(status: string, headers: readonly Header[], block: Block | undefined, isComplete: boolean): void | Promise<void> {
+    return this.#send(cgiHead(status, headers), block, isComplete);
+  }
+
+  override write(block: Block): void | Promise<void> {
+    return this.#send('', block, false);
+  }
+
+  override end(_complete: boolean): void | Promise<void> {
+    if (this.ended) return;
+    if (this.#connection.isOpen) return this.#send('', undefined, true);
+    this.ended = true;
+    this.#connection.release(this);
+  }
+
+  #send(head: string, block: Block | undefined, isLast: boolean): void | Promise<void> {
+    const connection = this.#connection;
+    if (this.ended || !connection.isOpen) throw clientGone();
+    if (isLast) this.ended = true;
+    const sent = connection.send(stdoutRecords(this.id, head, block, isLast, this.#usesStderr));
+    if (!isLast) return sent;
+    if (!sent) connection.release(this);
+    else return sent.then(() => connection.release(this));
+  }
+
+  /** §5.3. What is said after the end, or faster than the server takes it, goes to the log. */
+  say(text: string): void {
+    const connection = this.#connection;
+    if (this.ended || !connection.isOpen || connection.socket.writableLength > CONGESTED) {
+      this.gateway.errors.write(text);
+      return;
+    }
+    const records = stderrRecords(this.id, text);
+    if (records.length === 0) return;
+    this.#usesStderr = true;
+    connection.send(records);
+  }
+}
+
+/** wsgi.errors. It takes any text and never fails (PEP 3333 #34 to #38). */
+class RequestErrors implements ErrorStream {
+  #request: FastCgiRequest;
+
+  constructor(request: FastCgiRequest) {
+    this.#request = request;
+  }
+
+  write(text: string): void {
+    this.#request.say(String(text));
+  }
+
+  writelines(lines: Iterable<string>): void {
+    for (const line of lines) this.write(line);
+  }
+
+  flush(): void {} // nothing is buffered
+}

@@ -1,0 +1,73 @@
+// Where a resident gateway waits for its web server: a Unix socket, a port, or a descriptor that somebody
+// else has opened.
+
+import { connect, type ListenOptions as NodeOptions, type Server } from 'node:net';
+import { fs } from '../fs.ts';
+
+export interface ListenOptions {
+  /** The path of a Unix socket. One that a dead process has left behind is replaced. */
+  socket?: string;
+  /** Who may connect to it, like a file's permissions. Default: 0o660, owner and group. */
+  mode?: number;
+  /** A TCP port; 0 for a free one. */
+  port?: number;
+  /** The address it belongs to. Default: 127.0.0.1. */
+  host?: string;
+  /** The number of a descriptor that listens already, such as 0. */
+  fd?: number;
+}
+
+const BACKLOG = 1024;
+
+/** Lets `server` listen; what prevents it is its "error" event. Throws a `TypeError` when `options` say no place, or two. */
+export function listen(server: Server, options: ListenOptions): void {
+  const { socket, port, fd, host = '127.0.0.1', mode = 0o660 } = options;
+  const places = [socket, port, fd].filter((place) => place !== undefined).length;
+  if (places !== 1) throw new TypeError(`A gateway listens on one of socket, port and fd, got ${places || 'none'} of them`);
+  if (fd !== undefined) server.listen({ fd });
+  else if (socket === undefined) server.listen({ port, host, backlog: BACKLOG });
+  else if (!fs.existsSync(socket)) listenOnPath(server, socket, mode);
+  else replaceStale(server, socket, mode);
+}
+
+/** Only one that refuses connections has nobody behind it. */
+function replaceStale(server: Server, path: string, mode: number): void {
+  const probe = connect(path);
+  let isCancelled = false;
+  const cancel = () => {
+    isCancelled = true;
+  };
+  server.once('cancelled', cancel);
+  const proceed = (isStale: boolean) => {
+    probe.destroy();
+    server.off('cancelled', cancel);
+    if (isCancelled) return;
+    try {
+      if (isStale && fs.lstatSync(path).isSocket()) fs.unlinkSync(path);
+      listenOnPath(server, path, mode);
+    } catch (error) {
+      server.emit('error', error);
+    }
+  };
+  probe.on('connect', () => proceed(false));
+  probe.on('error', (error: NodeJS.ErrnoException) => proceed(error.code === 'ECONNREFUSED'));
+}
+
+function listenOnPath(server: Server, path: string, mode: number): void {
+  const options: NodeOptions = { path, backlog: BACKLOG };
+  const before = setUmask(0o777 & ~mode);
+  try {
+    server.listen(options, () => fs.chmodSync(path, mode));
+  } finally {
+    if (before !== undefined) setUmask(before);
+  }
+}
+
+/** So that nobody can connect between bind() and chmod(). A worker thread cannot do this. */
+function setUmask(mask: number): number | undefined {
+  try {
+    return process.umask(mask);
+  } catch {
+    return undefined;
+  }
+}

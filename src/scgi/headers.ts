@@ -1,0 +1,93 @@
+// The head of an SCGI request: CGI variables in a netstring. Takes the bytes in any cutting.
+
+import type { Variables } from '../environ/variables.ts';
+
+/** What cannot be the head of an SCGI request, or is too long; `message` is for the log. */
+export class HeadersError extends Error {
+  readonly isTooLong: boolean;
+
+  constructor(message: string, isTooLong = false) {
+    super(message);
+    this.isTooLong = isTooLong;
+  }
+}
+
+const ZERO = 48;
+const COLON = 58;
+const COMMA = 44;
+
+export class HeadersParser {
+  #limit: number;
+  /** The length's digits have been read. */
+  #hasLength = false;
+  #digits = 0;
+  #length = 0;
+  #bytes: Buffer | undefined;
+  #filled = 0;
+
+  /** Heads of more than `limit` bytes are an error. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /**
+   * Takes the next bytes. When the head is complete, returns its variables and where in `chunk` the body begins.
+   * Throws a `HeadersError` for what is no such head.
+   */
+  feed(chunk: Buffer): { variables: Variables; rest: number } | undefined {
+    let at = this.#hasLength ? 0 : this.#feedLength(chunk);
+    if (!this.#hasLength) return undefined;
+    // With the comma behind it.
+    const size = this.#length + 1;
+    let bytes: Buffer;
+    if (!this.#bytes && chunk.length - at >= size) {
+      bytes = chunk.subarray(at, at + size);
+      at += size;
+    } else {
+      this.#bytes ??= Buffer.allocUnsafe(size);
+      const count = chunk.copy(this.#bytes, this.#filled, at);
+      this.#filled += count;
+      at += count;
+      if (this.#filled < size) return undefined;
+      bytes = this.#bytes;
+    }
+    if (bytes[this.#length] !== COMMA) throw new HeadersError(`A netstring of ${this.#length} bytes must end in ","`);
+    return { variables: toVariables(bytes.toString('latin1', 0, this.#length)), rest: at };
+  }
+
+  #feedLength(chunk: Buffer): number {
+    for (let at = 0; at < chunk.length; at++) {
+      const byte = chunk.readUInt8(at);
+      if (byte === COLON && this.#digits > 0) {
+        this.#hasLength = true;
+        return at + 1;
+      }
+      if (byte < ZERO || byte > ZERO + 9 || (this.#digits > 0 && this.#length === 0)) {
+        throw new HeadersError('A request must begin with a netstring: a length in digits, and ":"');
+      }
+      this.#digits++;
+      this.#length = this.#length * 10 + byte - ZERO;
+      if (this.#length > this.#limit) {
+        throw new HeadersError(`A request's headers must not be longer than maxParamsSize, ${this.#limit} bytes`, true);
+      }
+    }
+    return chunk.length;
+  }
+}
+
+/** Names and values, each with a NUL behind it. A header that is there twice is joined, of any other name the last one counts. */
+function toVariables(text: string): Variables {
+  const variables: Variables = {};
+  for (let at = 0; at < text.length; ) {
+    const nameEnd = text.indexOf('\0', at);
+    const valueEnd = nameEnd < 0 ? -1 : text.indexOf('\0', nameEnd + 1);
+    if (valueEnd < 0) throw new HeadersError('Headers must be names and values with a NUL behind each; the last one has none');
+    const name = text.slice(at, nameEnd);
+    const value = text.slice(nameEnd + 1, valueEnd);
+    const earlier = variables[name];
+    if (earlier === undefined || !name.startsWith('HTTP_')) variables[name] = value;
+    else variables[name] = `${earlier}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
+    at = valueEnd + 1;
+  }
+  return variables;
+}
