@@ -33,8 +33,10 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
   #requests = new Map<number, FastCgiRequest>();
   /** Requests without END_REQUEST, or whose END_REQUEST waits for the peer. */
   #running = 0;
-  /** The last request did not ask for the connection to be kept, or may have been cut off. */
+  /** A request did not ask for the connection to be kept: it takes no more of them. */
   #isLast = false;
+  /** A request was answered before all of it had arrived. */
+  #isCutOff = false;
 
   constructor(socket: Socket, gateway: Gateway, maxRequests: number) {
     super(socket);
@@ -53,9 +55,6 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
   protected override get received(): boolean {
     return !this.#isCutOff;
   }
-
-  /** A request was answered before all of it had arrived. */
-  #isCutOff = false;
 
   protected override receive(chunk: Buffer): void {
     this.#parser.feed(chunk);

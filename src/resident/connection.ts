@@ -82,7 +82,8 @@ export abstract class ResidentConnection {
       const linger = setTimeout(() => socket.destroy(), LINGER);
       socket.once('close', () => clearTimeout(linger));
     } else if (socket.writableLength === 0) {
-      socket.destroy();
+      // After Node has noted that the last write is done; otherwise it makes an error for it, which costs.
+      process.nextTick(destroy, socket);
     } else {
       socket.destroySoon();
     }
@@ -110,4 +111,8 @@ export abstract class ResidentConnection {
     this.#onFlushed = undefined;
     resume?.();
   }
+}
+
+function destroy(socket: Socket): void {
+  socket.destroy();
 }

@@ -72,7 +72,9 @@ export class ScgiConnection extends ResidentConnection {
       this.close();
     } else {
       this.closed = true;
-      this.socket.resetAndDestroy();
+      // Only TCP can tell the one end from the other.
+      if (this.socket.remoteAddress === undefined) this.socket.destroySoon();
+      else this.socket.resetAndDestroy();
     }
   }
 }

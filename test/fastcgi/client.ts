@@ -1,0 +1,206 @@
+// The web server's side of FastCGI 1.0, written without a look at ours: records as bytes, and a connection
+// that sends them and notes what comes back.
+
+import { once } from 'node:events';
+import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
+import { expect, onTestFinished } from 'vitest';
+import { type FastCgiOptions, serveFastCgi } from '../../src/fastcgi/index.ts';
+import type { Application, ApplicationFunction } from '../../src/types.ts';
+import { type ContractError, validator } from '../../src/validator/index.ts';
+import { until } from '../host/processes.ts';
+
+export const TYPES = {
+  BEGIN_REQUEST: 1,
+  ABORT_REQUEST: 2,
+  END_REQUEST: 3,
+  PARAMS: 4,
+  STDIN: 5,
+  STDOUT: 6,
+  STDERR: 7,
+  DATA: 8,
+  GET_VALUES: 9,
+  GET_VALUES_RESULT: 10,
+  UNKNOWN_TYPE: 11,
+} as const;
+export type TypeName = keyof typeof TYPES;
+
+/** One record. Content may be a byte string. */
+export function record(type: TypeName | number, id: number, content: string | Uint8Array = '', padding = 0, version = 1): Buffer {
+  const body = typeof content === 'string' ? Buffer.from(content, 'latin1') : content;
+  const number = typeof type === 'number' ? type : TYPES[type];
+  const head = [version, number, id >> 8, id & 255, body.length >> 8, body.length & 255, padding, 0];
+  return Buffer.concat([Buffer.of(...head), body, Buffer.alloc(padding, 0xee)]);
+}
+
+/** Name-value pairs; with `long`, all lengths in four bytes. */
+export function pairs(variables: Record<string, string>, long = false): Buffer {
+  const length = (text: string) => (text.length > 127 || long ? word(text.length + 2 ** 31) : Buffer.of(text.length));
+  return Buffer.concat(
+    Object.entries(variables).flatMap(([name, value]) => [length(name), length(value), Buffer.from(name + value, 'latin1')]),
+  );
+}
+
+function word(number: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(number);
+  return bytes;
+}
+
+export const KEEP = 1;
+
+export function begin(id: number, flags = KEEP, role = 1): Buffer {
+  return record('BEGIN_REQUEST', id, Buffer.of(role >> 8, role & 255, flags, 0, 0, 0, 0, 0));
+}
+
+export const VARIABLES = { REQUEST_METHOD: 'GET', SCRIPT_NAME: '/app', SERVER_NAME: 'site.example', SERVER_PORT: '80' };
+
+export function params(id: number, variables: Record<string, string> = {}): Buffer {
+  return Buffer.concat([record('PARAMS', id, pairs({ ...VARIABLES, ...variables })), record('PARAMS', id)]);
+}
+
+export function stdin(id: number, body = ''): Buffer {
+  return Buffer.concat([body === '' ? Buffer.alloc(0) : record('STDIN', id, body), record('STDIN', id)]);
+}
+
+/** A whole request; CONTENT_LENGTH is that of `body` unless it is told. */
+export function request(id: number, variables: Record<string, string> = {}, body = '', flags = KEEP): Buffer {
+  const length = body === '' ? {} : { REQUEST_METHOD: 'POST', CONTENT_LENGTH: String(body.length) };
+  return Buffer.concat([begin(id, flags), params(id, { ...length, ...variables }), stdin(id, body)]);
+}
+
+/** What answers a request with `stdout`: the output, its end, and END_REQUEST. */
+export function answer(id: number, stdout: string, protocolStatus = 0): Buffer {
+  return Buffer.concat([record('STDOUT', id, stdout), record('STDOUT', id), end(id, protocolStatus)]);
+}
+
+export function end(id: number, protocolStatus = 0): Buffer {
+  return record('END_REQUEST', id, Buffer.of(0, 0, 0, 0, protocolStatus, 0, 0, 0));
+}
+
+/** A CGI response. */
+export function response(status: string, headers: string[], body = ''): string {
+  return [`Status: ${status}`, ...headers, '', body].join('\r\n');
+}
+
+/** A response of one text block. */
+export function text(body: string, status = '200 OK'): string {
+  return response(status, ['Content-Type: text/plain', `Content-Length: ${body.length}`], body);
+}
+
+export interface Received {
+  type: string;
+  id: number;
+  /** A byte string. */
+  content: string;
+}
+
+/** Fails for anything that is not whole records of version 1. */
+export function parse(bytes: Buffer): Received[] {
+  const records: Received[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    expect(bytes[at]).toBe(1);
+    const length = bytes.readUInt16BE(at + 4);
+    const next = at + 8 + length + bytes.readUInt8(at + 6);
+    if (next > bytes.length) break;
+    const type = Object.entries(TYPES).find(([, number]) => number === bytes[at + 1])?.[0] ?? String(bytes[at + 1]);
+    records.push({ type, id: bytes.readUInt16BE(at + 2), content: bytes.toString('latin1', at + 8, at + 8 + length) });
+    at = next;
+  }
+  return records;
+}
+
+/** The contents of all records of one type and request, joined. */
+export function stream(bytes: Buffer, type: TypeName, id = 1): string {
+  return parse(bytes)
+    .filter((one) => one.type === type && one.id === id)
+    .map((one) => one.content)
+    .join('');
+}
+
+export class Client {
+  readonly socket: Socket;
+  received = Buffer.alloc(0);
+  /** One entry for each piece in which it came. */
+  pieces: Buffer[] = [];
+  closed = false;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (piece: Buffer) => {
+      this.pieces.push(piece);
+      this.received = Buffer.concat([this.received, piece]);
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.closed = true;
+    });
+  }
+
+  send(...bytes: Uint8Array[]): this {
+    this.socket.write(Buffer.concat(bytes));
+    return this;
+  }
+
+  /** Waits for `count` END_REQUESTs, and returns all that was received. */
+  async ends(count = 1): Promise<Buffer> {
+    await until(() => parse(this.received).filter(({ type }) => type === 'END_REQUEST').length >= count);
+    return this.received;
+  }
+
+  /** Waits for `count` bytes. */
+  async bytes(count: number): Promise<Buffer> {
+    await until(() => this.received.length >= count);
+    return this.received;
+  }
+
+  /** Waits until the gateway closes the connection, and returns all that was received. */
+  async end(): Promise<Buffer> {
+    await until(() => this.closed);
+    return this.received;
+  }
+}
+
+export interface Serving {
+  server: Server;
+  port: number;
+  /** What has gone to the log. */
+  readonly errors: string;
+  client(): Client;
+}
+
+/** Serves `application` until the test is over; what the gateway does wrong fails the test. */
+export async function serve(application: ApplicationFunction, options: FastCgiOptions = {}): Promise<Serving> {
+  let errors = '';
+  const log = {
+    write(words: string) {
+      errors += words;
+    },
+  };
+  const violations: ContractError[] = [];
+  const report = (violation: ContractError) => violation.side === 'server' && violations.push(violation);
+  const observed: Application = validator(application, { report });
+  const isPlaced = options.socket !== undefined || options.fd !== undefined;
+  const server = serveFastCgi(observed, { errors: log, ...(isPlaced ? {} : { port: 0 }), ...options });
+  await once(server, 'listening');
+  const clients: Client[] = [];
+  onTestFinished(() => {
+    server.close();
+    for (const { socket } of clients) socket.destroy();
+    expect(violations).toEqual([]);
+  });
+  const address = server.address() as AddressInfo | string;
+  const port = typeof address === 'string' ? 0 : address.port;
+  return {
+    server,
+    port,
+    get errors() {
+      return errors;
+    },
+    client() {
+      const client = new Client(typeof address === 'string' ? connect(address) : connect(port, '127.0.0.1'));
+      clients.push(client);
+      return client;
+    },
+  };
+}
