@@ -120,21 +120,28 @@ export function stream(bytes: Buffer, type: TypeName, id = 1): string {
 
 export class Client {
   readonly socket: Socket;
-  received = Buffer.alloc(0);
   /** One entry for each piece in which it came. */
   pieces: Buffer[] = [];
   closed = false;
+  #length = 0;
+  /** Where the first record begins that has not been counted. */
+  #counted = 0;
+  #ends = 0;
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (piece: Buffer) => {
       this.pieces.push(piece);
-      this.received = Buffer.concat([this.received, piece]);
+      this.#length += piece.length;
     });
     socket.on('error', () => {});
     socket.on('close', () => {
       this.closed = true;
     });
+  }
+
+  get received(): Buffer {
+    return Buffer.concat(this.pieces);
   }
 
   send(...bytes: Uint8Array[]): this {
@@ -144,13 +151,28 @@ export class Client {
 
   /** Waits for `count` END_REQUESTs, and returns all that was received. */
   async ends(count = 1): Promise<Buffer> {
-    await until(() => parse(this.received).filter(({ type }) => type === 'END_REQUEST').length >= count);
+    let length = 0;
+    await until(() => {
+      if (this.#length === length) return false;
+      length = this.#length;
+      return this.#countEnds(this.received) >= count;
+    });
     return this.received;
+  }
+
+  #countEnds(bytes: Buffer): number {
+    while (this.#counted + 8 <= bytes.length) {
+      const next = this.#counted + 8 + bytes.readUInt16BE(this.#counted + 4) + bytes.readUInt8(this.#counted + 6);
+      if (next > bytes.length) break;
+      if (bytes[this.#counted + 1] === TYPES.END_REQUEST) this.#ends++;
+      this.#counted = next;
+    }
+    return this.#ends;
   }
 
   /** Waits for `count` bytes. */
   async bytes(count: number): Promise<Buffer> {
-    await until(() => this.received.length >= count);
+    await until(() => this.#length >= count);
     return this.received;
   }
 

@@ -11,23 +11,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { serveFastCgi } from '../../src/fastcgi/index.ts';
 import type { ApplicationFunction, Environ } from '../../src/types.ts';
 import { until } from '../host/processes.ts';
-import {
-  answer,
-  begin,
-  Client,
-  end,
-  pairs,
-  params,
-  parse,
-  record,
-  request,
-  response,
-  serve,
-  stdin,
-  stream,
-  text,
-  VARIABLES,
-} from './client.ts';
+import { answer, begin, end, pairs, params, parse, record, request, response, serve, stdin, stream, text, VARIABLES } from './client.ts';
 
 const PLAIN: [string, string][] = [['Content-Type', 'text/plain']];
 
@@ -710,9 +694,9 @@ describe('close()', () => {
 
   test('answers what had been sent before', async () => {
     const serving = await serve(hello);
+    const accepted = once(serving.server, 'connection');
     const client = serving.client();
-    await once(client.socket, 'connect');
-    await once(serving.server, 'connection');
+    await accepted;
     client.send(request(1));
     serving.server.close();
     expect(await client.end()).toEqual(answer(1, text('hello')));
@@ -723,7 +707,7 @@ test('a client that leaves at once, in the middle, or before the end is no failu
   const serving = await serve(hello);
   const bytes = request(1, {}, 'body');
   for (let at = 0; at < bytes.length; at += 7) {
-    const client = new Client(serving.client().socket);
+    const client = serving.client();
     client.send(bytes.subarray(0, at));
     client.socket.resetAndDestroy();
   }
