@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:f
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
-import { buildScript } from '../src/build/script-file.ts';
+import { buildScript } from '../src/build/index.ts';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 rmSync('dist', { recursive: true, force: true });
@@ -34,7 +34,11 @@ await build({
   ...modules,
   entryPoints: [
     'cli/commands',
+    'build/url',
     'fetch/index',
+    'fetch/light',
+    'fetch/light/index',
+    'node/index',
     'headers',
     'host/index',
     'middleware/index',

@@ -4,7 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildHelloBy, makePeers, makePrograms } from './programs.ts';
+import { buildScript } from '../../src/build/index.ts';
+import { pathOf } from '../../src/build/probe.ts';
+import { buildBy, makePeers, makePrograms } from './programs.ts';
 import { server } from './server.ts';
 
 const GIB = 1024 ** 3;
@@ -83,6 +85,9 @@ function row(...cells: unknown[]): void {
 const two = (value: number) => value.toFixed(2);
 const verdict = (met: boolean) => (met ? 'met' : '**missed**');
 
+/** The examples in cgi-bin/, and what each may take. */
+const FRAMEWORKS = { hello: 1.06, hono: 1.35, express: 2.2, koa: 2.2, fastify: 2.6 };
+
 const rows: Record<string, () => void | Promise<void>> = {
   hello: () => hello('built `hello`', process.execPath, 'dist/cgi-bin/hello.cgi'),
   unbuilt: () => unbuilt('unbuilt `.mjs`', process.execPath),
@@ -90,10 +95,25 @@ const rows: Record<string, () => void | Promise<void>> = {
     const [ours] = measure([[process.execPath, 'dist/cli/main.cjs', file('interpreted.mjs')], node(file('bare-empty.cjs'))]) as [Measured];
     timeRow('a script with `#!run-with-cgi` : empty CommonJS file, time', ours, 1.4);
   },
+  async frameworks() {
+    for (const binary of [process.execPath, ...(process.env.NODES ?? '').split(' ').filter((path) => path !== '')]) {
+      const version = execFileSync(binary, ['--version'], { encoding: 'utf8' }).trim();
+      console.log(
+        `\n| ${version}: a request answered by the built file : empty CommonJS file | ratio | run by run | bar | |\n|---|---|---|---|---|`,
+      );
+      const built = Object.entries(FRAMEWORKS).map(([name, bar]) => ({ name, bar, script: buildBy(binary, `cgi-bin/${name}.ts`, folder) }));
+      const measured = measure([...built.map(({ script }) => node(script, binary)), node(file('bare-empty.cjs'), binary)]);
+      for (const [at, { name, bar }] of built.entries()) timeRow(name, measured[at] as Measured, bar);
+    }
+    const bun = pathOf('bun');
+    await buildScript('cgi-bin/hello.ts', file('bun.cgi'), { runtime: 'bun' });
+    const [ours] = measure([[bun, file('bun.cgi')], node(file('bare-empty.cjs'))]) as [Measured];
+    timeRow("hello under Bun : Node's empty file", ours, 0.5);
+  },
   nodes() {
     for (const binary of (process.env.NODES ?? '').split(' ').filter((path) => path !== '')) {
       const version = execFileSync(binary, ['--version'], { encoding: 'utf8' }).trim();
-      hello(`${version}: built \`hello\``, binary, buildHelloBy(binary, folder));
+      hello(`${version}: built \`hello\``, binary, buildBy(binary, 'cgi-bin/hello.ts', folder));
       unbuilt(`${version}: unbuilt \`.mjs\``, binary);
     }
   },

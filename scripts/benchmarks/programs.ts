@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildScript } from '../../src/build/script-file.ts';
+import { buildScript } from '../../src/build/index.ts';
 
 const BARE = {
   empty: '',
@@ -97,7 +97,7 @@ export async function makePrograms(folder: string): Promise<void> {
   for (const [name, source] of Object.entries(BARE)) writeFileSync(join(folder, `bare-${name}.cjs`), source);
   for (const [name, source] of Object.entries(OURS)) {
     writeFileSync(join(folder, `${name}.ts`), source);
-    await buildScript(join(folder, `${name}.ts`), join(folder, `${name}.cjs`));
+    await buildScript(join(folder, `${name}.ts`), join(folder, `${name}.cjs`), { env: { BENCH_FILE: '/dev/null', BENCH_BYTES: '1000' } });
   }
   writeFileSync(join(folder, 'unbuilt.mjs'), UNBUILT);
   writeFileSync(join(folder, 'interpreted.mjs'), INTERPRETED);
@@ -106,11 +106,11 @@ export async function makePrograms(folder: string): Promise<void> {
   execFileSync('gcc', ['-O2', '-static', '-o', join(folder, 'runner'), 'scripts/benchmarks/runner.c']);
 }
 
-/** Builds cgi-bin/hello.ts by another Node, whose V8 takes only its own compiled code, and returns the script. */
-export function buildHelloBy(binary: string, folder: string): string {
-  const script = join(mkdtempSync(join(folder, 'hello-')), 'hello.cjs');
-  const program = `import { buildScript } from '${process.cwd()}/src/build/script-file.ts';
-await buildScript('cgi-bin/hello.ts', ${JSON.stringify(script)});`;
+/** Builds `source` by another Node, whose V8 takes only its own compiled code, and returns the script. */
+export function buildBy(binary: string, source: string, folder: string): string {
+  const script = join(mkdtempSync(join(folder, 'built-')), 'script.cjs');
+  const program = `import { buildScript } from '${process.cwd()}/src/build/index.ts';
+await buildScript(${JSON.stringify(source)}, ${JSON.stringify(script)});`;
   execFileSync(binary, ['--import', 'tsx', '--input-type=module', '--eval', program], { stdio: ['ignore', 'ignore', 'inherit'] });
   return script;
 }

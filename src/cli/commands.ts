@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   request: () => import('./request.ts'),
   serve: () => import('./serve.ts'),
   validate: () => import('./validate.ts'),
+  build: () => import('./build.ts'),
 };
 
 const USAGE = `Usage: run-with-cgi <command> [options]
@@ -21,6 +22,7 @@ const USAGE = `Usage: run-with-cgi <command> [options]
   request <app> <path>   one request from the shell
   serve <app or folder>  a development server
   validate <app>         checks an application against the specification
+  build <app> -o <file>  one executable file that needs no node_modules
 
 <app> is a module that exports an application as "application" or by default, or
 calls runWithCgi(); "app.js:name" takes the export "name". Any other executable

@@ -1,14 +1,21 @@
 // From "app.ts:callable" on a command line to an application.
 
 import { takeApplications } from '../cgi/hand-over.ts';
+import type { FetchHandler } from '../fetch/index.ts';
 import { fs } from '../fs.ts';
 import type { RunWithCgiOptions } from '../index.ts';
+import type { Listener } from '../node/index.ts';
 import { show } from '../show.ts';
 import type { Application } from '../types.ts';
+import { describeInterface, type Interface, interfaceOf, toInterface } from './interface.ts';
 import { Problem } from './problem.ts';
 
 export interface Loaded {
   application: Application;
+  /** Of which kind the module's own application is. */
+  interface: Interface;
+  /** Where the module exports it, "default" or "a.b", "module" for all of its exports; undefined when it runs itself. */
+  exportName: string | undefined;
   /** What the module itself has given to `runWithCgi`; nothing when it only exports its application. */
   options: RunWithCgiOptions;
   /** For people: "the default export of app.ts". */
@@ -24,23 +31,30 @@ export function parseTarget(target: string): { path: string; callable?: string }
 
 /**
  * Loads the module `path` and returns its application: `callable`, which may be a path like "a.b"; or what
- * the module hands to `runWithCgi`; or its export `application`, or its default export. Throws a `Problem`.
+ * the module hands to `runWithCgi`; or its export `application`, or its default export; or the server on which it
+ * calls `listen()`. Without `wanted`, the name of a kind, what the application looks like tells of which kind it is. Throws a `Problem`.
  */
-export async function loadApplication(path: string, callable?: string): Promise<Loaded> {
+export async function loadApplication(path: string, callable?: string, wanted?: string): Promise<Loaded> {
+  const kind = toInterface(wanted);
   const file = process.getBuiltinModule('node:path').resolve(path);
   if (!fs.existsSync(file)) throw new Problem('module-not-found', `There is no file ${file}`);
 
   let handedOver: Loaded | undefined;
   const release = takeApplications(({ application, options }) => {
-    handedOver ??= { application, options, origin: `what ${path} gives to runWithCgi()` };
+    handedOver ??= { application, interface: 'wsgi', exportName: undefined, options, origin: `what ${path} gives to runWithCgi()` };
   });
   try {
-    const exported = await load(file);
-    if (callable !== undefined) return named(exported, path, callable);
+    let exported: unknown;
+    const listener = await listening(file, async () => {
+      exported = await load(file);
+    });
+    if (callable !== undefined) return await named(exported, path, callable, kind);
     // A script may have something to wait for before it calls runWithCgi().
-    if (!handedOver && !usual(exported, path)) await new Promise(setImmediate);
-    const loaded = handedOver ?? usual(exported, path);
-    if (loaded) return loaded;
+    if (!handedOver && !listener && !usual(exported, kind)) await new Promise(setImmediate);
+    if (handedOver) return handedOver;
+    const found = usual(exported, kind);
+    if (found) return await adapt(found, path, kind);
+    if (listener) return await adapt({ value: listener, exportName: undefined }, path, 'node');
     throw new Problem(
       'application-not-exported',
       `${path} exports no application: it should have an export named application, a default export, or a call of runWithCgi(); ${describeExports(exported)}`,
@@ -51,6 +65,17 @@ export async function loadApplication(path: string, callable?: string): Promise<
   } finally {
     release();
   }
+}
+
+/** Runs `load`; returns the server on which the module has called listen(), which opens no port here. */
+async function listening(file: string, load: () => Promise<void>): Promise<unknown> {
+  // node:http takes time to load, and a module that listens has that in it.
+  if (!/\blisten\s*\(/.test(fs.readFileSync(file, 'utf8'))) {
+    await load();
+    return undefined;
+  }
+  const { captureListen } = await import('../node/index.ts');
+  return captureListen(load);
 }
 
 async function load(file: string): Promise<unknown> {
@@ -90,23 +115,54 @@ function registerTsx(require: NodeJS.Require, file: string): void {
   }
 }
 
-function named(exported: unknown, path: string, callable: string): Loaded {
+interface Found {
+  value: unknown;
+  exportName: string | undefined;
+}
+
+async function named(exported: unknown, path: string, callable: string, kind: Interface | undefined): Promise<Loaded> {
   let value = exported;
   for (const name of callable.split('.')) value = isObject(value) ? Reflect.get(value, name) : undefined;
-  if (isApplication(value)) return { application: value, options: {}, origin: `${callable} of ${path}` };
+  if (isApplication(value, kind)) return adapt({ value, exportName: callable }, path, kind);
   const found = value === undefined ? describeExports(exported) : `${callable} is ${show(value)}`;
   throw new Problem('application-missing', `${path} has no application named ${callable}; ${found}`);
 }
 
-function usual(exported: unknown, path: string): Loaded | undefined {
-  const found = (application: Application, what: string) => ({ application, options: {}, origin: `${what} of ${path}` });
+/** What is taken when no name is given. CommonJS: module.exports = application. */
+function usual(exported: unknown, kind: Interface | undefined): Found | undefined {
   if (isObject(exported)) {
-    const { application, default: byDefault } = exported as { application?: unknown; default?: unknown };
-    if (isApplication(application)) return found(application, 'application');
-    if (isApplication(byDefault)) return found(byDefault, 'the default export');
+    for (const exportName of ['application', 'default']) {
+      const value = Reflect.get(exported, exportName);
+      if (isApplication(value, kind)) return { value, exportName };
+    }
   }
-  // CommonJS: module.exports = application
-  return isApplication(exported) ? found(exported, 'the exports') : undefined;
+  return isApplication(exported, kind) ? { value: exported, exportName: 'module' } : undefined;
+}
+
+/** Returns what was found as an application of PEP 3333. */
+async function adapt({ value, exportName }: Found, path: string, given: Interface | undefined): Promise<Loaded> {
+  const kind = given ?? interfaceOf(value) ?? 'wsgi';
+  const place =
+    exportName === undefined
+      ? 'the server'
+      : exportName === 'default'
+        ? 'the default export'
+        : exportName === 'module'
+          ? 'the exports'
+          : exportName;
+  const origin = `${place} of ${path}${kind === 'wsgi' ? '' : `, ${describeInterface(kind)}`}`;
+  return { application: await toApplication(value, kind), interface: kind, exportName, options: {}, origin };
+}
+
+async function toApplication(value: unknown, kind: Interface): Promise<Application> {
+  switch (kind) {
+    case 'fetch':
+      return (await import('../fetch/index.ts')).fromFetch(value as FetchHandler);
+    case 'node':
+      return (await import('../node/index.ts')).fromNode(value as Listener);
+    default:
+      return value as Application;
+  }
 }
 
 function describeExports(exported: unknown): string {
@@ -114,7 +170,7 @@ function describeExports(exported: unknown): string {
   const names = Object.keys(exported).filter((name) => name !== '__esModule');
   if (names.length === 0) return 'it exports nothing';
   const list = names.map((name) => `${name} (${show(Reflect.get(exported, name))})`).join(', ');
-  const callable = names.find((name) => isApplication(Reflect.get(exported, name)));
+  const callable = names.find((name) => interfaceOf(Reflect.get(exported, name)) !== undefined);
   return `it exports ${list}${callable === undefined ? '' : `; name one, as in "app.js:${callable}"`}`;
 }
 
@@ -122,6 +178,6 @@ function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
-function isApplication(value: unknown): value is Application {
-  return typeof value === 'function' || (isObject(value) && 'call' in value && typeof value.call === 'function');
+function isApplication(value: unknown, kind: Interface | undefined): boolean {
+  return kind === undefined ? interfaceOf(value) !== undefined : isObject(value);
 }

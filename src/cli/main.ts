@@ -4,7 +4,7 @@
 import { runWithCgi } from '../index.ts';
 import { loadApplication, parseTarget } from './load.ts';
 
-const COMMANDS = ['request', 'serve', 'validate'];
+const COMMANDS = ['request', 'serve', 'validate', 'build'];
 const { GATEWAY_INTERFACE, REQUEST_METHOD } = process.env;
 const isRequest = Boolean(GATEWAY_INTERFACE || REQUEST_METHOD);
 const [, , first, ...words] = process.argv;
@@ -13,7 +13,7 @@ const [, , first, ...words] = process.argv;
 // query of whoever asks (RFC 3875 #14, CVE-2012-1823).
 if (first !== undefined && (isRequest || isScript(first))) {
   const { path, callable } = parseTarget(first);
-  loadApplication(path, callable).then(
+  loadApplication(path, callable, process.env.RUN_WITH_CGI_INTERFACE).then(
     ({ application, options }) => runWithCgi(application, options),
     (problem: unknown) =>
       runWithCgi(() => {

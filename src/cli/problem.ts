@@ -7,12 +7,15 @@ export type ProblemCode =
   | 'application-missing'
   | 'application-not-exported'
   | 'body-not-readable'
+  | 'build-failed'
+  | 'build-fails'
   | 'command-unknown'
   | 'header-malformed'
   | 'module-broken'
   | 'module-not-found'
   | 'option-wrong'
   | 'path-wrong'
+  | 'runtime-missing'
   | 'scripts-missing'
   | 'typescript-unsupported';
 

@@ -31,6 +31,8 @@ standard output. The path may be a whole URL; "/" by default.
   -i, --include           the response's head too
   -I, --head              a HEAD request; shows the response's head
   -v, --verbose           what was sent and received, on standard error
+      --interface <kind>  wsgi, fetch or node, where the application does not
+                          show it
   -f, --fail              exit status 22 and no body when the status is 400 or
                           more
 
@@ -46,6 +48,7 @@ const options = {
   head: { type: 'boolean', short: 'I' },
   verbose: { type: 'boolean', short: 'v' },
   fail: { type: 'boolean', short: 'f' },
+  interface: { type: 'string' },
 } as const;
 
 export async function run(words: string[]): Promise<number> {
@@ -53,7 +56,7 @@ export async function run(words: string[]): Promise<number> {
   const [target, path = '/', ...more] = positionals;
   if (more.length > 0) throw new Problem('option-wrong', `There is one path, and ${more.join(' ')} is too much; put quotes around it`);
   if (!/^(?:\/|https?:\/\/)/.test(path)) throw new Problem('path-wrong', `A path begins with "/", got ${path}; make it "/${path}"`);
-  const { application, options: given } = await applicationOf(target);
+  const { application, options: given } = await applicationOf(target, values.interface);
 
   const body = values.data === undefined ? undefined : openBody(values.data);
   const headers = (values.header ?? []).map(parseHeader);

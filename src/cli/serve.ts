@@ -22,6 +22,8 @@ served as CGI programs below /cgi-bin/, a process for each request.
   --port <number>   8000, or the next free one; 0 for any
   --cgi             run the application as a CGI script, a process a request
   --watch           start again when a file that was loaded has changed
+  --interface <kind>
+                    wsgi, fetch or node, where the application does not show it
 `;
 
 const options = {
@@ -29,6 +31,7 @@ const options = {
   port: { type: 'string' },
   cgi: { type: 'boolean' },
   watch: { type: 'boolean' },
+  interface: { type: 'string' },
 } as const;
 
 export async function run(words: string[]): Promise<number> {
@@ -36,7 +39,7 @@ export async function run(words: string[]): Promise<number> {
   const [target, ...more] = positionals;
   if (more.length > 0) throw new Problem('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
   if (values.watch) return watch(words.filter((word) => word !== '--watch'));
-  const { application, origin, prefix } = await served(target, values.cgi ?? false);
+  const { application, origin, prefix } = await served(target, values.cgi ?? false, values.interface);
 
   const { host = '127.0.0.1' } = values;
   const server = await listen(host, values.port, application);
@@ -58,6 +61,7 @@ export async function run(words: string[]): Promise<number> {
 async function served(
   target: string | undefined,
   asScript: boolean,
+  wanted: string | undefined,
 ): Promise<{ application: Application; origin: string; prefix: string }> {
   if (target !== undefined && isFolder(target)) {
     if (!readdirSync(target).some((name) => isProgram(join(target, name)))) {
@@ -69,12 +73,16 @@ async function served(
       prefix: '/cgi-bin/',
     };
   }
-  const { application, origin } = await applicationOf(target);
+  const { application, origin } = await applicationOf(target, wanted);
   if (!asScript) return { application, origin, prefix: '/' };
   // This command is the interpreter of scripts, too.
   const interpreter = [process.execPath, process.argv[1] ?? ''];
   return {
-    application: cgiScript(resolve(target ?? ''), { interpreter, passAuthorization: true }),
+    application: cgiScript(resolve(target ?? ''), {
+      interpreter,
+      passAuthorization: true,
+      ...(wanted && { env: { RUN_WITH_CGI_INTERFACE: wanted } }),
+    }),
     origin: `${origin}, a process for each request,`,
     prefix: '/',
   };

@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { cgiBin, cgiScript } from '../host/index.ts';
+import type { Application } from '../types.ts';
 import { type Loaded, loadApplication, parseTarget } from './load.ts';
 import { Problem } from './problem.ts';
 
@@ -14,14 +15,18 @@ export function isFolder(target: string): boolean {
 }
 
 /** Returns what `target` names as an application. Throws a `Problem` when there is none. */
-export async function applicationOf(target: string | undefined): Promise<Loaded> {
+export async function applicationOf(target: string | undefined, wanted?: string): Promise<Loaded> {
   if (target === undefined)
     throw new Problem('option-wrong', 'An application is missing; name a module, a CGI program or a folder of these');
   const { path, callable } = parseTarget(target);
-  if (isFolder(path)) return { application: cgiBin(path, { passAuthorization: true }), options: {}, origin: `the folder ${path}` };
+  if (isFolder(path)) return hosted(cgiBin(path, { passAuthorization: true }), `the folder ${path}`);
   const file = statSync(path, { throwIfNoEntry: false });
   if (file && !MODULE.test(path) && callable === undefined && file.mode & 0o111) {
-    return { application: cgiScript(resolve(path), { passAuthorization: true }), options: {}, origin: `the CGI program ${basename(path)}` };
+    return hosted(cgiScript(resolve(path), { passAuthorization: true }), `the CGI program ${basename(path)}`);
   }
-  return loadApplication(path, callable);
+  return loadApplication(path, callable, wanted);
+}
+
+function hosted(application: Application, origin: string): Loaded {
+  return { application, interface: 'wsgi', exportName: undefined, options: {}, origin };
 }

@@ -14,6 +14,9 @@ export const usage = `Usage: run-with-cgi validate <app> [path ...]
 Sends requests of several kinds for each path ("/" by default) to an application
 and reports which rules of the specification (SPEC.md) it breaks. The exit
 status is 1 when there is one, or when a request failed.
+
+  --interface <kind>  wsgi, fetch or node, where the application does not show
+                      it
 `;
 
 const KINDS: [name: string, request: (path: string) => TestRequest][] = [
@@ -31,9 +34,9 @@ function withQuery(path: string): string {
 }
 
 export async function run(words: string[]): Promise<number> {
-  const { positionals } = read(words, {});
+  const { values, positionals } = read(words, { interface: { type: 'string' } });
   const [target, ...paths] = positionals;
-  const { application, origin, options } = await applicationOf(target);
+  const { application, origin, options } = await applicationOf(target, values.interface);
   const wrong = paths.find((path) => !path.startsWith('/'));
   if (wrong !== undefined) throw new Problem('path-wrong', `A path begins with "/", got ${wrong}; make it "/${wrong}"`);
 

@@ -50,6 +50,13 @@ export function rawPath(environ: UriVariables): { scriptName: string; pathInfo: 
   return { scriptName: quote(scriptName), pathInfo: quote(environ.PATH_INFO) };
 }
 
+/** Returns a `Location` as RFC 3875 has it: a path or a whole URL. A relative one is resolved against the request's URL; one that cannot be is left as it is. */
+export function resolveLocation(location: string, environ: UriVariables): string {
+  if (location.startsWith('/') || /^[a-z][a-z0-9+.-]*:/i.test(location)) return location;
+  const base = requestUri(environ, false);
+  return URL.canParse(location, base) ? new URL(location, base).href : location;
+}
+
 /** Undoes "%XX", byte by byte; what is no such triple stays as it is. */
 export function unquote(path: string): string {
   return path.replace(/%([0-9a-f]{2})/gi, (_triple, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

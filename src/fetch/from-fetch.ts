@@ -2,6 +2,7 @@
 // block waits for it. A body can be closed at any time, so that a client which leaves is heard of even
 // before there is a Response.
 
+import { resolveLocation } from '../environ/uri.ts';
 import { ApplicationError } from '../errors.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { reasonOf } from '../gateway/reasons.ts';
@@ -16,6 +17,8 @@ export interface FetchContext {
   waitUntil(promise: unknown): void;
   /** There is nothing to pass through to: a failure is answered with 500. */
   passThroughOnException(): void;
+  /** Empty: there is no configuration here but environ. */
+  readonly props: object;
 }
 
 export type FetchFunction = (request: Request, environ: Environ, context: FetchContext) => Response | PromiseLike<Response>;
@@ -31,7 +34,7 @@ export function fromFetchOn(platform: Platform, handler: FetchHandler): Applicat
   return (environ, startResponse) => new FetchAnswer(platform, handler, environ, startResponse);
 }
 
-class FetchAnswer implements AsyncIterable<Block>, Closable, FetchContext {
+class FetchAnswer implements AsyncIterable<Block>, Closable {
   #platform: Platform;
   #handler: FetchHandler;
   #environ: Environ;
@@ -105,7 +108,7 @@ class FetchAnswer implements AsyncIterable<Block>, Closable, FetchContext {
       waitUntil: { value: this.waitUntil, configurable: true, enumerable: true },
     });
     const handler = this.#handler;
-    const context = { waitUntil: this.waitUntil, passThroughOnException: this.passThroughOnException };
+    const context = { waitUntil: this.waitUntil, passThroughOnException: this.passThroughOnException, props: {} };
     const response: unknown = await (typeof handler === 'function'
       ? handler(request, environ, context)
       : handler.fetch(request, environ, context));
@@ -118,19 +121,18 @@ class FetchAnswer implements AsyncIterable<Block>, Closable, FetchContext {
     const sendable: Header[] = [];
     for (const [name, value] of headers) {
       if (isHopByHop(name)) continue;
-      const isRelative = name === 'location' && !/^(?:\/|[a-z][a-z0-9+.-]*:)/i.test(value);
-      sendable.push([name, isRelative ? new URL(value, urlOf(this.#environ)).href : value.replaceAll('\t', ' ')]);
+      sendable.push([name, name === 'location' ? resolveLocation(value, this.#environ) : value.replaceAll('\t', ' ')]);
     }
     return sendable;
   }
 
   /** Passes blocks on one by one. A body that is complete with its first block gets a length, where `headers` may have one. */
   async *#stream(
-    body: Exclude<ResponseBody, string | null>,
+    body: Exclude<ResponseBody, string | Uint8Array | null>,
     start: () => unknown,
     headers: Header[] | undefined,
   ): AsyncGenerator<Block, void> {
-    const blocks = 'getReader' in body ? this.#read(body) : (body as AsyncIterable<Uint8Array>);
+    const blocks = 'getReader' in body ? this.#read(body) : 'stream' in body ? this.#read(body.stream()) : body;
     const iterator = blocks[Symbol.asyncIterator]();
     const first = await iterator.next();
     const second = first.done ? undefined : iterator.next();
@@ -161,7 +163,8 @@ class FetchAnswer implements AsyncIterable<Block>, Closable, FetchContext {
 /** How many bytes `body` has, where that is known without reading it. */
 function wholeLength(body: ResponseBody): number | undefined {
   if (body === null) return 0;
-  return typeof body === 'string' ? Buffer.byteLength(body) : body instanceof Uint8Array ? body.length : undefined;
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  return body instanceof Uint8Array ? body.length : 'size' in body ? body.size : undefined;
 }
 
 /** RFC 9110 §8.6: with these no length may be told, or one that GET would have. */

@@ -14,7 +14,7 @@ export interface RequestInitial {
 }
 
 /** What a response body is made of. */
-export type ResponseBody = string | Uint8Array | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array> | null;
+export type ResponseBody = string | Uint8Array | Blob | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array> | null;
 
 export interface Platform {
   request(initial: RequestInitial): Request;

@@ -1,6 +1,7 @@
 // The answer to one request: a response body whose first block waits for a program's head. A body can be
 // closed at any time, so that a client which leaves ends the program even before that has said anything.
 
+import { resolveLocation } from '../environ/uri.ts';
 import type { Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import type { Closable, Environ, Header, StartResponse } from '../types.ts';
@@ -8,7 +9,7 @@ import { type RequestBody, requestBody } from './body.ts';
 import { unchunk } from './chunks.ts';
 import { BadOutput, parseHead, type ScriptHead } from './head.ts';
 import { Program, TooSlow } from './program.ts';
-import { redirected, resolved } from './redirect.ts';
+import { redirected } from './redirect.ts';
 import { programVariables } from './variables.ts';
 import { whyNot } from './why.ts';
 
@@ -120,7 +121,7 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
   async *#pass(program: Program, { status, headers, body, isChunked }: ScriptHead, environ: Environ): AsyncGenerator<Buffer, void> {
     this.#startResponse(
       status,
-      headers.map(([name, value]): Header => [name, name.toLowerCase() === 'location' ? locationOf(value, environ) : value]),
+      headers.map(([name, value]): Header => [name, name.toLowerCase() === 'location' ? resolveLocation(value, environ) : value]),
     );
     this.#left = bodyLength(this.#environ.REQUEST_METHOD, status, headers);
     if (this.#left === 0) return; // RFC 3875 #46: what comes is read all the same, when the answer is closed
@@ -153,12 +154,6 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
   #failure(what: string, status: 502 | 503 | 504): ApplicationError {
     return new ApplicationError('script-failed', `The CGI program ${Buffer.from(this.#path, 'latin1')} failed: ${what}`, status);
   }
-}
-
-function locationOf(location: string, environ: Environ): string {
-  const url = resolved(location, environ);
-  if (url === undefined) throw new BadOutput(`its Location cannot be resolved, got ${JSON.stringify(location)}`);
-  return url;
 }
 
 /** How many bytes of body the client gets at most. */

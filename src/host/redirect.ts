@@ -1,8 +1,6 @@
-// Redirects: to a path of this server, which it follows itself (RFC 3875 §6.2.2), and to a relative URL,
-// which RFC 3875 knows nothing of, and programs send all the same.
+// Redirects to a path of this server, which it follows itself: RFC 3875 §6.2.2.
 
 import { targetVariables } from '../environ/http.ts';
-import { requestUri } from '../environ/uri.ts';
 import { Input } from '../gateway/input.ts';
 import type { Environ } from '../types.ts';
 
@@ -25,11 +23,4 @@ export function redirected(environ: Environ, location: string): Environ | undefi
   });
   for (const name of ['CONTENT_LENGTH', 'CONTENT_TYPE', 'HTTP_TRANSFER_ENCODING', 'PATH_TRANSLATED']) delete next[name];
   return next;
-}
-
-/** Returns `location` as a client may get it, resolved against the request's URL; undefined when it cannot be. */
-export function resolved(location: string, environ: Environ): string | undefined {
-  if (location.startsWith('/') || /^[a-z][a-z0-9+.-]*:/i.test(location)) return location;
-  const base = requestUri(environ, false);
-  return URL.canParse(location, base) ? new URL(location, base).href : undefined;
 }

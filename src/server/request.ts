@@ -14,6 +14,8 @@ import type { Connection } from './connection.ts';
 const wrapFile: FileWrapperFunction = (file, blockSize) => new FileWrapper(file, blockSize);
 const NOTHING = { read: () => 0 };
 
+type Mounted = IncomingMessage & { baseUrl?: string; originalUrl?: string };
+
 /** Returns the environ of a request whose body is `body`. `extras`, the deployer's own, win. */
 export function environOf(
   request: IncomingMessage,
@@ -24,6 +26,8 @@ export function environOf(
 ): Environ {
   const { url = '/', method = 'GET', rawHeaders } = request;
   const { path, query, authority } = parseTarget(url);
+  // A router of Express that this is mounted below.
+  const { baseUrl = '', originalUrl = url } = request as Mounted;
   const environ: Environ = {
     GATEWAY_INTERFACE: 'CGI/1.1',
     SERVER_SOFTWARE: 'run-with-cgi',
@@ -33,8 +37,8 @@ export function environOf(
     REMOTE_ADDR: connection.remoteAddress,
     REMOTE_PORT: connection.remotePort,
     REQUEST_METHOD: method,
-    REQUEST_URI: url,
-    SCRIPT_NAME: '',
+    REQUEST_URI: originalUrl,
+    SCRIPT_NAME: baseUrl === '' ? '' : parseTarget(baseUrl).path,
     PATH_INFO: path,
     QUERY_STRING: query,
     'wsgi.version': [1, 0],

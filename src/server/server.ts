@@ -36,10 +36,11 @@ export interface ServerOptions {
  * `ApplicationError` when `application` is none.
  */
 export function makeServer(host: string, port: number, application: Application, options: ServerOptions = {}): Server {
-  return new ApplicationServer(host, toFunction(application), options).listen(port, host);
+  return new ApplicationServer(host, application, options).listen(port, host);
 }
 
-class ApplicationServer extends Server {
+/** A server that does not listen yet. */
+export class ApplicationServer extends Server {
   #application: Application;
   #host: string;
   #maxBodySize: number;
@@ -48,11 +49,12 @@ class ApplicationServer extends Server {
   #errors: ErrorStream;
   #accessLog: AccessLog | undefined;
   #connections = new Map<Socket, Connection>();
+  #isClosing = false;
 
   constructor(host: string, application: Application, options: ServerOptions) {
     super();
     const { maxBodySize = Infinity, timeout, env = {}, errors = process.stderr, accessLog = process.stderr } = options;
-    this.#application = application;
+    this.#application = toFunction(application);
     this.#host = host;
     this.#maxBodySize = maxBodySize;
     this.#timeout = timeout;
@@ -67,6 +69,7 @@ class ApplicationServer extends Server {
   }
 
   override close(callback?: (error?: Error) => void): this {
+    this.#isClosing = true;
     super.close(callback);
     // Node does not count those as idle on which nothing was asked yet; browsers open such in advance.
     for (const socket of this.#connections.keys()) if (socket.bytesRead === 0) socket.destroy();
@@ -131,7 +134,7 @@ class ApplicationServer extends Server {
 
   #outputTo(response: ServerResponse, connection: Connection): Output {
     // Once the server is closing, each connection's response is its last.
-    if (!this.listening) response.shouldKeepAlive = false;
+    if (this.#isClosing) response.shouldKeepAlive = false;
     return new Output(response, connection, this.#accessLog);
   }
 

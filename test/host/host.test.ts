@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildScript } from '../../src/build/script-file.ts';
+import { buildScript } from '../../src/build/index.ts';
 import { Input } from '../../src/gateway/input.ts';
 import { cgiBin, cgiScript } from '../../src/host/index.ts';
 import { urlMap } from '../../src/middleware/index.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildScript } from '../../src/build/script-file.ts';
+import { buildScript } from '../../src/build/index.ts';
 import { type Answer, ask, header, open, type Question } from './client.ts';
 import { type Running, servers, start } from './servers.ts';
 
@@ -391,6 +391,21 @@ const cases: Case[] = [
       'it does not know NPH, and sends a head of its own before',
       async (site) => expect((await get(site, 'nph-hello.cgi')).status).toBe(200),
     ],
+  ],
+  ...['hono', 'express', 'koa', 'fastify'].map((name): Case => {
+    const title = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+    const greeting: Check = async (site) => {
+      expect((await get(site, `${name}.cgi/`)).body).toBe(`Hello from ${title}!\n`);
+      expect((await get(site, `${name}.cgi/greet/Ada%20B`)).body).toBe('{"hello":"Ada B"}');
+    };
+    return [`an application of ${title}`, greeting];
+  }),
+  [
+    'an application of the Fetch kind',
+    async (site) => {
+      expect((await get(site, 'fetch.cgi/a?b=c')).body).toBe('{"pathname":"/cgi-bin/fetch.cgi/a","query":{"b":"c"}}');
+      expect((await get(site, 'fetch.cgi', { method: 'POST', body: 'sent' })).body).toBe('{"received":"sent"}');
+    },
   ],
   ['50 requests at once', hello(50), [[PYTHON], 'its queue holds five connections', hello(5)]],
   ['50 guests sign at once, and each is in the book', guests(50), [[PYTHON], 'its queue holds five connections', guests(5)]],

@@ -1,0 +1,156 @@
+// A module and everything it imports as one CommonJS source.
+
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { type BuildFailure, type BuildOptions, build, type Message, type Plugin } from 'esbuild';
+import { Problem } from '../cli/problem.ts';
+import type { Entry } from './entry.ts';
+
+export interface Bundle {
+  source: string;
+  /** JSON. */
+  map: string;
+  warnings: string[];
+}
+
+export interface BundleOptions {
+  runtime: 'node' | 'bun';
+  /** Modules that are not put in, but required when the script runs. */
+  external: readonly string[];
+}
+
+const { resolve: resolveOwn } = createRequire(import.meta.url);
+const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
+
+/** Bundles `entry` into a script: a module's path, or JavaScript whose imports start from `folder`. Throws a `Problem` that says what cannot be put into one file. */
+export async function bundle(entry: Entry, folder: string, { runtime, external }: BundleOptions): Promise<Bundle> {
+  const settings: Settings = {
+    ...common(external),
+    ...('path' in entry
+      ? { entryPoints: [entry.path] }
+      : { stdin: { contents: entry.contents, resolveDir: folder, sourcefile: 'run-with-cgi-entry.js', loader: 'js' } }),
+    outfile: join(folder, 'script.cjs'),
+    format: 'cjs',
+    minify: true,
+    sourcemap: 'external',
+    // Built-in modules can be required; import() would need a loader that code compiled beforehand does not have.
+    supported: { 'dynamic-import': false },
+    define: {
+      'import.meta.url': '__runWithCgiUrl',
+      'import.meta.filename': '__filename',
+      'import.meta.dirname': '__dirname',
+      'process.env.NODE_ENV': '"production"',
+    },
+    inject: [join(packageFolder, 'dist/build/url.js'), ...(runtime === 'node' ? [join(packageFolder, 'dist/fetch/light/index.js')] : [])],
+    plugins: [ownPackage(runtime === 'node'), noAddons],
+  };
+  try {
+    return toBundle(await build(settings));
+  } catch (error) {
+    if (isBuildFailure(error) && error.errors.every(({ text }) => text.includes('Top-level await is currently not supported'))) {
+      return awaiting(settings);
+    }
+    throw toProblem(error);
+  }
+}
+
+/** A module that awaits something at its top has to be in a function that may wait. */
+async function awaiting(settings: Settings): Promise<Bundle> {
+  try {
+    const plugins = [...settings.plugins, builtIns];
+    const { source, map, warnings } = toBundle(await build({ ...settings, format: 'esm', plugins }));
+    return { source: `(async()=>{${source}})()`, map, warnings };
+  } catch (error) {
+    throw toProblem(error);
+  }
+}
+
+/** Bundles the module `path` into an ES module with its exports, so that it can be looked at whatever it is written in. */
+export async function bundleModule(path: string, outfile: string, external: readonly string[]): Promise<void> {
+  await build({
+    ...common(external),
+    entryPoints: [path],
+    outfile,
+    format: 'esm',
+    banner: {
+      js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url),{filename:__filename,dirname:__dirname}=import.meta;",
+    },
+    plugins: [ownPackage(false), noAddons],
+    write: true,
+  }).catch((error: unknown) => {
+    throw toProblem(error);
+  });
+}
+
+type Settings = BuildOptions & { write: false; plugins: Plugin[] };
+
+function common(external: readonly string[]) {
+  return {
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    legalComments: 'none',
+    external: [...external],
+    loader: { '.wasm': 'binary', '.txt': 'text', '.html': 'text', '.css': 'text', '.svg': 'text', '.sql': 'text' },
+    logLevel: 'silent',
+    logOverride: { 'ignored-bare-import': 'silent' }, // chunks of our own package
+    write: false,
+  } satisfies BuildOptions;
+}
+
+function toProblem(error: unknown): unknown {
+  return isBuildFailure(error) ? new Problem('build-failed', error.errors.map(describe).join('\n')) : error;
+}
+
+function toBundle({ outputFiles, warnings }: { outputFiles: { path: string; text: string }[]; warnings: Message[] }): Bundle {
+  const text = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
+  return { source: text('.cjs'), map: text('.map'), warnings: warnings.map(describe) };
+}
+
+function describe({ text, location }: Message): string {
+  return location ? `${relative('', location.file)}:${location.line}: ${text}` : text;
+}
+
+function isBuildFailure(error: unknown): error is BuildFailure {
+  return error instanceof Error && 'errors' in error;
+}
+
+/** What an application imports of run-with-cgi is what builds it; of run-with-cgi/fetch, where it `isLight`, the part with the light classes. */
+function ownPackage(isLight: boolean): Plugin {
+  return {
+    name: 'run-with-cgi',
+    setup({ onResolve }) {
+      onResolve({ filter: /^run-with-cgi(?:\/|$)/ }, ({ path }) => ({
+        path: path === 'run-with-cgi/fetch' && isLight ? join(packageFolder, 'dist/fetch/light.js') : resolveOwn(path),
+      }));
+    },
+  };
+}
+
+const noAddons: Plugin = {
+  name: 'native addons',
+  setup({ onResolve }) {
+    onResolve({ filter: /\.node$/ }, ({ path, importer }) => ({
+      errors: [
+        {
+          text: `${path}, which ${relative('', importer)} needs, is a native addon, and cannot be put into one file; leave its package out by --external, and install that where the script runs`,
+        },
+      ],
+    }));
+  },
+};
+
+/** Built-in modules without an import statement. */
+const builtIns: Plugin = {
+  name: 'built-in modules',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:|^[a-z_]+(?:\/[a-z]+)?$/ }, ({ path }) => {
+      const name = path.replace(/^node:/, '');
+      return process.getBuiltinModule(name) ? { path: name, namespace: 'built-in' } : undefined;
+    });
+    onLoad({ filter: /.*/, namespace: 'built-in' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+      loader: 'js',
+    }));
+  },
+};

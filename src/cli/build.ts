@@ -1,0 +1,78 @@
+// run-with-cgi build: one executable file of an application and all it imports.
+
+import { existsSync } from 'node:fs';
+import { basename, extname } from 'node:path';
+import { buildScript, withModule } from '../build/index.ts';
+import { measure, pathOf } from '../build/probe.ts';
+import { read } from './commands.ts';
+import { describeInterface } from './interface.ts';
+import { type Loaded, loadApplication, parseTarget } from './load.ts';
+import { Problem } from './problem.ts';
+
+export const usage = `Usage: run-with-cgi build <app> [options]
+
+Makes one executable CGI script of an application: everything it imports is in
+it, and it needs no node_modules. It is tried out, in an empty environment and
+an empty folder, before it is left behind.
+
+  -o, --output <file>     the script; the module's name with .cgi
+  --interpreter <path>    the first line names it; "/usr/bin/env node". Give an
+                          absolute path where the server has no PATH
+  --runtime <name>        node, or bun for a host that has Bun
+  --external <module>     is not put in, but loaded where the script runs
+  --interface <kind>      wsgi, fetch or node, where the application does not
+                          show it
+  --env <NAME=value>      a variable that it is tried out with
+
+The source map beside the script is for stacks in the log; it may be left away.
+`;
+
+const options = {
+  output: { type: 'string', short: 'o' },
+  interpreter: { type: 'string' },
+  runtime: { type: 'string' },
+  external: { type: 'string', multiple: true },
+  interface: { type: 'string' },
+  env: { type: 'string', multiple: true },
+} as const;
+
+export async function run(words: string[]): Promise<number> {
+  const { values, positionals } = read(words, options);
+  const [target, ...more] = positionals;
+  if (target === undefined || more.length > 0) throw new Problem('option-wrong', 'One application can be built; name a module');
+  const { runtime = 'node', external = [] } = values;
+  if (runtime !== 'node' && runtime !== 'bun') throw new Problem('option-wrong', `The runtime must be node or bun, got ${runtime}`);
+  const { path, callable } = parseTarget(target);
+  if (!existsSync(path)) throw new Problem('module-not-found', `There is no file ${path}`);
+  const script = values.output ?? `${basename(path, extname(path))}.cgi`;
+
+  const env = Object.fromEntries((values.env ?? []).map(toVariable));
+  Object.assign(process.env, env);
+  const loaded = await withModule(path, external, (module) => loadApplication(module, callable, values.interface));
+  console.log(`Building ${describeSource(loaded, path)} into ${script}`);
+  const { size, warnings } = await buildScript(path, script, {
+    exportName: loaded.exportName,
+    interface: loaded.interface,
+    runtime,
+    external,
+    env,
+    ...(values.interpreter !== undefined && { interpreter: values.interpreter }),
+  });
+  for (const warning of warnings) console.error(`warning: ${warning}`);
+  const times = await measure(script, pathOf(runtime), env);
+  console.log(
+    `${script}: ${Math.ceil(size / 1000)} kB; answers in ${times.script.toFixed(1)} ms; ${runtime} takes ${times.nothing.toFixed(1)} ms for an empty file`,
+  );
+  return 0;
+}
+
+function toVariable(text: string): [name: string, value: string] {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new Problem('option-wrong', `--env is written NAME=value, got ${text}`);
+  return [name, value];
+}
+
+function describeSource({ exportName, interface: kind }: Loaded, path: string): string {
+  if (exportName === undefined) return kind === 'node' ? `${path}, which listens` : path;
+  return `${exportName === 'module' ? 'the exports' : exportName === 'default' ? 'the default export' : exportName} of ${path}, ${describeInterface(kind)},`;
+}

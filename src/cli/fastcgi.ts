@@ -1,0 +1,10 @@
+// run-with-cgi fastcgi: an application as a FastCGI server.
+
+import { serveFastCgi } from '../fastcgi/index.ts';
+import { runResident, usageOf } from './resident.ts';
+
+export const usage = usageOf('fastcgi', 'FastCGI');
+
+export function run(words: string[]): Promise<number> {
+  return runResident('fastcgi', serveFastCgi, words);
+}

@@ -1,0 +1,57 @@
+// Of which kind an application is: what it looks like tells, mostly.
+
+import { show } from '../show.ts';
+import { Problem } from './problem.ts';
+
+/** PEP 3333; a handler of Request and Response; a listener of node:http. */
+export type Interface = 'wsgi' | 'fetch' | 'node';
+
+const INTERFACES: readonly Interface[] = ['wsgi', 'fetch', 'node'];
+
+/** Returns the kind of `value`, undefined when it is no application. */
+export function interfaceOf(value: unknown): Interface | undefined {
+  if (typeof value !== 'function' && (typeof value !== 'object' || value === null)) return undefined;
+  const has = (name: string) => typeof Reflect.get(value, name) === 'function';
+  // Hono, h3, Elysia, export default { fetch }
+  if (has('fetch')) return 'fetch';
+  // Koa; Fastify; Express and Connect; http.Server
+  if (
+    (has('callback') && has('use')) ||
+    (has('routing') && has('ready')) ||
+    (has('handle') && has('use')) ||
+    (has('listen') && has('emit'))
+  ) {
+    return 'node';
+  }
+  if (typeof value !== 'function') return has('call') ? 'wsgi' : undefined;
+  if (isClass(value)) return 'wsgi';
+  const [first = '', second, isOpen] = parameters(value);
+  if (/^_?req(?:uest)?$/i.test(first)) return second !== undefined && /^_?res(?:p|ponse)?$/i.test(second) ? 'node' : 'fetch';
+  // A function of two, (environ, startResponse), needs both; what takes fewer can only return a Response.
+  return value.length < 2 && second === undefined && !isOpen ? 'fetch' : 'wsgi';
+}
+
+/** For people. */
+export function describeInterface(kind: Interface): string {
+  return { wsgi: 'a PEP 3333 application', fetch: 'a Fetch handler', node: 'a Node listener' }[kind];
+}
+
+/** The names of the first two parameters, as far as they have names; and whether there may be more than one can see. */
+function parameters(callable: object): [first: string | undefined, second: string | undefined, isOpen: boolean] {
+  const source = Function.prototype.toString.call(callable).slice(0, 500);
+  const [, list = '', single = ''] = /^[^(=]*\(([^)]*)\)|^(?:async\s+)?([\w$]+)\s*=>/.exec(source) ?? [];
+  const names = (list || single).split(',').map((name) => name.replace(/=.*$/s, '').trim());
+  const [first, second] = names.map((name) => (/^[\w$]+$/.test(name) ? name : undefined));
+  return [first, second, list.includes('...')];
+}
+
+function isClass(callable: object): boolean {
+  return Object.getOwnPropertyDescriptor(callable, 'prototype')?.writable === false;
+}
+
+/** Returns the kind that somebody has named, if one was. Throws a `Problem` for what is none. */
+export function toInterface(name: string | undefined): Interface | undefined {
+  const kind = INTERFACES.find((one) => one === name);
+  if (!name || kind) return kind;
+  throw new Problem('option-wrong', `The interface must be one of ${INTERFACES.join(', ')}, got ${show(name)}`);
+}

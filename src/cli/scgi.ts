@@ -1,0 +1,10 @@
+// run-with-cgi scgi: an application as an SCGI server.
+
+import { serveScgi } from '../scgi/index.ts';
+import { runResident, usageOf } from './resident.ts';
+
+export const usage = usageOf('scgi', 'SCGI');
+
+export function run(words: string[]): Promise<number> {
+  return runResident('scgi', serveScgi, words);
+}

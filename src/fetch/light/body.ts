@@ -1,0 +1,172 @@
+// The body of a Request or Response in the form it was given in: nothing is made a stream of, and no class of
+// the platform is loaded, before somebody asks for that. https://fetch.spec.whatwg.org/#bodies
+
+import { kindOf } from './idl.ts';
+import { nativeResponse } from './native.ts';
+
+export type Source = string | Uint8Array | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+
+export class Body {
+  source: Source;
+  #stream: ReadableStream<Uint8Array> | undefined;
+  #isUsed = false;
+
+  constructor(source: Source) {
+    this.source = source;
+    if (isStream(source)) this.#stream = source;
+  }
+
+  /** As a stream, from now on. */
+  get stream(): ReadableStream<Uint8Array> {
+    this.#stream ??= toStream(this.source, this.#isUsed);
+    return this.#stream;
+  }
+
+  get used(): boolean {
+    return this.#isUsed || (this.#stream !== undefined && isDisturbed(this.#stream));
+  }
+
+  get unusable(): boolean {
+    return this.used || (this.#stream?.locked ?? false);
+  }
+
+  /** Gives the source away. */
+  take(): Source {
+    if (this.unusable) throw new TypeError('Body is unusable: Body has already been read');
+    this.#isUsed = this.#stream === undefined;
+    return this.#stream ?? this.source;
+  }
+
+  /** Two bodies of one; this one keeps its half. */
+  clone(): Body {
+    if (this.unusable) throw new TypeError('Response.clone: Body has already been consumed.');
+    if (
+      this.#stream === undefined &&
+      (typeof this.source === 'string' || this.source instanceof Uint8Array || kindOf(this.source) === 'Blob')
+    ) {
+      return new Body(this.source);
+    }
+    const [one, other] = this.stream.tee();
+    this.#stream = one;
+    this.source = one;
+    return new Body(other);
+  }
+}
+
+/** Returns a body of what a caller has given, and the Content-Type that goes with it. */
+export function extract(init: unknown): { body: Body; type: string | null; isStream: boolean } {
+  if (typeof init === 'string') return plain(wellFormed(init), 'text/plain;charset=UTF-8');
+  if (init instanceof ArrayBuffer || init instanceof SharedArrayBuffer) return plain(new Uint8Array(init.slice(0)), null);
+  if (ArrayBuffer.isView(init)) return plain(new Uint8Array(init.buffer.slice(init.byteOffset, init.byteOffset + init.byteLength)), null);
+  switch (kindOf(init)) {
+    case 'URLSearchParams':
+      return plain(String(init), 'application/x-www-form-urlencoded;charset=UTF-8');
+    case 'Blob':
+    case 'File':
+      return plain(init as Blob, (init as Blob).type || null);
+    case 'FormData': {
+      const encoded = new (nativeResponse())(init as FormData);
+      return plain(encoded.body as ReadableStream<Uint8Array>, encoded.headers.get('content-type'));
+    }
+    case 'ReadableStream': {
+      const stream = init as ReadableStream<Uint8Array>;
+      if (stream.locked || isDisturbed(stream)) {
+        throw new TypeError('Response body object should not be disturbed or locked');
+      }
+      return { body: new Body(stream), type: null, isStream: true };
+    }
+  }
+  if (typeof init === 'object' && init !== null && Symbol.asyncIterator in init) {
+    return { body: new Body(init as AsyncIterable<Uint8Array>), type: null, isStream: true };
+  }
+  return plain(wellFormed(`${init as string}`), 'text/plain;charset=UTF-8');
+}
+
+function plain(source: Source, type: string | null) {
+  return { body: new Body(source), type, isStream: false };
+}
+
+/** All of `body`, which is used from now on. */
+export async function bytesOf(body: Body | null): Promise<Buffer> {
+  if (body === null) return Buffer.alloc(0);
+  const source = body.take();
+  if (typeof source === 'string') return Buffer.from(source);
+  if (source instanceof Uint8Array) return Buffer.from(source);
+  if ('arrayBuffer' in source) return Buffer.from(await source.arrayBuffer());
+  const pieces: Uint8Array[] = [];
+  for await (const piece of isStream(source) ? piecesOf(source) : source) {
+    if (!(piece instanceof Uint8Array)) throw new TypeError('Received non-Uint8Array chunk');
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+export async function textOf(body: Body | null): Promise<string> {
+  if (body !== null && typeof body.source === 'string' && !body.unusable) {
+    const text = body.take();
+    if (typeof text === 'string') return withoutMark(text);
+  }
+  return withoutMark((await bytesOf(body)).toString());
+}
+
+function withoutMark(text: string): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
+}
+
+export function isStream(source: Source): source is ReadableStream<Uint8Array> {
+  return typeof source === 'object' && 'getReader' in source;
+}
+
+async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  const reader = stream.getReader();
+  for (let step = await reader.read(); !step.done; step = await reader.read()) yield step.value;
+}
+
+function toStream(source: Source, isUsed: boolean): ReadableStream<Uint8Array> {
+  if (isUsed) {
+    // Read already, in another form: to look at it, it is a stream that somebody has read.
+    const read = byteStream(async (controller) => close(controller));
+    void read.getReader().read();
+    return read;
+  }
+  if (isStream(source)) return source;
+  if (typeof source === 'object' && 'stream' in source) return source.stream() as ReadableStream<Uint8Array>;
+  const bytes = typeof source === 'string' ? new TextEncoder().encode(source) : source instanceof Uint8Array ? source : undefined;
+  if (bytes) {
+    return byteStream(async (controller) => {
+      if (bytes.length > 0) controller.enqueue(new Uint8Array(bytes));
+      close(controller);
+    });
+  }
+  const iterator = (source as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  const pull = async (controller: ReadableByteStreamController) => {
+    const step = await iterator.next();
+    if (step.done) close(controller);
+    else controller.enqueue(new Uint8Array(step.value));
+  };
+  return byteStream(pull, async () => void (await iterator.return?.()));
+}
+
+function close(controller: ReadableByteStreamController): void {
+  controller.close();
+  controller.byobRequest?.respond(0);
+}
+
+/** The types of Node know streams of any kind only. */
+function byteStream(
+  pull: (controller: ReadableByteStreamController) => Promise<void>,
+  cancel?: () => Promise<void>,
+): ReadableStream<Uint8Array> {
+  const source: object = { type: 'bytes', pull, ...(cancel && { cancel }) };
+  return new ReadableStream<Uint8Array>(source);
+}
+
+function isDisturbed(stream: ReadableStream): boolean {
+  const { isDisturbed: ask } = process.getBuiltinModule('node:stream') as unknown as { isDisturbed(stream: ReadableStream): boolean };
+  return ask(stream);
+}
+
+/** Lone surrogates are no text. */
+function wellFormed(text: string): string {
+  return Buffer.from(text).toString();
+}

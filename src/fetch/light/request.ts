@@ -1,0 +1,329 @@
+// Request of the Fetch standard, in plain JavaScript. https://fetch.spec.whatwg.org/#request-class
+
+import { isToken } from '../../gateway/checks.ts';
+import type { RequestInitial } from '../platform.ts';
+import { Body, bytesOf, extract, textOf } from './body.ts';
+import { Headers } from './headers.ts';
+import { expose, need, oneOf, toByteString, toDictionary } from './idl.ts';
+import { isNative, nativeRequest, nativeResponse } from './native.ts';
+import { exact } from './response.ts';
+
+const NORMALIZED = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'];
+const FORBIDDEN = ['CONNECT', 'TRACE', 'TRACK'];
+const CHOICES = {
+  mode: ['navigate', 'same-origin', 'no-cors', 'cors'],
+  credentials: ['omit', 'same-origin', 'include'],
+  cache: ['default', 'no-store', 'reload', 'no-cache', 'force-cache', 'only-if-cached'],
+  redirect: ['follow', 'error', 'manual'],
+  referrerPolicy: [
+    '',
+    'no-referrer',
+    'no-referrer-when-downgrade',
+    'same-origin',
+    'origin',
+    'strict-origin',
+    'origin-when-cross-origin',
+    'strict-origin-when-cross-origin',
+    'unsafe-url',
+  ],
+} as const;
+
+/** All that is said by words. */
+interface Settings {
+  mode: string;
+  credentials: string;
+  cache: string;
+  redirect: string;
+  referrer: string;
+  referrerPolicy: string;
+  integrity: string;
+  keepalive: boolean;
+}
+
+const DEFAULTS: Settings = {
+  mode: 'cors',
+  credentials: 'same-origin',
+  cache: 'default',
+  redirect: 'follow',
+  referrer: 'about:client',
+  referrerPolicy: '',
+  integrity: '',
+  keepalive: false,
+};
+
+let nextRequest: RequestInitial | undefined;
+let stateOf: (request: Request) => { body: Body | null; settings: Settings; hasSignal: boolean };
+
+export class Request {
+  #url: string;
+  #method: string;
+  #headers: Headers;
+  #body: Body | null = null;
+  #settings: Settings = DEFAULTS;
+  /** What the signal follows, when somebody asks for it. */
+  #follows: (() => AbortSignal) | undefined;
+  #signal: AbortSignal | undefined;
+
+  static {
+    stateOf = (request) => ({
+      body: request.#body,
+      settings: request.#settings,
+      hasSignal: request.#follows !== undefined || request.#signal !== undefined,
+    });
+  }
+
+  static [Symbol.hasInstance](value: unknown): boolean {
+    if (typeof this === 'function' && Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    return this === Request && typeof value === 'object' && value !== null && isNative('Request', value);
+  }
+
+  constructor(input: unknown, init: unknown = {}) {
+    if (nextRequest !== undefined && input === nextRequest) {
+      // From a gateway: all of it is right already.
+      const { url, method, headers, body, signal } = nextRequest;
+      nextRequest = undefined;
+      this.#url = url;
+      this.#method = method;
+      this.#headers = new Headers(headers);
+      const blocks = method === 'GET' || method === 'HEAD' ? undefined : body();
+      if (blocks) this.#body = new Body(blocks);
+      this.#follows = signal;
+      return;
+    }
+    need(arguments.length, 1, 'Request constructor');
+    const given = toDictionary(init, 'Request constructor');
+    const earlier = typeof input === 'object' && input !== null && input instanceof Request ? input : undefined;
+    this.#url = earlier ? earlier.url : parseUrl(input);
+    this.#settings = toSettings(given, earlier);
+    this.#method = given.method === undefined ? (earlier?.method ?? 'GET') : toMethod(given.method);
+    this.#headers = new Headers(given.headers === undefined ? earlier?.headers : given.headers);
+    this.#follow(given.signal === undefined ? earlier && (() => earlier.signal) : toSignal(given.signal));
+    this.#takeBody(given, earlier);
+  }
+
+  get method(): string {
+    return this.#method;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get headers(): Headers {
+    return this.#headers;
+  }
+
+  get destination(): string {
+    return '';
+  }
+
+  get referrer(): string {
+    return this.#settings.referrer;
+  }
+
+  get referrerPolicy(): string {
+    return this.#settings.referrerPolicy;
+  }
+
+  get mode(): string {
+    return this.#settings.mode;
+  }
+
+  get credentials(): string {
+    return this.#settings.credentials;
+  }
+
+  get cache(): string {
+    return this.#settings.cache;
+  }
+
+  get redirect(): string {
+    return this.#settings.redirect;
+  }
+
+  get integrity(): string {
+    return this.#settings.integrity;
+  }
+
+  get keepalive(): boolean {
+    return this.#settings.keepalive;
+  }
+
+  get isReloadNavigation(): boolean {
+    return false;
+  }
+
+  get isHistoryNavigation(): boolean {
+    return false;
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= this.#follows ? following(this.#follows()) : new AbortController().signal;
+    return this.#signal;
+  }
+
+  get body(): ReadableStream<Uint8Array> | null {
+    return this.#body?.stream ?? null;
+  }
+
+  get bodyUsed(): boolean {
+    return this.#body?.used ?? false;
+  }
+
+  get duplex(): string {
+    return 'half';
+  }
+
+  clone(): Request {
+    const body = this.#body?.clone() ?? null;
+    const copy = new Request(this.#url, { headers: this.#headers });
+    copy.#method = this.#method;
+    copy.#settings = this.#settings;
+    copy.#body = body;
+    copy.#follow(() => this.signal);
+    return copy;
+  }
+
+  async blob(): Promise<Blob> {
+    return new Blob([await bytesOf(this.#body)], { type: this.#headers.get('content-type') ?? '' });
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return exact(await bytesOf(this.#body)).buffer;
+  }
+
+  async text(): Promise<string> {
+    return textOf(this.#body);
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await textOf(this.#body));
+  }
+
+  async formData(): Promise<FormData> {
+    const type = this.#headers.get('content-type');
+    return new (nativeResponse())(await bytesOf(this.#body), type === null ? {} : { headers: { 'content-type': type } }).formData();
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    return exact(await bytesOf(this.#body));
+  }
+
+  #follow(signal: (() => AbortSignal) | undefined): void {
+    this.#follows = signal;
+  }
+
+  #takeBody(given: Readonly<Record<string, unknown>>, earlier: Request | globalThis.Request | undefined): void {
+    const isBodiless = this.#method === 'GET' || this.#method === 'HEAD';
+    const hasNew = given.body !== undefined && given.body !== null;
+    const inherited =
+      earlier === undefined || given.body === null
+        ? null
+        : isLight(earlier)
+          ? earlier.#body
+          : earlier.body === null
+            ? null
+            : new Body(earlier.body);
+    if (isBodiless && (hasNew || inherited !== null)) throw new TypeError('Request with GET/HEAD method cannot have body.');
+    if (hasNew) {
+      const { body, type, isStream } = extract(given.body);
+      if (isStream && given.duplex === undefined) throw new TypeError('RequestInit: duplex option is required when sending a body.');
+      if (type !== null && !this.#headers.has('content-type')) this.#headers.append('content-type', type);
+      this.#body = body;
+    } else if (inherited !== null) {
+      if (inherited.unusable) throw new TypeError('Cannot construct a Request with a Request object that has already been used.');
+      this.#body = new Body(inherited.take());
+    }
+  }
+}
+
+expose(Request, 'Request');
+
+function isLight(request: Request | globalThis.Request): request is Request {
+  return Function.prototype[Symbol.hasInstance].call(Request, request);
+}
+
+function parseUrl(input: unknown): string {
+  let url: URL;
+  try {
+    url = new URL(`${input as string}`);
+  } catch (error) {
+    throw new TypeError(`Failed to parse URL from ${String(input)}`, { cause: error });
+  }
+  if (url.username || url.password) throw new TypeError(`Request cannot be constructed from a URL that includes credentials: ${url.href}`);
+  return url.href;
+}
+
+function toMethod(value: unknown): string {
+  const method = toByteString(value);
+  const upperCase = method.toUpperCase();
+  if (!isToken(method)) throw new TypeError(`'${method}' is not a valid HTTP method.`);
+  if (FORBIDDEN.includes(upperCase)) throw new TypeError(`'${method}' HTTP method is unsupported.`);
+  return NORMALIZED.includes(upperCase) ? upperCase : method;
+}
+
+function toSettings(given: Readonly<Record<string, unknown>>, earlier: Request | globalThis.Request | undefined): Settings {
+  const before = earlier === undefined ? DEFAULTS : isLight(earlier) ? stateOf(earlier).settings : earlier;
+  const word = (name: keyof typeof CHOICES) => oneOf<string>(given[name], CHOICES[name], before[name], `Request constructor: ${name}`);
+  const settings: Settings = {
+    mode: word('mode'),
+    credentials: word('credentials'),
+    cache: word('cache'),
+    redirect: word('redirect'),
+    referrerPolicy: word('referrerPolicy'),
+    referrer: given.referrer === undefined ? before.referrer : toReferrer(given.referrer),
+    integrity: given.integrity === undefined ? before.integrity : String(given.integrity),
+    keepalive: given.keepalive === undefined ? before.keepalive : Boolean(given.keepalive),
+  };
+  if (given.mode === 'navigate') throw new TypeError('Request constructor: invalid request mode navigate.');
+  if (given.window !== undefined && given.window !== null) throw new TypeError(`'window' option '${String(given.window)}' must be null`);
+  if (settings.cache === 'only-if-cached' && settings.mode !== 'same-origin') {
+    throw new TypeError("'only-if-cached' can be set only with 'same-origin' mode");
+  }
+  return settings;
+}
+
+function toReferrer(value: unknown): string {
+  const referrer = `${value as string}`;
+  if (referrer === '') return '';
+  try {
+    // Without a page there is no origin that it could be of.
+    void new URL(referrer);
+    return 'about:client';
+  } catch (error) {
+    throw new TypeError(`Referrer "${referrer}" is not a valid URL.`, { cause: error });
+  }
+}
+
+function toSignal(value: unknown): (() => AbortSignal) | undefined {
+  if (value === null) return undefined;
+  if (typeof value === 'object' && 'aborted' in value && 'addEventListener' in value) return () => value as AbortSignal;
+  throw new TypeError("Failed to construct 'Request': member signal is not of type AbortSignal.");
+}
+
+/** A signal of its own that is aborted together with `signal`. */
+function following(signal: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  if (signal.aborted) controller.abort(signal.reason);
+  else signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
+  return controller.signal;
+}
+
+/** A request as a gateway has it: its URL is serialized, its body an iterable that nobody has touched. */
+export function createRequest(initial: RequestInitial): Request {
+  nextRequest = initial;
+  return new Request(initial);
+}
+
+/** As one of Node's own, for the real fetch(); `request` is used then. */
+export function toNative(request: Request): globalThis.Request {
+  const { body, settings, hasSignal } = stateOf(request);
+  const { mode, credentials, cache, redirect, referrerPolicy, integrity, keepalive } = settings;
+  return new (nativeRequest())(request.url, {
+    ...({ mode, credentials, cache, redirect, referrerPolicy, integrity, keepalive } as RequestInit),
+    method: request.method,
+    headers: [...request.headers],
+    ...(hasSignal && { signal: request.signal }),
+    ...(body && { body: body.take() as ReadableStream, duplex: 'half' }),
+  });
+}

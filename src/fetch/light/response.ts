@@ -1,0 +1,185 @@
+// Response of the Fetch standard, in plain JavaScript. https://fetch.spec.whatwg.org/#response-class
+
+import type { Header } from '../../types.ts';
+import { type Body, bytesOf, extract, type Source, textOf } from './body.ts';
+import { freeze, Headers, pairsOf } from './headers.ts';
+import { expose, need, toByteString, toDictionary } from './idl.ts';
+import { isNative, nativeResponse } from './native.ts';
+
+const NULL_BODY = new Set([101, 103, 204, 205, 304]);
+const REDIRECT = new Set([301, 302, 303, 307, 308]);
+
+let makeError: (response: Response) => void;
+let stateOf: (response: Response) => Body | null;
+
+export class Response {
+  #type: 'default' | 'error' = 'default';
+  #status: number;
+  #statusText: string;
+  #headers: Headers;
+  #body: Body | null = null;
+
+  static {
+    makeError = (response) => {
+      response.#type = 'error';
+      response.#status = 0;
+      freeze(response.#headers);
+    };
+    stateOf = (response) => response.#body;
+  }
+
+  static error(): Response {
+    const response = new Response();
+    makeError(response);
+    return response;
+  }
+
+  static redirect(url: unknown, status: unknown = 302): Response {
+    need(arguments.length, 1, 'Response.redirect');
+    let location: string;
+    try {
+      location = new URL(`${url as string}`).href;
+    } catch (error) {
+      throw new TypeError(`Failed to parse URL from ${String(url)}`, { cause: error });
+    }
+    const code = toStatus(status);
+    if (!REDIRECT.has(code)) throw new RangeError(`Invalid status code ${code}`);
+    const response = new Response(null, { status: code, headers: { location } });
+    freeze(response.headers);
+    return response;
+  }
+
+  static json(data: unknown, init: unknown = {}): Response {
+    need(arguments.length, 1, 'Response.json');
+    const text = JSON.stringify(data);
+    if (text === undefined) throw new TypeError('Value is not JSON serializable');
+    const response = new Response(text, init);
+    const given = new Headers(toDictionary(init, 'Response.json').headers ?? undefined);
+    if (!given.has('content-type')) response.headers.set('content-type', 'application/json');
+    return response;
+  }
+
+  static [Symbol.hasInstance](value: unknown): boolean {
+    if (typeof this === 'function' && Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    return this === Response && typeof value === 'object' && value !== null && isNative('Response', value);
+  }
+
+  constructor(body: unknown = null, init: unknown = {}) {
+    const { status = 200, statusText = '', headers } = toDictionary(init, 'Response constructor');
+    const code = toStatus(status);
+    const reason = toByteString(statusText);
+    if (code < 200 || code > 599) throw new RangeError('init["status"] must be in the range of 200 to 599, inclusive.');
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(reason)) throw new TypeError('Invalid statusText');
+    this.#status = code;
+    this.#statusText = reason;
+    this.#headers = new Headers(headers === null ? NOTHING_GIVEN : headers);
+    if (body === null || body === undefined) return;
+    const extracted = extract(body);
+    if (NULL_BODY.has(code)) throw new TypeError(`Response constructor: Invalid response status code ${code}`);
+    this.#body = extracted.body;
+    if (extracted.type !== null && !this.#headers.has('content-type')) this.#headers.append('content-type', extracted.type);
+  }
+
+  get type(): string {
+    return this.#type;
+  }
+
+  get url(): string {
+    return '';
+  }
+
+  get redirected(): boolean {
+    return false;
+  }
+
+  get status(): number {
+    return this.#status;
+  }
+
+  get ok(): boolean {
+    return this.#status >= 200 && this.#status <= 299;
+  }
+
+  get statusText(): string {
+    return this.#statusText;
+  }
+
+  get headers(): Headers {
+    return this.#headers;
+  }
+
+  get body(): ReadableStream<Uint8Array> | null {
+    return this.#body?.stream ?? null;
+  }
+
+  get bodyUsed(): boolean {
+    return this.#body?.used ?? false;
+  }
+
+  clone(): Response {
+    const copy = new Response(null, {
+      status: this.#type === 'error' ? 200 : this.#status,
+      statusText: this.#statusText,
+      headers: this.#headers,
+    });
+    copy.#body = this.#body?.clone() ?? null;
+    if (this.#type === 'error') makeError(copy);
+    return copy;
+  }
+
+  async blob(): Promise<Blob> {
+    return new Blob([await bytesOf(this.#body)], { type: this.#headers.get('content-type') ?? '' });
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return exact(await bytesOf(this.#body)).buffer;
+  }
+
+  async text(): Promise<string> {
+    return textOf(this.#body);
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await textOf(this.#body));
+  }
+
+  async formData(): Promise<FormData> {
+    const type = this.#headers.get('content-type');
+    return new (nativeResponse())(await bytesOf(this.#body), type === null ? {} : { headers: { 'content-type': type } }).formData();
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    return exact(await bytesOf(this.#body));
+  }
+}
+
+/** `null` is no header list, `undefined` none at all. */
+const NOTHING_GIVEN = 0;
+
+/** An unsigned short, as Web IDL converts numbers. */
+function toStatus(value: unknown): number {
+  return Math.trunc(Number(value)) & 0xffff;
+}
+
+export function exact(bytes: Buffer): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
+}
+
+expose(Response, 'Response', ['error', 'redirect', 'json']);
+
+/** What `response` is made of, which counts as used from now on: for a gateway, which needs no stream. */
+export function bodyOf(response: globalThis.Response | Response): Source | null {
+  if (!isLight(response)) {
+    if (response.bodyUsed || response.body?.locked) throw new TypeError('Body is unusable: Body has already been read');
+    return response.body;
+  }
+  return stateOf(response)?.take() ?? null;
+}
+
+function isLight(response: globalThis.Response | Response): response is Response {
+  return Function.prototype[Symbol.hasInstance].call(Response, response);
+}
+
+export function headerList(headers: Headers | Iterable<[string, string]>): Header[] {
+  return headers instanceof Headers ? pairsOf(headers).map(([name, value]) => [name, value]) : [...headers];
+}

@@ -1,0 +1,147 @@
+// A listener of node:http as an application of PEP 3333: a response body whose first block waits for the
+// listener's head. A body can be closed at any time, so that a client which leaves is heard of.
+
+import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { resolveLocation } from '../environ/uri.ts';
+import { ApplicationError } from '../errors.ts';
+import { isHopByHop } from '../gateway/hop-by-hop.ts';
+import { show } from '../show.ts';
+import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse } from '../types.ts';
+import { requestOf } from './request.ts';
+import { ResponseQueue } from './response.ts';
+
+/** What node:http calls for each request. Express and Connect applications are such. */
+// biome-ignore lint/suspicious/noExplicitAny: frameworks type their parameters in ways of their own
+export type ListenerFunction = (request: any, response: any) => unknown;
+
+/** A listener, or what has one: a Koa application, a Fastify instance, an `http.Server`. */
+export type Listener =
+  | ListenerFunction
+  | { callback(): ListenerFunction }
+  | { routing: ListenerFunction; ready(): PromiseLike<unknown> }
+  | Server;
+
+/**
+ * Returns `listener` as an application. Its requests and responses are real `IncomingMessage` and `ServerResponse`
+ * objects. `req.url` is what follows SCRIPT_NAME, `req.originalUrl` the whole, as under a router of Express. Bodies are
+ * streamed both ways, no faster than the other side takes them. Headers that are the web server's business
+ * (`Connection`, `Transfer-Encoding`), trailers and interim responses are dropped, a relative `Location` is resolved.
+ *
+ * Throws an `ApplicationError` when `listener` is none.
+ */
+export function fromNode(listener: Listener): ApplicationFunction {
+  const handle = toHandler(listener);
+  return (environ, startResponse) => new NodeAnswer(handle, environ, startResponse);
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+function toHandler(listener: unknown): Handler {
+  if (typeof listener === 'function') return listener as Handler;
+  if (typeof listener === 'object' && listener !== null) {
+    if ('callback' in listener && typeof listener.callback === 'function') return listener.callback();
+    if ('routing' in listener && 'ready' in listener && typeof listener.ready === 'function') {
+      const { ready, routing } = listener as { ready(): PromiseLike<unknown>; routing: Handler };
+      return async (request, response) => {
+        await ready.call(listener);
+        return routing.call(listener, request, response);
+      };
+    }
+    if ('emit' in listener && 'listen' in listener) return (request, response) => (listener as Server).emit('request', request, response);
+  }
+  throw new ApplicationError(
+    'listener-not-node',
+    `A Node listener must be a function (req, res), a Koa application, a Fastify instance or an http.Server, got ${show(listener)}`,
+  );
+}
+
+class NodeAnswer implements AsyncIterable<Block>, Closable {
+  #handle: Handler;
+  #environ: Environ;
+  #startResponse: StartResponse;
+  #request: IncomingMessage | undefined;
+  #response: ServerResponse | undefined;
+  #failure: { error: unknown } | undefined;
+  #wake = () => {};
+
+  constructor(handle: Handler, environ: Environ, startResponse: StartResponse) {
+    this.#handle = handle;
+    this.#environ = environ;
+    this.#startResponse = startResponse;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Block, void> {
+    const { response, queue } = this.#listen();
+    let isStarted = false;
+    for (;;) {
+      const next = queue.shift();
+      if (queue.head && !isStarted) {
+        isStarted = true;
+        this.#startResponse(queue.head.status, this.#sendable(queue.head.headers));
+      }
+      if (next) {
+        if (next.block.length > 0) yield next.block;
+        queue.settle(next);
+      } else if (this.#failure) {
+        throw this.#failure.error;
+      } else if (response.writableFinished) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  close(): void {
+    const [request, response] = [this.#request, this.#response];
+    if (!request || !response) return;
+    if (!response.writableFinished) request.destroy(new Error('aborted'));
+    // The response's "close" comes with that of its socket.
+    request.socket.destroy();
+  }
+
+  #listen(): { response: ServerResponse; queue: ResponseQueue } {
+    const request = requestOf(this.#environ);
+    const response = new ServerResponse(request);
+    response.assignSocket(request.socket);
+    const queue = new ResponseQueue(response, () => this.#wake());
+    this.#request = request;
+    this.#response = response;
+    response.on('finish', () => this.#wake());
+    request.socket.on('error', () => {}); // what destroy() was given
+    response.on('close', () => {
+      if (!response.writableEnded) {
+        this.#fail(
+          response.errored ?? new ApplicationError('response-destroyed', 'The listener destroyed its response before it had ended it'),
+        );
+      }
+    });
+    try {
+      const result = this.#handle(request, response);
+      if (isPromiseLike(result)) result.then(undefined, (error: unknown) => this.#fail(error));
+    } catch (error) {
+      this.#fail(error);
+    }
+    return { response, queue };
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#wake();
+  }
+
+  #sendable(headers: readonly Header[]): Header[] {
+    return headers
+      .filter(([name]) => !isHopByHop(name))
+      .map(([name, value]) => [
+        name,
+        name.toLowerCase() === 'location' ? resolveLocation(value, this.#environ) : value.replaceAll('\t', ' '),
+      ]);
+  }
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

@@ -1,0 +1,21 @@
+// What node:http's messages have beside what its types say. It is as old as the module, and what frameworks
+// and test tools lean on as well.
+
+import 'node:http';
+
+declare module 'node:http' {
+  interface OutgoingMessage {
+    _header: string | null;
+    _headerSent: boolean;
+    _storeHeader(firstLine: string, headers: unknown): void;
+    _send(data: string | Uint8Array, encoding?: BufferEncoding | null, callback?: ((error?: Error | null) => void) | null): boolean;
+    _writeRaw(data: unknown, encoding?: unknown, callback?: unknown): boolean;
+    _flush(): void;
+    _flushOutput(): boolean;
+  }
+
+  interface IncomingMessage {
+    readonly _readableState: { readingMore: boolean };
+    _addHeaderLines(headers: string[], count: number): void;
+  }
+}

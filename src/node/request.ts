@@ -1,0 +1,95 @@
+// The request of environ as an IncomingMessage of node:http: a real one, so that what swaps its prototype (Express)
+// or asks for its class finds what it looks for. Behind it there is a body, and no connection.
+
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { rawPath } from '../environ/uri.ts';
+import type { Environ } from '../types.ts';
+
+/** As Express has it. */
+interface Mounted {
+  /** The path up to the application. */
+  baseUrl?: string;
+  /** The whole. */
+  originalUrl?: string;
+}
+
+/** Returns the request of `environ`. Its body is asked for block by block, when somebody reads it. */
+export function requestOf(environ: Environ): IncomingMessage {
+  const request: IncomingMessage & Mounted = new IncomingMessage(socketOf(environ));
+  const { scriptName, pathInfo } = rawPath(environ);
+  const query = environ.QUERY_STRING === '' ? '' : `?${environ.QUERY_STRING}`;
+  request.url = (pathInfo || '/') + query;
+  if (scriptName !== '') {
+    request.baseUrl = scriptName;
+    request.originalUrl = scriptName + pathInfo + query;
+  }
+  request.method = environ.REQUEST_METHOD;
+  const [, version = '1.1'] = /^HTTP\/(\d\.\d)$/.exec(environ.SERVER_PROTOCOL) ?? [];
+  request.httpVersion = version;
+  request.httpVersionMajor = Number(version.charAt(0));
+  request.httpVersionMinor = Number(version.charAt(2));
+  const headers = rawHeadersOf(environ);
+  request._addHeaderLines(headers, headers.length);
+
+  let blocks: AsyncIterator<Buffer> | undefined;
+  // On the object itself: Express swaps the prototype.
+  request._read = () => {
+    if (!blocks) {
+      blocks = environ['wsgi.input'][Symbol.asyncIterator]();
+      request._readableState.readingMore = false; // as Node's own first _read() does
+    }
+    blocks.next().then(
+      ({ done, value }) => {
+        if (done) request.complete = true;
+        request.push(done ? null : value);
+      },
+      (error: Error) => request.destroy(error),
+    );
+  };
+  return request;
+}
+
+function rawHeadersOf(environ: Environ): string[] {
+  const headers: string[] = [];
+  for (const [name, value] of Object.entries(environ)) {
+    if (typeof value !== 'string') continue;
+    const isHeader = name.startsWith('HTTP_') || ((name === 'CONTENT_TYPE' || name === 'CONTENT_LENGTH') && value !== '');
+    if (isHeader) headers.push(headerName(name.replace(/^HTTP_/, '')), value);
+  }
+  return headers;
+}
+
+/** "ACCEPT_LANGUAGE" as clients write it: "Accept-Language". */
+function headerName(name: string): string {
+  return name
+    .toLowerCase()
+    .split('_')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('-');
+}
+
+/** A socket that was never connected, and says of the client what environ says. */
+function socketOf(environ: Environ): Socket {
+  const socket = new Socket();
+  const {
+    REMOTE_ADDR: remoteAddress = '',
+    REMOTE_PORT: remotePort,
+    SERVER_ADDR: localAddress = '127.0.0.1',
+    SERVER_PORT: localPort,
+  } = environ;
+  const family = (address: unknown) => (String(address).includes(':') ? 'IPv6' : 'IPv4');
+  const local = { address: localAddress, family: family(localAddress), port: Number(localPort) };
+  const values = {
+    remoteAddress,
+    remotePort: remotePort === undefined ? undefined : Number(remotePort),
+    remoteFamily: family(remoteAddress),
+    localAddress,
+    localPort: local.port,
+    localFamily: local.family,
+    address: () => local,
+    ...(environ['wsgi.url_scheme'] === 'https' && { encrypted: true, authorized: false }),
+  };
+  for (const [name, value] of Object.entries(values)) Object.defineProperty(socket, name, { value, configurable: true, enumerable: true });
+  return socket;
+}

@@ -1,0 +1,86 @@
+// Where a ServerResponse of node:http leaves its head and its blocks, instead of a connection: a queue that the
+// gateway takes them from.
+
+import type { ServerResponse } from 'node:http';
+import type { Header } from '../types.ts';
+
+/** Bytes that wait for the gateway, above which write() says that it is enough. */
+const HIGH_WATER_MARK = 65_536;
+
+export interface NodeHead {
+  status: string;
+  headers: Header[];
+}
+
+export interface QueuedBlock {
+  block: Buffer;
+  taken: Callback;
+}
+
+type Callback = ((error?: Error | null) => void) | null | undefined;
+
+export class ResponseQueue {
+  /** Known with the first block, or with the end. */
+  head: NodeHead | undefined;
+  #response: ServerResponse;
+  #blocks: QueuedBlock[] = [];
+  #size = 0;
+  #onChange: () => void;
+
+  /** `onChange` is called when there is something new to take. */
+  constructor(response: ServerResponse, onChange: () => void) {
+    this.#response = response;
+    this.#onChange = onChange;
+    response.sendDate = false;
+    // All that decides about the head is Node's own; what it would write to the wire is caught where it hands it
+    // over, at _send(), which all its versions have. On the object itself: Express swaps the prototype.
+    const { _storeHeader: storeHeader } = response;
+    response._storeHeader = (firstLine, headers) => {
+      storeHeader.call(response, firstLine, headers);
+      response.chunkedEncoding = false; // the framing is the web server's
+    };
+    response._send = (data, encoding, callback) => this.#add(data, encoding, callback);
+    // 100 Continue, 103 Early Hints: no gateway can pass them on.
+    response._writeRaw = (_data, encoding, callback) => {
+      const done = [encoding, callback].find((one) => typeof one === 'function');
+      if (typeof done === 'function') process.nextTick(done);
+      return true;
+    };
+    // Node keeps nothing; "true" lets _flush() tell of the drain.
+    response._flushOutput = () => true;
+  }
+
+  shift(): QueuedBlock | undefined {
+    return this.#blocks.shift();
+  }
+
+  /** A block has reached the gateway's peer. */
+  settle({ block, taken }: QueuedBlock): void {
+    this.#size -= block.length;
+    taken?.();
+    if (!this.#response.writableEnded && this.#size < HIGH_WATER_MARK) this.#response._flush();
+  }
+
+  #add(data: string | Uint8Array, encoding: BufferEncoding | null | undefined, taken: Callback): boolean {
+    if (!this.head) {
+      this.#response._headerSent = true;
+      this.head = parseHead(this.#response._header ?? '');
+    }
+    const block =
+      typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    this.#blocks.push({ block, taken });
+    this.#size += block.length;
+    this.#onChange();
+    return this.#size < HIGH_WATER_MARK;
+  }
+}
+
+/** The lines are Node's: "HTTP/1.1 200 OK", then "Name: value", as byte strings. */
+function parseHead(text: string): NodeHead {
+  const [statusLine = '', ...lines] = text.split('\r\n').filter((line) => line !== '');
+  const headers = lines.map((line): Header => {
+    const colon = line.indexOf(': ');
+    return [line.slice(0, colon), line.slice(colon + 2)];
+  });
+  return { status: statusLine.slice('HTTP/1.1 '.length), headers };
+}

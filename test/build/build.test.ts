@@ -1,0 +1,231 @@
+// run-with-cgi build: one file of an application, tried out where nothing of its source is.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const command = join(root, 'dist/cli/main.cjs');
+const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-build-test-'));
+const elsewhere = mkdtempSync(join(tmpdir(), 'run-with-cgi-elsewhere-'));
+
+beforeAll(() => {
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(root, join(folder, 'node_modules/run-with-cgi'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+  rmSync(elsewhere, { recursive: true });
+});
+
+function write(files: Record<string, string | Buffer>): void {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+}
+
+function build(...words: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [command, 'build', ...words], { cwd: folder, encoding: 'utf8', env: { PATH: process.env.PATH } });
+}
+
+/** Builds the module of these files, moves the script to where nothing else is, and asks it. */
+function built(files: Record<string, string | Buffer>, ...words: string[]): string {
+  write(files);
+  const script = join(elsewhere, 'app.cgi');
+  const { status, stderr } = build(Object.keys(files)[0] ?? '', '-o', script, ...words);
+  expect([stderr, status]).toEqual(['', 0]);
+  rmSync(`${script}.map`);
+  return ask(script).stdout;
+}
+
+function ask(script: string, env: Record<string, string> = {}): { stdout: string; stderr: string } {
+  return spawnSync('/bin/sh', ['-c', '"$0" | cat', script], {
+    cwd: elsewhere,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', SCRIPT_NAME: '/app.cgi', PATH_INFO: '/x', ...env },
+  });
+}
+
+const body = (output: string) => output.split('\r\n\r\n')[1];
+const TEXT = "[['Content-Type', 'text/plain']]";
+const application = (expression: string, head = '') =>
+  `${head}\nexport const application = (environ, startResponse) => { startResponse('200 OK', ${TEXT}); return String(${expression}); };\n`;
+
+describe('an application is one file', () => {
+  test('of PEP 3333', () => {
+    expect(built({ 'wsgi.mjs': application('environ.PATH_INFO') })).toBe(
+      'Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n/x',
+    );
+  });
+
+  test('that runs itself, with options', () => {
+    const source = `import { runWithCgi } from 'run-with-cgi';\nrunWithCgi((environ, start) => { start('200 OK', ${TEXT}); return environ.OWN; }, { env: { OWN: 'mine' } });\n`;
+    expect(body(built({ 'itself.mjs': source }))).toBe('mine');
+  });
+
+  test('of the Fetch kind', () => {
+    expect(body(built({ 'fetch.mjs': 'export default { fetch: (request) => new Response(new URL(request.url).pathname) };' }))).toBe(
+      '/app.cgi/x',
+    );
+  });
+
+  test('in TypeScript, CommonJS, and by a name', () => {
+    const typed = `import type { Application } from 'run-with-cgi';\n${application('(environ.PATH_INFO as string)').replace('application =', 'application: Application =')}`;
+    expect(body(built({ 'typed.ts': typed }))).toBe('/x');
+    expect(body(built({ 'common.cjs': application('__filename.length > 0').replace('export const application', 'module.exports') }))).toBe(
+      'true',
+    );
+    write({ 'named.mjs': application('"named"').replace('export const application', 'export const api = {}; api.handler') });
+    const script = join(elsewhere, 'named.cgi');
+    expect(build('named.mjs:api.handler', '-o', script).status).toBe(0);
+    expect(body(ask(script).stdout)).toBe('named');
+  });
+
+  test('with a top-level await', () => {
+    const head =
+      "import { readFileSync } from 'node:fs';\nimport path from 'path';\nconst late = await new Promise((resolve) => setTimeout(resolve, 5, 'late'));";
+    expect(body(built({ 'await.mjs': application('late + typeof readFileSync + path.sep', head) }))).toBe('latefunction/');
+  });
+
+  test('with what it imports: modules, JSON, text, WebAssembly, and modules that are imported when needed', () => {
+    const output = built({
+      'parts.mjs': `import data from './data.json' with { type: 'json' };
+import page from './page.html';
+import wasm from './empty.wasm';
+${application("[data.value, page.trim(), wasm.length, (await import('./late.mjs')).late].join()").replace('= (environ', '= async (environ')}`,
+      'data.json': '{ "value": 5 }',
+      'page.html': '<p>\n',
+      'empty.wasm': Buffer.from([0, 97, 115, 109, 1, 0, 0, 0]),
+      'late.mjs': "export const late = 'late';",
+    });
+    expect(body(output)).toBe('5,<p>,8,late');
+  });
+
+  test('that asks where it is', () => {
+    const expression = '[import.meta.url, import.meta.dirname, import.meta.filename].join()';
+    expect(body(built({ 'where.mjs': application(expression) }))).toBe(
+      [`file://${elsewhere}/app.cgi`, elsewhere, `${elsewhere}/app.cgi`].join(),
+    );
+  });
+
+  test('in a package that says it has no side effects', () => {
+    const source = `import { runWithCgi } from 'run-with-cgi';\nrunWithCgi((_environ, start) => { start('200 OK', ${TEXT}); return 'ran'; });\n`;
+    expect(body(built({ 'pure/run.mjs': source, 'pure/package.json': '{ "sideEffects": false }' }))).toBe('ran');
+  });
+});
+
+test('the first line names the interpreter; the file is executable', () => {
+  const script = join(elsewhere, 'line.cgi');
+  write({ 'line.mjs': application('1') });
+  build('line.mjs', '-o', script);
+  expect(readFileSync(script, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  expect(statSync(script).mode & 0o777).toBe(0o755);
+  build('line.mjs', '-o', script, '--interpreter', process.execPath);
+  expect(readFileSync(script, 'utf8').split('\n')[0]).toBe(`#!${process.execPath}`);
+});
+
+test('size and time are told', () => {
+  write({ 'told.mjs': application('1') });
+  const { stdout } = build('told.mjs');
+  expect(stdout).toMatch(
+    /^Building application of told\.mjs, a PEP 3333 application, into told\.cgi\ntold\.cgi: \d+ kB; answers in [\d.]+ ms; node takes [\d.]+ ms for an empty file\n$/,
+  );
+  expect(existsSync(join(folder, 'told.cgi'))).toBe(true);
+});
+
+test('the same source gives the same bytes, wherever it is built', () => {
+  write({ 'same.mjs': application('environ.PATH_INFO') });
+  const [one, other] = ['one.cgi', 'two.cgi'].map((name) => {
+    mkdirSync(join(elsewhere, name));
+    const script = join(elsewhere, name, 'same.cgi');
+    build('same.mjs', '-o', script);
+    return readFileSync(script);
+  });
+  expect(one?.equals(other ?? Buffer.alloc(0))).toBe(true);
+});
+
+test('stacks name the author’s file and line where the source map is', () => {
+  write({
+    'throws.ts': `const line = 1;\n\nexport const application = (environ: { PATH_INFO: string }, startResponse: Function): string => {\n  if (environ.PATH_INFO === '/x') throw new Error('oh');\n  startResponse('200 OK', []);\n  return String(line);\n};\n`,
+  });
+  const script = join(elsewhere, 'throws.cgi');
+  expect(build('throws.ts', '-o', script).stderr).toBe('');
+  expect(ask(script).stderr).toMatch(/Error: oh\n {4}at .*throws\.ts:4:\d+/);
+  rmSync(`${script}.map`);
+  expect(ask(script).stderr).toMatch(/Error: oh\n {4}at .*throws\.cgi:\d+:\d+/);
+});
+
+test('what V8 has compiled is not trusted under another V8, nor when it is broken', () => {
+  write({ 'stale.mjs': application('"fresh"') });
+  const script = join(elsewhere, 'stale.cgi');
+  build('stale.mjs', '-o', script);
+  const text = readFileSync(script, 'utf8');
+  const broken = text.replace(
+    /(cachedData:Buffer\.from\(")([A-Za-z0-9+/]{200})/,
+    (_all, before, start: string) => before + start.split('').reverse().join(''),
+  );
+  expect(broken).not.toBe(text);
+  writeFileSync(script, broken);
+  expect(body(ask(script).stdout)).toBe('fresh');
+});
+
+describe('what cannot be built is said, and nothing is left behind', () => {
+  test.each<[string, Record<string, string>, RegExp]>([
+    [
+      'a native addon',
+      { 'addon.mjs': `import { createRequire } from 'node:module';\nimport './thing.node';\n${application('1')}` },
+      /\.\/thing\.node, which .*addon\.mjs needs, is a native addon, and cannot be put into one file; leave its package out by --external/,
+    ],
+    [
+      'a module that is not there',
+      { 'missing.mjs': `if (globalThis.never) await import('nowhere');\n${application('1')}` },
+      /missing\.mjs:1: Could not resolve "nowhere"/,
+    ],
+    [
+      'a file that is read where the script runs',
+      {
+        'reads.mjs': `import { readFileSync } from 'node:fs';\nconst page = readFileSync(new URL('page.txt', import.meta.url));\n${application('page')}`,
+        'page.txt': 'page',
+      },
+      /does not answer a request with nothing around it; it gave [\s\S]*ENOENT/,
+    ],
+    ['an application that fails without a variable', { 'variable.mjs': application('process.env.NEEDED.length') }, /it gave "Status: 500/],
+  ])('%s', (_what, files, message) => {
+    write(files);
+    const script = join(elsewhere, 'refused.cgi');
+    const { status, stderr } = build(Object.keys(files)[0] ?? '', '-o', script);
+    expect(stderr).toMatch(message);
+    expect([status, existsSync(script)]).toEqual([2, false]);
+  });
+
+  test('the variable can be given', () => {
+    write({ 'variable.mjs': application('process.env.NEEDED.length') });
+    expect(build('variable.mjs', '-o', join(elsewhere, 'variable.cgi'), '--env', 'NEEDED=here').status).toBe(0);
+  });
+
+  test('a package can be left out', () => {
+    write({ 'outside.mjs': `import { createRequire } from 'node:module';\nimport left from 'left-out';\n${application('left')}` });
+    const place = join(folder, 'node_modules/left-out');
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, 'index.js'), "module.exports = 'outside';");
+    const { stderr, status } = build('outside.mjs', '-o', join(elsewhere, 'outside.cgi'), '--external', 'left-out');
+    expect([status, stderr]).toEqual([2, expect.stringContaining("Cannot find module 'left-out'")]);
+    expect(build('outside.mjs', '-o', 'outside.cgi', '--external', 'left-out')).toMatchObject({ status: 0, stderr: '' });
+    expect(body(ask(join(folder, 'outside.cgi')).stdout)).toBe('outside');
+  });
+});
+
+test.each([
+  [[], 'One application can be built; name a module [option-wrong]'],
+  [['nowhere.mjs'], 'There is no file nowhere.mjs [module-not-found]'],
+  [['a.mjs', '--runtime', 'deno'], 'The runtime must be node or bun, got deno [option-wrong]'],
+  [['a.mjs', '--interface', 'x'], 'The interface must be one of wsgi, fetch, node, got "x" [option-wrong]'],
+  [['a.mjs', '--env', 'x'], '--env is written NAME=value, got x [option-wrong]'],
+])('%j: %s', (words, message) => {
+  write({ 'a.mjs': application('1') });
+  expect(build(...words)).toMatchObject({ status: 2, stderr: `run-with-cgi: ${message}\n` });
+});
