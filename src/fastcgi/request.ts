@@ -91,9 +91,13 @@ export class FastCgiRequest extends ResidentRequest {
     return this.#send('', block, false);
   }
 
-  override end(_complete: boolean): void | Promise<void> {
+  override end(complete: boolean): void | Promise<void> {
     if (this.ended) return;
-    if (this.#connection.isOpen) return this.#send('', undefined, true);
+    if (this.#connection.isOpen) {
+      const sent = this.#send('', undefined, true);
+      // Who breaks off does not wait.
+      return complete ? sent : undefined;
+    }
     this.ended = true;
     this.#connection.release(this);
   }
