@@ -33,8 +33,9 @@ export class ScgiConnection extends ResidentConnection {
 
   protected override receive(chunk: Buffer): void {
     this.#hasBegun = true;
-    if (this.#headers) this.#receiveHeaders(this.#headers, chunk);
-    else this.#receiveBody(chunk);
+    if (!this.#headers) this.#receiveBody(chunk);
+    // What follows headers that were refused is not looked at.
+    else if (!this.#request.called) this.#receiveHeaders(this.#headers, chunk);
   }
 
   #receiveHeaders(headers: HeadersParser, chunk: Buffer): void {
