@@ -1,10 +1,13 @@
 // A module and everything it imports as one CommonJS source.
 
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { type BuildFailure, type BuildOptions, build, type Message, type Plugin } from 'esbuild';
 import { Problem } from '../cli/problem.ts';
 import type { Entry } from './entry.ts';
+import { lazyBuiltIns } from './lazy-built-ins.ts';
+import { mimeTypes } from './mime-types.ts';
 
 export interface Bundle {
   source: string;
@@ -18,6 +21,9 @@ export interface BundleOptions {
   /** Modules that are not put in, but required when the script runs. */
   external: readonly string[];
 }
+
+/** Characters. */
+const LARGE = 10_000;
 
 const { resolve: resolveOwn } = createRequire(import.meta.url);
 const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
@@ -42,7 +48,7 @@ export async function bundle(entry: Entry, folder: string, { runtime, external }
       'process.env.NODE_ENV': '"production"',
     },
     inject: [join(packageFolder, 'dist/build/url.js'), ...(runtime === 'node' ? [join(packageFolder, 'dist/fetch/light/index.js')] : [])],
-    plugins: [ownPackage(runtime === 'node'), noAddons],
+    plugins: [ownPackage(runtime === 'node'), noAddons, mimeTypes, largeJson, ...(runtime === 'node' ? [lazyBuiltIns] : [])],
   };
   try {
     return toBundle(await build(settings));
@@ -137,6 +143,18 @@ const noAddons: Plugin = {
         },
       ],
     }));
+  },
+};
+
+/** V8 parses JSON faster than the same as JavaScript, and not before somebody needs it. */
+const largeJson: Plugin = {
+  name: 'large JSON',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.json$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8');
+      if (text.length < LARGE) return undefined;
+      return { contents: `module.exports = JSON.parse(${JSON.stringify(JSON.stringify(JSON.parse(text)))})`, loader: 'js' };
+    });
   },
 };
 
