@@ -1,17 +1,35 @@
 // FastCGI 1.0 as a web server sees it: what it sends and gets, byte for byte, over real sockets.
 
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { serveFastCgi } from '../../src/fastcgi/index.ts';
 import type { ApplicationFunction, Environ } from '../../src/types.ts';
 import { until } from '../host/processes.ts';
-import { answer, begin, end, pairs, params, parse, record, request, response, serve, stdin, stream, text, VARIABLES } from './client.ts';
+import {
+  answer,
+  begin,
+  Client,
+  end,
+  pairs,
+  params,
+  parse,
+  record,
+  request,
+  response,
+  serve,
+  stdin,
+  stream,
+  text,
+  VARIABLES,
+} from './client.ts';
 
 const PLAIN: [string, string][] = [['Content-Type', 'text/plain']];
 
@@ -618,7 +636,6 @@ describe('listening', () => {
   test('takes the place of a socket that nobody listens to any more', async () => {
     const socket = join(folder(), 's');
     // The one that listened was another name of the file, which alone is removed.
-    const { linkSync } = await import('node:fs');
     const dead = createServer().listen(`${socket}.dead`);
     await once(dead, 'listening');
     linkSync(`${socket}.dead`, socket);
@@ -639,6 +656,20 @@ describe('listening', () => {
     const [other] = await once(serveFastCgi(hello, { socket: file }), 'error');
     expect(other).toMatchObject({ code: 'EADDRINUSE' });
     expect(statSync(file).size).toBe(8);
+  });
+
+  test('§2.2: on descriptor 0 when nothing else is said, as spawn-fcgi starts a program', async () => {
+    const socket = join(folder(), 's');
+    const program = fileURLToPath(new URL('program.ts', import.meta.url));
+    const options = ['-n', '-s', socket, '-M', '0600', '--', process.execPath, '--import', 'tsx', program];
+    const child = spawn('/usr/bin/spawn-fcgi', options, { stdio: 'ignore' });
+    await until(() => existsSync(socket));
+    const client = new Client(connect(socket)).send(request(1));
+    expect(stream(await client.ends(), 'STDOUT')).toBe(text(`${child.pid} /app`));
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(0);
+    await client.end();
   });
 
   test('on two places is refused', () => {

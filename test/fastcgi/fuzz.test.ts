@@ -1,12 +1,15 @@
 // FastCGI connections that go wrong in every way: none may crash, hang, keep memory or answer twice.
 // FUZZ=10000000 sets how many, SEED where they begin.
 
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { FastCgiConnection } from '../../src/fastcgi/connection.ts';
+import { serveFastCgi } from '../../src/fastcgi/index.ts';
 import { makeGateway } from '../../src/resident/gateway.ts';
 import type { ApplicationFunction } from '../../src/types.ts';
-import { begin, pairs, params, parse, record, request, stdin } from './client.ts';
+import { begin, Client, pairs, params, parse, record, request, stdin } from './client.ts';
 import { below, cut, mutate, pick, type Random, random } from './fuzz.ts';
 import { Wire } from './wire.ts';
 
@@ -114,4 +117,17 @@ test(`${COUNT} connections are answered or closed`, { timeout: 0 }, async () => 
   }
   expect(answered).toBeGreaterThan(COUNT / 2);
   expect(opened).toBeGreaterThan(COUNT / 20);
+});
+
+test('300 real connections are answered or closed', async () => {
+  const next = random(SEED);
+  const server = serveFastCgi(application(next), { port: 0, errors: { write: () => {} } });
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const clients = Array.from({ length: 300 }, () => new Client(connect(port, '127.0.0.1')).send(mutate(next, stream(next))));
+  // The gateway closes what the server closes.
+  for (const { socket } of clients) socket.end();
+  for (const one of clients) parse(await one.end());
+  server.close();
+  await once(server, 'close');
 });
