@@ -93,7 +93,7 @@ export class Headers {
     );
   }
 
-  forEach(callback: unknown, self?: unknown): void {
+  forEach(callback: unknown, self: unknown = undefined): void {
     need(arguments.length, 1, 'Headers.forEach');
     if (typeof callback !== 'function') throw new TypeError('Headers.forEach: the argument is not a function');
     for (const [name, value] of this.entries()) callback.call(self, value, name, this);
@@ -105,7 +105,8 @@ export class Headers {
 
   [INSPECT](_depth: number, options: object): string {
     const { inspect } = process.getBuiltinModule('node:util');
-    return `Headers ${inspect(Object.fromEntries(this.#pairs()), options)}`;
+    const cookie = this.get('set-cookie');
+    return `Headers ${inspect({ ...Object.fromEntries(this.#values), ...(cookie !== null && { 'set-cookie': cookie }) }, options)}`;
   }
 
   #fill(init: object): void {
