@@ -36,7 +36,7 @@ export function serveFastCgi(application: Application, options: FastCgiOptions =
 
 /** §3.2: the addresses that may connect; undefined for any. */
 function webServers(list: string | undefined): Set<string> | undefined {
-  if (list === undefined) return undefined;
+  if (!list) return undefined;
   return new Set(list.split(',').map((address) => address.trim()));
 }
 

@@ -19,29 +19,26 @@ export interface ListenOptions {
 
 const BACKLOG = 1024;
 
-/** Lets `server` listen; what prevents it is its "error" event. Throws a `TypeError` when `options` say no place, or two. */
-export function listen(server: Server, options: ListenOptions): void {
+/**
+ * Lets `server` listen, unless it is closed before that; what prevents it is its "error" event. Throws a
+ * `TypeError` when `options` say no place, or two.
+ */
+export function listen(server: Server, options: ListenOptions, isClosed: () => boolean): void {
   const { socket, port, fd, host = '127.0.0.1', mode = 0o660 } = options;
   const places = [socket, port, fd].filter((place) => place !== undefined).length;
   if (places !== 1) throw new TypeError(`A gateway listens on one of socket, port and fd, got ${places || 'none'} of them`);
   if (fd !== undefined) server.listen({ fd });
   else if (socket === undefined) server.listen({ port, host, backlog: BACKLOG });
   else if (!fs.existsSync(socket)) listenOnPath(server, socket, mode);
-  else replaceStale(server, socket, mode);
+  else replaceStale(server, socket, mode, isClosed);
 }
 
 /** Only one that refuses connections has nobody behind it. */
-function replaceStale(server: Server, path: string, mode: number): void {
+function replaceStale(server: Server, path: string, mode: number, isClosed: () => boolean): void {
   const probe = connect(path);
-  let isCancelled = false;
-  const cancel = () => {
-    isCancelled = true;
-  };
-  server.once('cancelled', cancel);
   const proceed = (isStale: boolean) => {
     probe.destroy();
-    server.off('cancelled', cancel);
-    if (isCancelled) return;
+    if (isClosed()) return;
     try {
       if (isStale && fs.lstatSync(path).isSocket()) fs.unlinkSync(path);
       listenOnPath(server, path, mode);

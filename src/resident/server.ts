@@ -24,13 +24,12 @@ export class ResidentServer extends Server {
       socket.on('close', () => this.#connections.delete(connection));
       if (this.#closing) connection.drain();
     });
-    listen(this, place);
+    listen(this, place, () => this.#closing);
   }
 
   /** Takes no new connections, closes those that are idle, and the others when their requests are answered. */
   override close(callback?: (error?: Error) => void): this {
     this.#closing = true;
-    this.emit('cancelled');
     super.close(callback);
     // What has been sent before this moment is a request that runs: take two turns to read it.
     setImmediate(() =>
