@@ -35,12 +35,14 @@ export function listen(server: Server, options: ListenOptions, isClosed: () => b
 
 /** Only one that refuses connections has nobody behind it. */
 function replaceStale(server: Server, path: string, mode: number, isClosed: () => boolean): void {
+  const found = identity(path);
   const probe = connect(path);
   const proceed = (isStale: boolean) => {
     probe.destroy();
     if (isClosed()) return;
     try {
-      if (isStale && fs.lstatSync(path).isSocket()) fs.unlinkSync(path);
+      // Another process may have been faster, and listen there by now.
+      if (isStale && found !== undefined && identity(path) === found) fs.unlinkSync(path);
       listenOnPath(server, path, mode);
     } catch (error) {
       server.emit('error', error);
@@ -48,6 +50,12 @@ function replaceStale(server: Server, path: string, mode: number, isClosed: () =
   };
   probe.on('connect', () => proceed(false));
   probe.on('error', (error: NodeJS.ErrnoException) => proceed(error.code === 'ECONNREFUSED'));
+}
+
+/** What tells a socket from a later one of the same name; undefined for what is no socket. */
+function identity(path: string): string | undefined {
+  const status = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return status?.isSocket() ? `${status.dev} ${status.ino} ${status.ctimeNs}` : undefined;
 }
 
 function listenOnPath(server: Server, path: string, mode: number): void {

@@ -633,7 +633,8 @@ describe('listening', () => {
     expect(statSync(socket).mode & 0o777).toBe(0o600);
   });
 
-  test('takes the place of a socket that nobody listens to any more', async () => {
+  /** A socket as a process leaves it that is killed. */
+  async function staleSocket(): Promise<string> {
     const socket = join(folder(), 's');
     // The one that listened was another name of the file, which alone is removed.
     const dead = createServer().listen(`${socket}.dead`);
@@ -642,7 +643,31 @@ describe('listening', () => {
     dead.close();
     await once(dead, 'close');
     expect(existsSync(socket)).toBe(true);
+    return socket;
+  }
+
+  test('takes the place of a socket that nobody listens to any more', async () => {
+    const socket = await staleSocket();
     expect(await (await serve(hello, { socket })).client().send(request(1)).ends()).toEqual(answer(1, text('hello')));
+  });
+
+  test('takes that place once, when two want it', async () => {
+    const socket = await staleSocket();
+    const events: unknown[] = [];
+    const servers = [serveFastCgi(hello, { socket }), serveFastCgi(hello, { socket })];
+    for (const server of servers) server.on('listening', () => events.push('listening')).on('error', (error) => events.push(error));
+    await until(() => events.length === 2);
+    expect(events).toEqual(['listening', expect.objectContaining({ code: 'EADDRINUSE' })]);
+    expect(await new Client(connect(socket)).send(request(1, {}, '', 0)).ends()).toEqual(answer(1, text('hello')));
+    for (const server of servers) server.close();
+  });
+
+  test('does not begin when it was closed before', async () => {
+    const socket = await staleSocket();
+    const server = serveFastCgi(hello, { socket });
+    server.close();
+    await sleep(50);
+    expect(server.listening).toBe(false);
   });
 
   test('takes no place where somebody listens, nor that of a file', async () => {
