@@ -18,7 +18,8 @@ interface Mounted {
 export function requestOf(environ: Environ): IncomingMessage {
   const request: IncomingMessage & Mounted = new IncomingMessage(socketOf(environ));
   const { scriptName, pathInfo } = rawPath(environ);
-  const query = environ.QUERY_STRING === '' ? '' : `?${environ.QUERY_STRING}`;
+  const hasQuery = environ.QUERY_STRING !== '' || String(environ.REQUEST_URI).endsWith('?');
+  const query = hasQuery ? `?${environ.QUERY_STRING}` : '';
   request.url = (pathInfo || '/') + query;
   if (scriptName !== '') {
     request.baseUrl = scriptName;

@@ -57,7 +57,7 @@ function parse(text: string): Omit<Answer, 'arrivals'> {
   const end = text.indexOf('\r\n\r\n');
   const [statusLine = '', ...lines] = text.slice(0, end).split('\r\n');
   const [, status, reason = ''] = /^HTTP\/1\.[01] (\d{3}) ?(.*)$/.exec(statusLine) ?? [];
-  if (status === '100') return parse(text.slice(end + 4));
+  if (status?.startsWith('1')) return parse(text.slice(end + 4));
   const headers = lines.map((line): [string, string] => {
     const colon = line.indexOf(':');
     return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
