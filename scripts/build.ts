@@ -35,10 +35,12 @@ await build({
   entryPoints: [
     'cli/commands',
     'build/url',
+    'fastcgi/index',
     'fetch/index',
     'fetch/light',
     'fetch/light/index',
     'node/index',
+    'scgi/index',
     'headers',
     'host/index',
     'middleware/index',

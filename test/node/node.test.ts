@@ -1,0 +1,249 @@
+// Listeners of node:http behind the gateway: what they find in their requests and responses, and how things end.
+
+import { once } from 'node:events';
+import { createServer, IncomingMessage, ServerResponse } from 'node:http';
+import { type AddressInfo, createConnection, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import express from 'express';
+import { describe, expect, test } from 'vitest';
+import { captureListen, fromNode, type ListenerFunction, toNode } from '../../src/node/index.ts';
+import { call } from '../../src/testing/index.ts';
+import type { ApplicationFunction } from '../../src/types.ts';
+import { validator } from '../../src/validator/index.ts';
+import { until } from '../host/processes.ts';
+import { serve } from '../server/raw.ts';
+import { ask, open } from '../servers/client.ts';
+
+describe('the request', () => {
+  test('is a real one, of a client that environ names, below SCRIPT_NAME', async () => {
+    const seen: unknown[] = [];
+    const application = fromNode((request: IncomingMessage & { baseUrl?: string; originalUrl?: string }, response: ServerResponse) => {
+      const { socket } = request;
+      seen.push(request instanceof IncomingMessage, response instanceof ServerResponse, socket instanceof Socket);
+      seen.push(request.url, request.originalUrl, request.baseUrl, request.httpVersion, request.headers, request.rawHeaders.slice(0, 2));
+      seen.push(socket.remoteAddress, socket.remotePort, socket.remoteFamily, socket.address(), Reflect.get(socket, 'encrypted'));
+      response.end();
+    });
+    const environ = {
+      SCRIPT_NAME: '/app',
+      PATH_INFO: '/a b',
+      REQUEST_URI: '/app/a%20b?c=d',
+      QUERY_STRING: 'c=d',
+      HTTPS: 'on',
+      REMOTE_ADDR: '2001:db8::1',
+      REMOTE_PORT: '99',
+      SERVER_PROTOCOL: 'HTTP/1.0',
+    };
+    await call(application, { environ, headers: { 'X-Some-Name': 'D\xfcrer', Cookie: 'a=1; b=2' } });
+    expect(seen).toEqual([
+      ...[true, true, true],
+      ...['/a%20b?c=d', '/app/a%20b?c=d', '/app', '1.0'],
+      { host: 'localhost', 'x-some-name': 'D\xfcrer', cookie: 'a=1; b=2' },
+      ['Host', 'localhost'],
+      ...['2001:db8::1', 99, 'IPv6', { address: '127.0.0.1', family: 'IPv4', port: 80 }, true],
+    ]);
+  });
+
+  test('its events, and those of the response, come in the order of node:http', async () => {
+    const events: string[] = [];
+    const note = (name: string) => () => events.push(name);
+    const listener: ListenerFunction = (request: IncomingMessage, response: ServerResponse) => {
+      for (const name of ['end', 'close']) request.on(name, note(`request ${name}`));
+      for (const name of ['finish', 'close']) response.on(name, note(`response ${name}`));
+      request.resume().on('end', () => {
+        response.write('a', note('written'));
+        response.end('b', note('ended'));
+        events.push(`${response.headersSent} ${response.writableEnded} ${response.writableFinished}`);
+      });
+    };
+    await call(fromNode(listener), { body: 'body' });
+    await sleep(10);
+    const ours = events.splice(0);
+    const server = createServer(listener).listen(0);
+    await once(server, 'listening');
+    await ask((server.address() as AddressInfo).port, { method: 'POST', body: 'body' });
+    await until(() => events.length >= ours.length);
+    server.close();
+    expect(ours.toSorted()).toEqual(events.toSorted());
+    expect(ours.filter((name) => name.startsWith('response'))).toEqual(['response finish', 'response close']);
+    expect(ours[0]).toBe('request end');
+  });
+
+  test('a body that breaks off is an error of the request, and the end of it', async () => {
+    let error: unknown;
+    const application = fromNode((request: IncomingMessage, answer: ServerResponse) => {
+      request.on('error', (one) => {
+        error = one;
+      });
+      request.resume().on('end', () => answer.end());
+    });
+    const broken = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('broke off')) }) };
+    const response = await call((environ, startResponse) => application(Object.assign(environ, { 'wsgi.input': broken }), startResponse));
+    expect(response).toMatchObject({ status: '500 Internal Server Error', errors: expect.stringContaining('Error: broke off') });
+    expect(String(error)).toBe('Error: broke off');
+  });
+});
+
+describe('the response', () => {
+  test('write() says when it is enough, and drain when there is room', async () => {
+    let most = 0;
+    let drains = 0;
+    const listener = async (_request: IncomingMessage, response: ServerResponse) => {
+      for (let count = 0; count < 200; count++) {
+        const hasRoom = response.write(Buffer.alloc(65_536));
+        most = Math.max(most, response.writableLength);
+        if (!hasRoom) {
+          await once(response, 'drain');
+          drains++;
+        }
+      }
+      response.end();
+    };
+    const response = await call(fromNode(listener));
+    expect(response.body.length).toBe(200 * 65_536);
+    expect(drains).toBe(200);
+  });
+
+  test('a reader who takes his time holds the listener up', async () => {
+    let made = 0;
+    const { port } = await serve(
+      fromNode(async (_request: IncomingMessage, response: ServerResponse) => {
+        for (; made < 5000; made++) if (!response.write(Buffer.alloc(65_536))) await once(response, 'drain');
+      }),
+    );
+    const socket = open(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(socket, 'data');
+    socket.pause();
+    await sleep(300);
+    const before = made;
+    await sleep(200);
+    expect([made, made < 1000]).toEqual([before, true]);
+    socket.destroy();
+  });
+
+  test.each<[string, ListenerFunction, string]>([
+    [
+      'throws',
+      () => {
+        throw new Error('thrown');
+      },
+      'Error: thrown',
+    ],
+    [
+      'rejects',
+      async () => {
+        await sleep(1);
+        throw new Error('rejected');
+      },
+      'Error: rejected',
+    ],
+    [
+      'destroys its response',
+      (_request, response) => response.destroy(),
+      '[response-destroyed] ApplicationError: The listener destroyed its response',
+    ],
+    ['destroys it for a reason', (_request, response) => response.destroy(new Error('reason')), 'Error: reason'],
+    ['destroys the socket', (request) => request.socket.destroy(), '[response-destroyed]'],
+    ['sets a header that cannot be sent', (_request, response) => response.setHeader('X', 'a\nb'), 'Invalid character in header content'],
+  ])('a listener that %s before the head: 500', async (_what, listener, logged) => {
+    const response = await call(validator(fromNode(listener)));
+    expect(response).toMatchObject({ status: '500 Internal Server Error', text: '500 Internal Server Error\n', complete: true });
+    expect(response.errors).toContain(logged);
+  });
+
+  test('after it: a response that ends short', async () => {
+    const response = await call(
+      fromNode((_request: IncomingMessage, answer: ServerResponse) => {
+        answer.write('half');
+        setTimeout(() => answer.destroy(), 20);
+      }),
+    );
+    expect(response).toMatchObject({ status: '200 OK', text: 'half', complete: false });
+  });
+
+  test('a relative Location is resolved; framing and connection headers do not pass', async () => {
+    const response = await call(
+      fromNode((_request: IncomingMessage, answer: ServerResponse) => {
+        answer.writeHead(302, { Location: '../c', Connection: 'keep-alive', 'Transfer-Encoding': 'chunked', 'X-Tab': 'a\tb' });
+        answer.end('moved');
+      }),
+      { path: '/a/b/' },
+    );
+    expect([...response.headers]).toEqual([
+      ['Location', 'http://localhost/a/c'],
+      ['X-Tab', 'a b'],
+    ]);
+    expect(response.text).toBe('moved');
+  });
+});
+
+test('a client that leaves: the request is aborted, both are closed', async () => {
+  const events: string[] = [];
+  const { port } = await serve(
+    fromNode((request: IncomingMessage, response: ServerResponse) => {
+      request.on('aborted', () => events.push('aborted')).on('error', (error) => events.push(error.message));
+      response.on('close', () => events.push(`close ${response.writableFinished}`));
+      const timer = setInterval(() => response.write('x'.repeat(1000)), 5);
+      response.on('close', () => clearInterval(timer));
+    }),
+  );
+  const socket = open(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(socket, 'data');
+  socket.destroy();
+  await until(() => events.length === 3);
+  expect(events.toSorted()).toEqual(['aborted', 'aborted', 'close false']);
+});
+
+test('what is no listener is refused', () => {
+  expect(() => fromNode({} as ListenerFunction)).toThrow(
+    'A Node listener must be a function (req, res), a Koa application, a Fastify instance or an http.Server, got an object of Object',
+  );
+});
+
+describe('captureListen()', () => {
+  test('takes the server of a module that listens, and opens no port', async () => {
+    let called = false;
+    let address: unknown;
+    const listener = await captureListen(() => {
+      const server = createServer((_request, response) => response.end('captured'));
+      server.listen(4567, '127.0.0.1', () => {
+        called = true;
+        address = server.address();
+      });
+    });
+    expect([called, address]).toEqual([true, { address: '127.0.0.1', family: 'IPv4', port: 4567 }]);
+    await expect(once(createConnection(4567, '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED');
+    expect((await call(fromNode(listener ?? (() => {})))).text).toBe('captured');
+  });
+
+  test('Express listens by it, too; nothing is nothing; a failure passes', async () => {
+    expect(await captureListen(() => express().listen({ port: 4568 }))).toBeDefined();
+    expect(await captureListen(() => {})).toBeUndefined();
+    await expect(captureListen(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    const server = createServer().listen(0);
+    await once(server, 'listening');
+    expect((server.address() as AddressInfo).port).toBeGreaterThan(0);
+    server.close();
+  });
+});
+
+describe('toNode()', () => {
+  const echo: ApplicationFunction = validator((environ, startResponse) => {
+    startResponse('200 OK', [['Content-Type', 'text/plain']]);
+    return [[environ.SCRIPT_NAME, environ.PATH_INFO, environ.REQUEST_URI, environ['wsgi.input'].read()].join(' ')];
+  });
+
+  test('an application under a server of node:http, and below a path of Express', async () => {
+    const app = express();
+    app.use('/mounted', toNode(echo));
+    for (const [listener, path, expected] of [
+      [toNode(echo), '/a?b', ' /a /a?b body'],
+      [app, '/mounted/a%20b?c', '/mounted /a b /mounted/a%20b?c body'],
+    ] as const) {
+      const server = createServer(listener).listen(0);
+      await once(server, 'listening');
+      expect((await ask((server.address() as AddressInfo).port, { method: 'POST', path, body: 'body' })).body).toBe(expected);
+      server.close();
+    }
+  });
+});
