@@ -196,6 +196,7 @@ export class Exchange {
   /** A body that comes after an interruption is still owed its close(). */
   #closeLate(body: unknown): void {
     if (this.#closed) run(this.#settle(() => close(body)));
+    else this.#body = body; // the answer in its place is still on its way
   }
 
   *#settle(action: () => unknown): Steps<void> {

@@ -61,6 +61,8 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   #startResponse: StartResponse;
   #request: IncomingMessage | undefined;
   #response: ServerResponse | undefined;
+  /** Why the body could not be read to its end. */
+  #broken: unknown;
   #failure: { error: unknown } | undefined;
   #wake = () => {};
 
@@ -103,7 +105,9 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   }
 
   #listen(): { response: ServerResponse; queue: ResponseQueue } {
-    const request = requestOf(this.#environ);
+    const request = requestOf(this.#environ, (error) => {
+      this.#broken = error;
+    });
     const response = new ServerResponse(request);
     response.assignSocket(request.socket);
     const queue = new ResponseQueue(response, () => this.#wake());
@@ -114,7 +118,9 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
     response.on('close', () => {
       if (!response.writableEnded) {
         this.#fail(
-          response.errored ?? new ApplicationError('response-destroyed', 'The listener destroyed its response before it had ended it'),
+          response.errored ??
+            this.#broken ??
+            new ApplicationError('response-destroyed', 'The listener destroyed its response before it had ended it'),
         );
       }
     });

@@ -14,8 +14,8 @@ interface Mounted {
   originalUrl?: string;
 }
 
-/** Returns the request of `environ`. Its body is asked for block by block, when somebody reads it. */
-export function requestOf(environ: Environ): IncomingMessage {
+/** Returns the request of `environ`. Its body is asked for block by block, when somebody reads it; `onBroken` is told when that fails. */
+export function requestOf(environ: Environ, onBroken: (error: unknown) => void): IncomingMessage {
   const request: IncomingMessage & Mounted = new IncomingMessage(socketOf(environ));
   const { scriptName, pathInfo } = rawPath(environ);
   const hasQuery = environ.QUERY_STRING !== '' || String(environ.REQUEST_URI).endsWith('?');
@@ -45,7 +45,10 @@ export function requestOf(environ: Environ): IncomingMessage {
         if (done) request.complete = true;
         request.push(done ? null : value);
       },
-      (error: Error) => request.destroy(error),
+      (error: Error) => {
+        onBroken(error);
+        request.destroy(error);
+      },
     );
   };
   return request;

@@ -636,3 +636,29 @@ describe('run()', () => {
 function rejecting(steps: () => Generator<PromiseLike<unknown>, void>): Promise<void> {
   return runSteps(steps()).finished;
 }
+
+test('PEP 3333 #66: a body that comes while the answer in its place is still on its way is closed, too', async () => {
+  let deliver: (body: unknown) => void = () => {};
+  let sent = () => {};
+  const application = () =>
+    new Promise((resolve) => {
+      deliver = resolve;
+    });
+  const slow: Sink = {
+    start: () =>
+      new Promise((resolve) => {
+        sent = resolve;
+      }),
+    write() {},
+    end() {},
+  };
+  const exchange = new Exchange(application as Application, { REQUEST_METHOD: 'GET' } as Environ, slow, () => {});
+  const finished = exchange.start();
+  exchange.interrupt(new ApplicationError('timeout', 'too late', 504));
+  const body = closable(['late']);
+  deliver(body);
+  await Promise.resolve();
+  sent();
+  await finished;
+  expect(body.closed).toBe(1);
+});

@@ -395,7 +395,7 @@ const cases: Case[] = [
   ...['hono', 'express', 'koa', 'fastify'].map((name): Case => {
     const title = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
     const greeting: Check = async (site) => {
-      expect((await get(site, `${name}.cgi/`)).body).toBe(`Hello from ${title}!\n`);
+      expect((await get(site, `${name}.cgi`)).body).toBe(`Hello from ${title}!\n`);
       expect((await get(site, `${name}.cgi/greet/Ada%20B`)).body).toBe('{"hello":"Ada B"}');
     };
     return [`an application of ${title}`, greeting];
