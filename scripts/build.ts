@@ -26,7 +26,18 @@ const modules: BuildOptions = {
 };
 
 // In one file: each further one would cost a script that is not built half a millisecond.
-await build({ ...modules, entryPoints: ['src/index.ts'] });
+await build({
+  ...modules,
+  entryPoints: ['src/index.ts'],
+  plugins: [
+    {
+      name: 'what stays is loaded only to stay',
+      setup({ onResolve }) {
+        onResolve({ filter: /^\.\/(?:fastcgi|scgi|resident)\// }, ({ path }) => ({ path: path.replace(/\.ts$/, '.js'), external: true }));
+      },
+    },
+  ],
+});
 /** What instanceof asks about. */
 const CLASSES = ['errors.ts', 'gateway/file-wrapper.ts'];
 // The rest has copies of what it needs from there, but for the classes, which must be the same everywhere.
@@ -40,6 +51,7 @@ await build({
     'fetch/light',
     'fetch/light/index',
     'node/index',
+    'resident/serve',
     'scgi/index',
     'headers',
     'host/index',
@@ -77,7 +89,7 @@ await build({
     {
       name: 'the rest is the package',
       setup({ onResolve }) {
-        onResolve({ filter: /\/index\.ts$/ }, () => ({ path: '../index.js', external: true }));
+        onResolve({ filter: /\/index\.ts$/ }, ({ path }) => ({ path: path.replace(/\.ts$/, '.js'), external: true }));
         onResolve({ filter: /\/commands\.ts$/ }, () => ({ path: './commands.js', external: true }));
       },
     },

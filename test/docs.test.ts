@@ -27,7 +27,10 @@ interface Step {
 }
 
 /** The pages, and what is read of them: files, and commands with what they print. */
-const PAGES = ['README.md', ...['guide', 'testing', 'middleware', 'cli', 'cgi-programs'].map((name) => `docs/${name}.md`)];
+const PAGES = [
+  'README.md',
+  ...['guide', 'testing', 'middleware', 'cli', 'cgi-programs', 'frameworks', 'build'].map((name) => `docs/${name}.md`),
+];
 const BLOCK = /^```(js|sh|perl|python|c|console)(?: (\S+))?\n([\s\S]*?)^```$/gm;
 
 function read(page: string): Step[] {
@@ -53,6 +56,7 @@ function run(page: string, steps: Step[]): string[] {
   mkdirSync(installs ? place : join(place, 'node_modules/.bin'), { recursive: true });
   if (!installs) {
     symlinkSync(root, join(place, 'node_modules/run-with-cgi'));
+    for (const framework of ['express', 'hono']) symlinkSync(join(root, 'node_modules', framework), join(place, 'node_modules', framework));
     symlinkSync(join(root, 'dist/cli/main.cjs'), join(place, 'node_modules/.bin/run-with-cgi'));
   }
   const mark = '=== next ===';

@@ -24,15 +24,15 @@ export function entryOf({ path, exportName, interface: kind }: Source): Entry {
   const adapter = ADAPTERS[kind];
   const contents =
     adapter === undefined
-      ? `import { runWithCgi } from 'run-with-cgi';\n${imported}\nrunWithCgi(${value});\n`
-      : `import { runWithCgi } from 'run-with-cgi';\nimport { ${adapter} } from 'run-with-cgi/${kind}';\n${imported}\nrunWithCgi(${adapter}(${value}));\n`;
+      ? `import { run } from 'run-with-cgi';\n${imported}\nrun(${value});\n`
+      : `import { run } from 'run-with-cgi';\nimport { ${adapter} } from 'run-with-cgi/${kind}';\n${imported}\nrun(${adapter}(${value}));\n`;
   return { contents };
 }
 
 const ADAPTERS: Readonly<Record<Interface, string | undefined>> = { wsgi: undefined, fetch: 'fromFetch', node: 'fromNode' };
 
 /** A module that calls listen(): it must be loaded while that opens no port. */
-const LISTENING = `import { runWithCgi } from 'run-with-cgi';
+const LISTENING = `import { run } from 'run-with-cgi';
 import { captureListen, fromNode } from 'run-with-cgi/node';
-captureListen(() => require(MODULE)).then((listener) => runWithCgi(fromNode(listener)));
+captureListen(() => require(MODULE)).then((listener) => run(fromNode(listener)));
 `;

@@ -15,6 +15,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: () => import('./serve.ts'),
   validate: () => import('./validate.ts'),
   build: () => import('./build.ts'),
+  fastcgi: () => import('./fastcgi.ts'),
+  scgi: () => import('./scgi.ts'),
 };
 
 const USAGE = `Usage: run-with-cgi <command> [options]
@@ -23,6 +25,8 @@ const USAGE = `Usage: run-with-cgi <command> [options]
   serve <app or folder>  a development server
   validate <app>         checks an application against the specification
   build <app> -o <file>  one executable file that needs no node_modules
+  fastcgi <app>          stays, and answers a web server by FastCGI
+  scgi <app>             the same by SCGI
 
 <app> is a module that exports an application as "application" or by default, or
 calls runWithCgi(); "app.js:name" takes the export "name". Any other executable

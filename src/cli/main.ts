@@ -4,7 +4,7 @@
 import { runWithCgi } from '../index.ts';
 import { loadApplication, parseTarget } from './load.ts';
 
-const COMMANDS = ['request', 'serve', 'validate', 'build'];
+const COMMANDS = ['request', 'serve', 'validate', 'build', 'fastcgi', 'scgi'];
 const { GATEWAY_INTERFACE, REQUEST_METHOD } = process.env;
 const isRequest = Boolean(GATEWAY_INTERFACE || REQUEST_METHOD);
 const [, , first, ...words] = process.argv;

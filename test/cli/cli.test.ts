@@ -139,7 +139,7 @@ describe('an application is found', () => {
 describe('mistakes on the command line', () => {
   test.each<[string[], string]>([
     [['requst', 'app.mjs'], 'There is no command requst; did you mean request? [command-unknown]'],
-    [['frobnicate'], 'There is no command frobnicate; there are request, serve, validate, build [command-unknown]'],
+    [['frobnicate'], 'There is no command frobnicate; there are request, serve, validate, build, fastcgi, scgi [command-unknown]'],
     [['scripts/nowhere.cgi'], 'There is no file scripts/nowhere.cgi [module-not-found]'],
     [['request'], 'An application is missing; name a module, a CGI program or a folder of these [option-wrong]'],
     [['request', 'app.mjs', 'x'], 'A path begins with "/", got x; make it "/x" [path-wrong]'],
