@@ -1,0 +1,188 @@
+// One built file, started in every way there is: by a web server for a request, by spawn-fcgi, by systemd, by hand.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { buildScript } from '../../src/build/index.ts';
+import { until } from '../host/processes.ts';
+
+const command = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-resident-'));
+const file = (name: string) => join(folder, name);
+const running: ChildProcess[] = [];
+
+const SOURCE = (text: string) => `
+let count = 0;
+export default async (environ, startResponse) => {
+  count++;
+  if (environ.PATH_INFO === '/crash') process.exit(9);
+  if (environ.PATH_INFO === '/slow') await new Promise((resolve) => setTimeout(resolve, 500));
+  startResponse('200 OK', [['Content-Type', 'text/plain']]);
+  return [\`${text} \${process.pid} \${count} \${environ['wsgi.run_once']} \${environ['wsgi.multiprocess']}\`];
+};
+`;
+
+beforeAll(async () => {
+  writeFileSync(file('app.mjs'), SOURCE('old'));
+  await buildScript(file('app.mjs'), file('app.cgi'), { exportName: 'default' });
+});
+afterEach(async () => {
+  for (const child of running.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function start(program: string, args: string[], env: Record<string, string> = {}): ChildProcess {
+  const child = spawn(program, args, {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: ['ignore', 'inherit', 'ignore'],
+  });
+  running.push(child);
+  return child;
+}
+
+const REQUEST = { REQUEST_METHOD: 'GET', SCRIPT_NAME: '', SERVER_NAME: 'a', SERVER_PORT: '80', SERVER_PROTOCOL: 'HTTP/1.1' };
+
+/** One request by cgi-fcgi; the words of the answer. */
+async function ask(place: string, path = '/'): Promise<string[]> {
+  const child = spawn('cgi-fcgi', ['-bind', '-connect', place], {
+    env: { PATH: process.env.PATH, ...REQUEST, PATH_INFO: path },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let output = '';
+  child.stdout.on('data', (text) => {
+    output += text;
+  });
+  await once(child, 'close');
+  return output.slice(output.indexOf('\r\n\r\n') + 4).split(' ');
+}
+
+async function isUp(path: string): Promise<void> {
+  await until(() => existsSync(path));
+  for (let tries = 0; tries < 200; tries++) {
+    const socket = connect(path);
+    const up = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false);
+    socket.destroy();
+    if (up) return;
+    await sleep(20);
+  }
+  throw new Error(`${path} never came up`);
+}
+
+describe('run()', () => {
+  test('answers one request, as a CGI script', () => {
+    const output = execFileSync(file('app.cgi'), { env: { PATH: process.env.PATH, ...REQUEST }, encoding: 'utf8' });
+    expect(output).toMatch(/^Status: 200 OK\r\nContent-Type: text\/plain\r\nContent-Length: \d+\r\n\r\nold \d+ 1 true true$/);
+  });
+
+  test('stays where descriptor 0 is a Unix socket that listens (spawn-fcgi)', async () => {
+    start('spawn-fcgi', ['-n', '-s', file('zero.sock'), '--', file('app.cgi')]);
+    await isUp(file('zero.sock'));
+    const [, pid, , once_] = await ask(file('zero.sock'));
+    expect(once_).toBe('false');
+    expect((await ask(file('zero.sock')))[1]).toBe(pid);
+  });
+
+  test('stays where it is a TCP socket that listens, and ends gracefully on SIGTERM', async () => {
+    const child = start('spawn-fcgi', ['-n', '-a', '127.0.0.1', '-p', '18973', '--', file('app.cgi')]);
+    await sleep(300);
+    const slow = ask('127.0.0.1:18973', '/slow');
+    await sleep(200);
+    child.kill('SIGTERM');
+    expect((await slow)[0]).toBe('old');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
+  test('stays where systemd passes a socket', async () => {
+    start('systemd-socket-activate', ['-l', file('activated.sock'), file('app.cgi')]);
+    await isUp(file('activated.sock'));
+    expect((await ask(file('activated.sock'))).slice(0, 1)).toEqual(['old']);
+  });
+
+  test('a request cannot make it stay: its variables come first', () => {
+    const listener = `
+import os, socket, subprocess, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[2]); s.listen()
+env = {'PATH': os.environ['PATH'], 'REQUEST_METHOD': 'GET', 'SCRIPT_NAME': '', 'LISTEN_FDS': '1', 'HTTP_LISTEN_PID': '1'}
+print(subprocess.run([sys.argv[1]], stdin=s, stdout=subprocess.PIPE, env=env, timeout=10).stdout.decode()[:14])
+`;
+    const output = execFileSync('python3', ['-c', listener, file('app.cgi'), file('fooled.sock')], { encoding: 'utf8' });
+    expect(output).toBe('Status: 200 OK\n');
+  });
+});
+
+describe('run-with-cgi fastcgi', () => {
+  const serve = (...words: string[]) => start(process.execPath, [command, 'fastcgi', 'app.mjs', ...words]);
+
+  test('--socket: serves until SIGTERM, and takes its socket away', async () => {
+    const child = serve('--socket', file('one.sock'));
+    await isUp(file('one.sock'));
+    expect(await ask(file('one.sock'))).toMatchObject(['old', String(child.pid), expect.any(String), 'false', 'true']);
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(existsSync(file('one.sock'))).toBe(false);
+  });
+
+  test('--workers: a crashed one is replaced; SIGHUP brings the new code and loses nothing', async () => {
+    const child = serve('--socket', file('two.sock'), '--workers', '2');
+    await isUp(file('two.sock'));
+    await ask(file('two.sock'), '/crash');
+    expect((await ask(file('two.sock')))[0]).toBe('old');
+
+    writeFileSync(file('app.mjs'), SOURCE('new'));
+    let isDone = false;
+    const answers: string[] = [];
+    const asking = (async () => {
+      while (!isDone) answers.push((await ask(file('two.sock')))[0] ?? '');
+    })();
+    await sleep(200);
+    child.kill('SIGHUP');
+    await until(() => answers.slice(-8).every((answer) => answer === 'new') && answers.length > 8);
+    isDone = true;
+    await asking;
+    writeFileSync(file('app.mjs'), SOURCE('old'));
+    expect(new Set(answers)).toEqual(new Set(['old', 'new']));
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  }, 60_000);
+
+  test('--max-requests and --idle-exit end it', async () => {
+    const counted = serve('--socket', file('three.sock'), '--max-requests', '2');
+    await isUp(file('three.sock'));
+    await ask(file('three.sock'));
+    expect((await ask(file('three.sock')))[0]).toBe('old');
+    if (counted.exitCode === null) await once(counted, 'exit');
+    const idle = serve('--socket', file('four.sock'), '--idle-exit', '1');
+    await isUp(file('four.sock'));
+    if (idle.exitCode === null) await once(idle, 'exit');
+    expect([counted.exitCode, idle.exitCode]).toEqual([0, 0]);
+  });
+
+  test.each([
+    [['--port', 'x'], '--port must be a number, got x [option-wrong]'],
+    [['--port', '1', '--socket', 'a'], '--socket and --port are two places; give one [option-wrong]'],
+    [[], 'Descriptor 0 is no socket that listens; give --socket or --port [option-wrong]'],
+  ])('%j: %s', (words, message) => {
+    let stderr = '';
+    try {
+      execFileSync(process.execPath, [command, 'fastcgi', 'app.mjs', ...words], {
+        cwd: folder,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+    } catch (error) {
+      stderr = String((error as { stderr: string }).stderr);
+    }
+    expect(stderr).toBe(`run-with-cgi: ${message}\n`);
+  });
+});
