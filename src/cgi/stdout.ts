@@ -68,6 +68,8 @@ export function guardStdout(errors: ErrorStream): void {
   // node:stream takes a millisecond to load: not before somebody prints.
   const get = () => (stream ??= streamOver(errors));
   for (const name of ['stdout', 'stderr']) {
+    // Bun makes its stream for whoever defines this property, in 8 ms, but not for whoever has assigned it.
+    Reflect.set(process, name, undefined);
     Object.defineProperty(process, name, { configurable: true, enumerable: true, get });
     // The console has its own reference once it has been used.
     Object.defineProperty(console, `_${name}`, { configurable: true, get });

@@ -55,12 +55,19 @@ function toHandler(listener: unknown): Handler {
   );
 }
 
+interface Listening {
+  request: IncomingMessage;
+  response: ServerResponse;
+  queue: ResponseQueue;
+}
+
 class NodeAnswer implements AsyncIterable<Block>, Closable {
   #handle: Handler;
   #environ: Environ;
   #startResponse: StartResponse;
-  #request: IncomingMessage | undefined;
-  #response: ServerResponse | undefined;
+  #listening: Listening | undefined;
+  /** How many bytes Content-Length still promises. */
+  #left = Infinity;
   /** Why the body could not be read to its end. */
   #broken: unknown;
   #failure: { error: unknown } | undefined;
@@ -79,40 +86,59 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
       const next = queue.shift();
       if (queue.head && !isStarted) {
         isStarted = true;
-        this.#startResponse(queue.head.status, this.#sendable(queue.head.headers));
+        const headers = this.#sendable(queue.head.headers);
+        this.#startResponse(queue.head.status, headers);
+        this.#left = contentLength(headers);
       }
       if (next) {
-        if (next.block.length > 0) yield next.block;
-        queue.settle(next);
+        this.#left -= next.block.length;
+        try {
+          if (next.block.length > 0) yield next.block;
+        } finally {
+          queue.settle(next);
+        }
       } else if (this.#failure) {
         throw this.#failure.error;
       } else if (response.writableFinished) {
         return;
       } else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        await this.#change();
       }
     }
   }
 
-  close(): void {
-    const [request, response] = [this.#request, this.#response];
-    if (!request || !response) return;
-    if (!response.writableFinished) request.destroy(new Error('aborted'));
+  async close(): Promise<void> {
+    if (!this.#listening) return;
+    const { request, response, queue } = this.#listening;
+    if (response.writableEnded || this.#left <= 0) await this.#finish(response, queue);
+    else request.destroy(new Error('aborted'));
     // The response's "close" comes with that of its socket.
     request.socket.destroy();
   }
 
-  #listen(): { response: ServerResponse; queue: ResponseQueue } {
+  /** The gateway wants no more than Content-Length, or nothing for a HEAD; the listener comes to its end all the same. */
+  async #finish(response: ServerResponse, queue: ResponseQueue): Promise<void> {
+    while (!response.writableFinished && !response.destroyed && !this.#failure) {
+      const next = queue.shift();
+      if (next) queue.settle(next);
+      else await this.#change();
+    }
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #listen(): Listening {
     const request = requestOf(this.#environ, (error) => {
       this.#broken = error;
     });
     const response = new ServerResponse(request);
     response.assignSocket(request.socket);
     const queue = new ResponseQueue(response, () => this.#wake());
-    this.#request = request;
-    this.#response = response;
+    this.#listening = { request, response, queue };
     response.on('finish', () => this.#wake());
     request.socket.on('error', () => {}); // what destroy() was given
     response.on('close', () => {
@@ -130,7 +156,7 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
     } catch (error) {
       this.#fail(error);
     }
-    return { response, queue };
+    return this.#listening;
   }
 
   #fail(error: unknown): void {
@@ -146,6 +172,11 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
         name.toLowerCase() === 'location' ? resolveLocation(value, this.#environ) : value.replaceAll('\t', ' '),
       ]);
   }
+}
+
+function contentLength(headers: readonly Header[]): number {
+  const header = headers.find(([name]) => name.toLowerCase() === 'content-length');
+  return header === undefined ? Infinity : Number(header[1]);
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

@@ -85,6 +85,21 @@ describe('the request', () => {
 });
 
 describe('the response', () => {
+  test('that ends after its Content-Length, or that a HEAD asks for, is finished, and nothing is aborted', async () => {
+    const events: string[] = [];
+    const listener: ListenerFunction = (request: IncomingMessage, response: ServerResponse) => {
+      for (const name of ['aborted', 'error']) request.on(name, () => events.push(`request ${name}`));
+      for (const name of ['finish', 'close']) response.on(name, () => events.push(`response ${name}`));
+      response.setHeader('Content-Length', '3').write('abc', () => events.push('written'));
+      setTimeout(() => response.end(), 20);
+    };
+    for (const method of ['GET', 'HEAD']) {
+      expect((await call(fromNode(listener), { method })).headers.get('content-length')).toBe('3');
+      await until(() => events.includes('response close'));
+      expect([method, events.splice(0)]).toEqual([method, ['written', 'response finish', 'response close']]);
+    }
+  });
+
   test('write() says when it is enough, and drain when there is room', async () => {
     let most = 0;
     let drains = 0;
