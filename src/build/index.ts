@@ -7,7 +7,7 @@ import type { Interface } from '../cli/interface.ts';
 import { Problem } from '../cli/problem.ts';
 import { bundle, bundleModule } from './bundle.ts';
 import { entryOf } from './entry.ts';
-import { pack, packPlain } from './pack.ts';
+import { pack, packForBun } from './pack.ts';
 import { pathOf, probe } from './probe.ts';
 
 export interface BuildScriptOptions {
@@ -47,7 +47,7 @@ export async function buildScript(path: string, script: string, options: BuildSc
   const entry = entryOf({ path: resolve(path), exportName, interface: kind });
   const { source: text, map, warnings } = await bundle(entry, dirname(resolve(path)), { runtime, external });
   const name = basename(script);
-  const file = runtime === 'node' ? await pack(text, { name, interpreter, env }) : packPlain(text, interpreter);
+  const file = runtime === 'node' ? await pack(text, { name, interpreter, env }) : packForBun(text, interpreter);
 
   // What is left out has to be found from where the script will be.
   const place = await mkdtemp(

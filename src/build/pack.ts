@@ -40,9 +40,9 @@ export async function pack(source: string, { name, interpreter, env }: PackOptio
 `;
 }
 
-/** The same for an interpreter other than Node, without compiled code. */
-export function packPlain(source: string, interpreter: string): string {
-  return `#!${interpreter}\n${source}`;
+/** The file for Bun, which by its second line need not look for what it would have to translate. */
+export function packForBun(source: string, interpreter: string): string {
+  return `#!${interpreter}\n// @bun @bun-cjs\n(function(exports, require, module, __filename, __dirname) {${source}\n})\n`;
 }
 
 /**

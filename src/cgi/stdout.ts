@@ -71,8 +71,8 @@ export function guardStdout(errors: ErrorStream): void {
     // Bun makes its stream for whoever defines this property, in 8 ms, but not for whoever has assigned it.
     Reflect.set(process, name, undefined);
     Object.defineProperty(process, name, { configurable: true, enumerable: true, get });
-    // The console has its own reference once it has been used.
-    Object.defineProperty(console, `_${name}`, { configurable: true, get });
+    // The console has its own reference once it has been used. Bun's writes to descriptor 1, and would ask for the stream now.
+    if (!process.versions.bun) Object.defineProperty(console, `_${name}`, { configurable: true, get });
   }
 }
 
