@@ -142,9 +142,15 @@ function toStream(source: Source, isUsed: boolean): ReadableStream<Uint8Array> {
   const pull = async (controller: ReadableByteStreamController) => {
     const step = await iterator.next();
     if (step.done) close(controller);
-    else controller.enqueue(new Uint8Array(step.value));
+    else controller.enqueue(ownBytes(step.value));
   };
   return byteStream(pull, async () => void (await iterator.return?.()));
+}
+
+/** What is enqueued is taken away from whoever shares its memory. */
+function ownBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  const isWhole = byteLength === buffer.byteLength;
+  return isWhole ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength));
 }
 
 function close(controller: ReadableByteStreamController): void {
