@@ -4,10 +4,11 @@
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { resolveLocation } from '../environ/uri.ts';
 import { ApplicationError } from '../errors.ts';
+import { describe } from '../gateway/describe.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { show } from '../show.ts';
 import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse } from '../types.ts';
-import { requestOf } from './request.ts';
+import { type Incoming, requestOf } from './request.ts';
 import { ResponseQueue } from './response.ts';
 
 /** What node:http calls for each request. Express and Connect applications are such. */
@@ -55,8 +56,7 @@ function toHandler(listener: unknown): Handler {
   );
 }
 
-interface Listening {
-  request: IncomingMessage;
+interface Listening extends Incoming {
   response: ServerResponse;
   queue: ResponseQueue;
 }
@@ -68,6 +68,10 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   #listening: Listening | undefined;
   /** How many bytes Content-Length still promises. */
   #left = Infinity;
+  /** Whether "finish" was emitted. `writableFinished` asks the socket, which has never anything left. */
+  #isFinished = false;
+  /** Whether the gateway has what it wants: what fails from now on is for the log alone. */
+  #isOver = false;
   /** Why the body could not be read to its end. */
   #broken: unknown;
   #failure: { error: unknown } | undefined;
@@ -92,14 +96,17 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
       }
       if (next) {
         this.#left -= next.block.length;
+        let isTaken = false;
         try {
           if (next.block.length > 0) yield next.block;
+          isTaken = true;
         } finally {
-          queue.settle(next);
+          // The gateway does not come back for more than Content-Length.
+          if (isTaken || this.#left <= 0) queue.settle(next);
         }
       } else if (this.#failure) {
         throw this.#failure.error;
-      } else if (response.writableFinished) {
+      } else if (this.#isFinished) {
         return;
       } else {
         await this.#change();
@@ -109,16 +116,21 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
 
   async close(): Promise<void> {
     if (!this.#listening) return;
-    const { request, response, queue } = this.#listening;
-    if (response.writableEnded || this.#left <= 0) await this.#finish(response, queue);
-    else request.destroy(new Error('aborted'));
+    const { request, response, queue, release } = this.#listening;
+    if (this.#isFinished || this.#left <= 0) {
+      await this.#finish(response, queue);
+      await release();
+    } else {
+      request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })); // Node's own
+    }
     // The response's "close" comes with that of its socket.
     request.socket.destroy();
   }
 
   /** The gateway wants no more than Content-Length, or nothing for a HEAD; the listener comes to its end all the same. */
   async #finish(response: ServerResponse, queue: ResponseQueue): Promise<void> {
-    while (!response.writableFinished && !response.destroyed && !this.#failure) {
+    this.#isOver = true;
+    while (!this.#isFinished && !response.destroyed && !this.#failure) {
       const next = queue.shift();
       if (next) queue.settle(next);
       else await this.#change();
@@ -132,14 +144,17 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   }
 
   #listen(): Listening {
-    const request = requestOf(this.#environ, (error) => {
+    const { request, release } = requestOf(this.#environ, (error) => {
       this.#broken = error;
     });
     const response = new ServerResponse(request);
     response.assignSocket(request.socket);
     const queue = new ResponseQueue(response, () => this.#wake());
-    this.#listening = { request, response, queue };
-    response.on('finish', () => this.#wake());
+    this.#listening = { request, release, response, queue };
+    response.on('finish', () => {
+      this.#isFinished = true;
+      this.#wake();
+    });
     request.socket.on('error', () => {}); // what destroy() was given
     response.on('close', () => {
       if (!response.writableEnded) {
@@ -160,6 +175,7 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   }
 
   #fail(error: unknown): void {
+    if (this.#isOver) this.#environ['wsgi.errors'].write(describe('node', error));
     this.#failure ??= { error };
     this.#wake();
   }

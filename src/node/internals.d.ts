@@ -15,7 +15,7 @@ declare module 'node:http' {
   }
 
   interface IncomingMessage {
-    readonly _readableState: { readingMore: boolean };
+    readonly _readableState: { readingMore: boolean; readonly pipes: readonly unknown[] };
     _addHeaderLines(headers: string[], count: number): void;
   }
 }

@@ -14,8 +14,14 @@ interface Mounted {
   originalUrl?: string;
 }
 
+export interface Incoming {
+  request: IncomingMessage;
+  /** Once the response is out: drops what nobody reads, and waits for who is reading. */
+  release(): void | Promise<void>;
+}
+
 /** Returns the request of `environ`. Its body is asked for block by block, when somebody reads it; `onBroken` is told when that fails. */
-export function requestOf(environ: Environ, onBroken: (error: unknown) => void): IncomingMessage {
+export function requestOf(environ: Environ, onBroken: (error: unknown) => void): Incoming {
   const request: IncomingMessage & Mounted = new IncomingMessage(socketOf(environ));
   const { scriptName, pathInfo } = rawPath(environ);
   const hasQuery = environ.QUERY_STRING !== '' || String(environ.REQUEST_URI).endsWith('?');
@@ -51,7 +57,24 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
       },
     );
   };
-  return request;
+  const release = (): void | Promise<void> => {
+    if (!blocks) {
+      // As Node does, but without reading what may be long.
+      request.complete = true;
+      request.push(null);
+      request.resume();
+    } else if (!request.destroyed && isRead(request)) {
+      return new Promise((resolve) => request.once('close', resolve));
+    } else {
+      request.destroy();
+    }
+  };
+  return { request, release };
+}
+
+/** Whether somebody goes on reading: what is paused may be so forever. */
+function isRead(request: IncomingMessage): boolean {
+  return Boolean(request.readableFlowing) || request._readableState.pipes.length > 0 || request.listenerCount('readable') > 0;
 }
 
 function rawHeadersOf(environ: Environ): string[] {

@@ -69,6 +69,55 @@ describe('the request', () => {
     expect(ours[0]).toBe('request end');
   });
 
+  test.each([['GET'], ['POST', 'unread'], ['HEAD']])(
+    '%s: its "close" comes, and that of the response, read or not',
+    async (method, body) => {
+      const events: string[] = [];
+      const listener: ListenerFunction = (request: IncomingMessage, response: ServerResponse) => {
+        for (const name of ['aborted', 'error', 'end', 'close']) request.on(name, () => events.push(`request ${name} ${request.complete}`));
+        for (const name of ['finish', 'close']) response.on(name, () => events.push(`response ${name} ${response.writableFinished}`));
+        response.setHeader('Content-Length', 3).end('abc', () => events.push('ended'));
+      };
+      const expected = ['response finish true', 'ended', 'response close true', 'request end true', 'request close true'];
+      await call(fromNode(listener), { method, ...(body !== undefined && { body }) });
+      await until(() => events.length >= expected.length);
+      expect(events.splice(0)).toEqual(expected);
+      const server = createServer(listener).listen(0);
+      await once(server, 'listening');
+      await ask((server.address() as AddressInfo).port, { method, ...(body !== undefined && { body }) });
+      await until(() => events.length >= expected.length);
+      server.close();
+      expect(events).toEqual(expected);
+    },
+  );
+
+  test('who goes on reading after the response has his body whole', async () => {
+    let count = 0;
+    const { port } = await serve(
+      fromNode((request: IncomingMessage, response: ServerResponse) => {
+        request.on('data', (block) => {
+          count += block.length;
+        });
+        response.setHeader('Content-Length', 5).end('early');
+      }),
+    );
+    expect((await ask(port, { method: 'POST', body: 'x'.repeat(500_000) })).body).toBe('early');
+    await until(() => count === 500_000);
+  });
+
+  test('who has stopped reading is not waited for', async () => {
+    const response = await call(
+      fromNode((request: IncomingMessage, response: ServerResponse) => {
+        request.once('data', () => {
+          request.pause();
+          response.end('enough');
+        });
+      }),
+      { body: Buffer.alloc(500_000) },
+    );
+    expect(response).toMatchObject({ text: 'enough', complete: true, errors: '' });
+  });
+
   test('a body that breaks off is an error of the request, and the end of it', async () => {
     let error: unknown;
     const application = fromNode((request: IncomingMessage, answer: ServerResponse) => {
@@ -164,6 +213,21 @@ describe('the response', () => {
     const response = await call(validator(fromNode(listener)));
     expect(response).toMatchObject({ status: '500 Internal Server Error', text: '500 Internal Server Error\n', complete: true });
     expect(response.errors).toContain(logged);
+  });
+
+  test('after the end: a line in the log', async () => {
+    let log = '';
+    const errors = { write: (text: string) => void (log += text) };
+    const { port } = await serve(
+      fromNode(async (_request: IncomingMessage, response: ServerResponse) => {
+        response.end('whole');
+        await once(response, 'close');
+        throw new Error('too late');
+      }),
+      { errors },
+    );
+    expect((await ask(port, { path: '/' })).body).toBe('whole');
+    await until(() => log.includes('too late'));
   });
 
   test('after it: a response that ends short', async () => {
