@@ -84,7 +84,7 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Block, void> {
-    const { response, queue } = this.#listen();
+    const { queue } = this.#listen();
     let isStarted = false;
     for (;;) {
       const next = queue.shift();

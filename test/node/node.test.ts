@@ -69,27 +69,26 @@ describe('the request', () => {
     expect(ours[0]).toBe('request end');
   });
 
-  test.each([['GET'], ['POST', 'unread'], ['HEAD']])(
-    '%s: its "close" comes, and that of the response, read or not',
-    async (method, body) => {
-      const events: string[] = [];
-      const listener: ListenerFunction = (request: IncomingMessage, response: ServerResponse) => {
-        for (const name of ['aborted', 'error', 'end', 'close']) request.on(name, () => events.push(`request ${name} ${request.complete}`));
-        for (const name of ['finish', 'close']) response.on(name, () => events.push(`response ${name} ${response.writableFinished}`));
-        response.setHeader('Content-Length', 3).end('abc', () => events.push('ended'));
-      };
-      const expected = ['response finish true', 'ended', 'response close true', 'request end true', 'request close true'];
-      await call(fromNode(listener), { method, ...(body !== undefined && { body }) });
-      await until(() => events.length >= expected.length);
-      expect(events.splice(0)).toEqual(expected);
-      const server = createServer(listener).listen(0);
-      await once(server, 'listening');
-      await ask((server.address() as AddressInfo).port, { method, ...(body !== undefined && { body }) });
-      await until(() => events.length >= expected.length);
-      server.close();
-      expect(events).toEqual(expected);
-    },
-  );
+  test.each(['GET', 'POST', 'HEAD'])('%s: what nobody reads ends and closes as it does with node:http', async (method) => {
+    const events: string[] = [];
+    const listener: ListenerFunction = (request: IncomingMessage, response: ServerResponse) => {
+      for (const name of ['aborted', 'error', 'end', 'close']) request.on(name, () => events.push(`request ${name} ${request.complete}`));
+      for (const name of ['finish', 'close']) response.on(name, () => events.push(`response ${name} ${response.writableFinished}`));
+      response.setHeader('Content-Length', 3).end('abc', () => events.push('ended'));
+    };
+    const body = method === 'POST' ? 'unread' : '';
+    await call(fromNode(listener), { method, ...(body && { body }) });
+    await until(() => events.length === 5);
+    const ours = events.splice(0);
+    const server = createServer(listener).listen(0);
+    await once(server, 'listening');
+    await ask((server.address() as AddressInfo).port, { method, ...(body && { body }) });
+    await until(() => events.length === 5);
+    server.close();
+    // Which of the two comes first differs between Node's versions.
+    const byMessage = (all: string[]) => ['ended', 'request', 'response'].map((one) => all.filter((event) => event.startsWith(one)));
+    expect(byMessage(ours)).toEqual(byMessage(events));
+  });
 
   test('who goes on reading after the response has his body whole', async () => {
     let count = 0;
@@ -216,18 +215,15 @@ describe('the response', () => {
   });
 
   test('after the end: a line in the log', async () => {
-    let log = '';
-    const errors = { write: (text: string) => void (log += text) };
-    const { port } = await serve(
+    const serving = await serve(
       fromNode(async (_request: IncomingMessage, response: ServerResponse) => {
         response.end('whole');
         await once(response, 'close');
         throw new Error('too late');
       }),
-      { errors },
     );
-    expect((await ask(port, { path: '/' })).body).toBe('whole');
-    await until(() => log.includes('too late'));
+    expect((await ask(serving.port, { path: '/' })).body).toBe('whole');
+    await until(() => serving.errors.includes('node: Error: too late'));
   });
 
   test('after it: a response that ends short', async () => {
