@@ -24,11 +24,17 @@ export async function captureListen(load: () => unknown): Promise<Server | undef
   try {
     await load();
     // What is awaited before listen(), and a module that cannot be awaited itself.
-    await new Promise(setImmediate);
+    do await new Promise(setImmediate);
+    while (captured && isLookingUp());
   } finally {
     Server.prototype.listen = listen;
   }
   return captured;
+}
+
+/** Whether a name is being looked up: Fastify listens on each address of "localhost", but asks for them only after the first. */
+function isLookingUp(): boolean {
+  return process.getActiveResourcesInfo().includes('GetAddrInfoReqWrap');
 }
 
 function addressOf([first, second]: unknown[]): AddressInfo {

@@ -2,6 +2,7 @@
 // listener's head. A body can be closed at any time, so that a client which leaves is heard of.
 
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { resolveLocation } from '../environ/uri.ts';
 import { ApplicationError } from '../errors.ts';
 import { describe } from '../gateway/describe.ts';
@@ -12,8 +13,8 @@ import { type Incoming, requestOf } from './request.ts';
 import { ResponseQueue } from './response.ts';
 
 /** What node:http calls for each request. Express and Connect applications are such. */
-// biome-ignore lint/suspicious/noExplicitAny: frameworks type their parameters in ways of their own
-export type ListenerFunction = (request: any, response: any) => unknown;
+// The type of a method: so its parameters may be what a framework makes of Node's messages.
+export type ListenerFunction = { listener(request: IncomingMessage, response: ServerResponse): unknown }['listener'];
 
 /** A listener, or what has one: a Koa application, a Fastify instance, an `http.Server`. */
 export type Listener =
@@ -35,25 +36,32 @@ export function fromNode(listener: Listener): ApplicationFunction {
   return (environ, startResponse) => new NodeAnswer(handle, environ, startResponse);
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
-
-function toHandler(listener: unknown): Handler {
-  if (typeof listener === 'function') return listener as Handler;
+function toHandler(listener: unknown): ListenerFunction {
+  if (typeof listener === 'function') return listener as ListenerFunction;
   if (typeof listener === 'object' && listener !== null) {
     if ('callback' in listener && typeof listener.callback === 'function') return listener.callback();
     if ('routing' in listener && 'ready' in listener && typeof listener.ready === 'function') {
-      const { ready, routing } = listener as { ready(): PromiseLike<unknown>; routing: Handler };
+      const { ready, routing } = listener as { ready(): PromiseLike<unknown>; routing: ListenerFunction };
       return async (request, response) => {
         await ready.call(listener);
         return routing.call(listener, request, response);
       };
     }
-    if ('emit' in listener && 'listen' in listener) return (request, response) => (listener as Server).emit('request', request, response);
+    if ('listen' in listener && 'listeners' in listener) return serverHandler(listener as Server);
   }
   throw new ApplicationError(
     'listener-not-node',
     `A Node listener must be a function (req, res), a Koa application, a Fastify instance or an http.Server, got ${show(listener)}`,
   );
+}
+
+/** One by one and not by emit(), which loses their promises. */
+function serverHandler(server: Server): ListenerFunction {
+  return (request, response) => {
+    const listeners = server.listeners('request');
+    if (listeners.length === 0) throw new ApplicationError('listener-not-node', 'The http.Server has no listener for its requests');
+    return Promise.all(listeners.map((one): unknown => one.call(server, request, response)));
+  };
 }
 
 interface Listening extends Incoming {
@@ -62,7 +70,7 @@ interface Listening extends Incoming {
 }
 
 class NodeAnswer implements AsyncIterable<Block>, Closable {
-  #handle: Handler;
+  #handle: ListenerFunction;
   #environ: Environ;
   #startResponse: StartResponse;
   #listening: Listening | undefined;
@@ -77,14 +85,14 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   #failure: { error: unknown } | undefined;
   #wake = () => {};
 
-  constructor(handle: Handler, environ: Environ, startResponse: StartResponse) {
+  constructor(handle: ListenerFunction, environ: Environ, startResponse: StartResponse) {
     this.#handle = handle;
     this.#environ = environ;
     this.#startResponse = startResponse;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Block, void> {
-    const { queue } = this.#listen();
+    const { request, queue } = this.#listen();
     let isStarted = false;
     for (;;) {
       const next = queue.shift();
@@ -95,6 +103,7 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
         this.#left = contentLength(headers);
       }
       if (next) {
+        rearm(request.socket);
         this.#left -= next.block.length;
         let isTaken = false;
         try {
@@ -156,6 +165,11 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
       this.#wake();
     });
     request.socket.on('error', () => {}); // what destroy() was given
+    request.socket.on('timeout', () => {
+      // As a server of Node does.
+      const isHeard = !request.complete && request.emit('timeout', request.socket);
+      if (!response.emit('timeout', request.socket) && !isHeard) request.socket.destroy();
+    });
     response.on('close', () => {
       if (!response.writableEnded) {
         this.#fail(
@@ -182,7 +196,7 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
 
   #sendable(headers: readonly Header[]): Header[] {
     return headers
-      .filter(([name]) => !isHopByHop(name))
+      .filter(([name]) => !isHopByHop(name) && name.toLowerCase() !== 'status') // of a CGI script that somebody relays
       .map(([name, value]) => [
         name,
         name.toLowerCase() === 'location' ? resolveLocation(value, this.#environ) : value.replaceAll('\t', ' '),
@@ -193,6 +207,11 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
 function contentLength(headers: readonly Header[]): number {
   const header = headers.find(([name]) => name.toLowerCase() === 'content-length');
   return header === undefined ? Infinity : Number(header[1]);
+}
+
+/** What setTimeout() of a message counts is idle time. */
+function rearm(socket: Socket): void {
+  if (socket.timeout) socket.setTimeout(socket.timeout);
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

@@ -15,6 +15,7 @@ declare module 'node:http' {
   }
 
   interface IncomingMessage {
+    upgrade: boolean;
     readonly _readableState: { readingMore: boolean; readonly pipes: readonly unknown[] };
     _addHeaderLines(headers: string[], count: number): void;
   }

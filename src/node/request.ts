@@ -31,13 +31,16 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
     request.baseUrl = scriptName;
     request.originalUrl = scriptName + pathInfo + query;
   }
+  if (environ.REQUEST_URI === '*') request.url = '*'; // OPTIONS of the server itself
   request.method = environ.REQUEST_METHOD;
+  request.upgrade = false;
   const [, version = '1.1'] = /^HTTP\/(\d\.\d)$/.exec(environ.SERVER_PROTOCOL) ?? [];
   request.httpVersion = version;
   request.httpVersionMajor = Number(version.charAt(0));
   request.httpVersionMinor = Number(version.charAt(2));
   const headers = rawHeadersOf(environ);
   request._addHeaderLines(headers, headers.length);
+  request.complete = !hasBody(environ);
 
   let blocks: AsyncIterator<Buffer> | undefined;
   // On the object itself: Express swaps the prototype.
@@ -75,6 +78,10 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
 /** Whether somebody goes on reading: what is paused may be so forever. */
 function isRead(request: IncomingMessage): boolean {
   return Boolean(request.readableFlowing) || request._readableState.pipes.length > 0 || request.listenerCount('readable') > 0;
+}
+
+function hasBody({ CONTENT_LENGTH: length, HTTP_TRANSFER_ENCODING: coding }: Environ): boolean {
+  return coding ? true : Number(length) > 0;
 }
 
 function rawHeadersOf(environ: Environ): string[] {
@@ -115,6 +122,7 @@ function socketOf(environ: Environ): Socket {
     localPort: local.port,
     localFamily: local.family,
     address: () => local,
+    pending: false,
     ...(environ['wsgi.url_scheme'] === 'https' && { encrypted: true, authorized: false }),
   };
   for (const [name, value] of Object.entries(values)) Object.defineProperty(socket, name, { value, configurable: true, enumerable: true });

@@ -1,7 +1,7 @@
 // Where a ServerResponse of node:http leaves its head and its blocks, instead of a connection: a queue that the
 // gateway takes them from.
 
-import type { ServerResponse } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Header } from '../types.ts';
 
 /** Bytes that wait for the gateway, above which write() says that it is enough. */
@@ -64,7 +64,9 @@ export class ResponseQueue {
   #add(data: string | Uint8Array, encoding: BufferEncoding | null | undefined, taken: Callback): boolean {
     if (!this.head) {
       this.#response._headerSent = true;
-      this.head = parseHead(this.#response._header ?? '');
+      // Node puts the head before the first block, and both into bytes as the block asks for: UTF-8 if that is text.
+      const isText = typeof data === 'string' && (!encoding || /^utf-?8$/i.test(encoding));
+      this.head = parseHead(this.#response._header ?? '', isText ? 'utf8' : 'latin1');
     }
     const block =
       typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
@@ -75,12 +77,21 @@ export class ResponseQueue {
   }
 }
 
-/** The lines are Node's: "HTTP/1.1 200 OK", then "Name: value", as byte strings. */
-function parseHead(text: string): NodeHead {
-  const [statusLine = '', ...lines] = text.split('\r\n').filter((line) => line !== '');
+/** The lines are Node's: "HTTP/1.1 200 OK", then "Name: value". What it returns are byte strings. */
+function parseHead(text: string, encoding: 'utf8' | 'latin1'): NodeHead {
+  const [statusLine = '', ...lines] = text
+    .split('\r\n')
+    .filter((line) => line !== '')
+    .map((line) => (isAscii(line) ? line : Buffer.from(line, encoding).toString('latin1')));
   const headers = lines.map((line): Header => {
     const colon = line.indexOf(': ');
     return [line.slice(0, colon), line.slice(colon + 2)];
   });
-  return { status: statusLine.slice('HTTP/1.1 '.length), headers };
+  const [, code = '', reason = ''] = /^HTTP\/1\.1 (\d+) (.*)$/s.exec(statusLine) ?? [];
+  // Node sends an empty reason, which what proxies get from HTTP/2 has; a gateway does not.
+  return { status: `${code} ${reason.trim() || (STATUS_CODES[code] ?? 'unknown')}`, headers };
+}
+
+function isAscii(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text);
 }

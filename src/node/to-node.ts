@@ -1,18 +1,25 @@
 // A PEP 3333 application as a listener of node:http, for a server or a framework that takes one.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { announcedLength } from '../server/request.ts';
 import { ApplicationServer, type ServerOptions } from '../server/server.ts';
 import type { Application } from '../types.ts';
 
 /**
  * Returns `application` as a listener `(req, res)`, for `http.createServer()` or `app.use()` of Express, below whose
  * mount path SCRIPT_NAME is set. Options are those of `makeServer`, but there is no access log unless one is given.
- * Throws an `ApplicationError` when `application` is none.
+ * Throws an `ApplicationError` when `application` is none; the listener throws a `TypeError` when the request's body has
+ * been read already, as a body parser does that is used before it.
  */
 export function toNode(
   application: Application,
   options: ServerOptions = {},
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const server = new ApplicationServer('', application, { accessLog: false, ...options });
-  return (request, response) => void server.emit('request', request, response);
+  return (request, response) => {
+    if (request.readableEnded && announcedLength(request) !== undefined) {
+      throw new TypeError('The request body has been read already, by a body parser perhaps: the application must come before it');
+    }
+    server.emit('request', request, response);
+  };
 }

@@ -170,6 +170,10 @@ export const plainListener: RequestListener = (request, response) => {
     response.end([request.method, request.url, request.httpVersion, remoteAddress, localAddress, request.headers.host].join());
   } else if (pathname === '/headers') response.end(JSON.stringify(request.headers));
   else if (pathname === '/latin1') response.setHeader('X-Name', 'D\xfcrer').end(BYTES);
+  else if (pathname === '/latin1-text') response.setHeader('X-Name', 'D\xfcrer').end('text');
+  else if (pathname === '/latin1-latin1') response.setHeader('X-Name', 'D\xfcrer').end('D\xfcrer', 'latin1');
+  else if (pathname === '/latin1-head') response.setHeader('X-Name', 'D\xfcrer').end();
+  else if (pathname === '/reason') response.writeHead(299, 'Sch\xf6n').end(BYTES);
   else if (pathname === '/big') response.end(BIG);
   else if (pathname === '/stream') {
     response.flushHeaders();

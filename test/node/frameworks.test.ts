@@ -28,6 +28,7 @@ const frameworks: [name: string, listener: RequestListener, application: Applica
 const JSON_TYPE = ['Content-Type: application/json'];
 const BYTES_TYPE = ['Content-Type: application/octet-stream'];
 const big = Buffer.alloc(5_000_000, 'abcdefg');
+const huge = Buffer.alloc(20_000_000, 'hijklmnop');
 const large = JSON.stringify({ text: 'x'.repeat(1_000_000) });
 const chunked = (...pieces: string[]) => [...pieces, ''].map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join('');
 
@@ -46,6 +47,8 @@ const questions: [name: string, question: Question][] = [
     `${method} /method`,
     { method, path: '/method' },
   ]),
+  ...['/latin1-text', '/latin1-latin1', '/latin1-head', '/reason'].map((path): [string, Question] => [`GET ${path}`, { path }]),
+  ['20 MB up and down', { method: 'POST', path: '/pipe', headers: BYTES_TYPE, body: huge }],
   ['a query', { path: '/query?a=1&b=%20c&a=2&d=%C3%BC' }],
   ['a query without a value', { path: '/query?' }],
   ['parameters', { path: '/params/a%20b/c%2Fd' }],

@@ -5,6 +5,7 @@ import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import { type AddressInfo, createConnection, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
+import fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
 import { captureListen, fromNode, type ListenerFunction, toNode } from '../../src/node/index.ts';
 import { call } from '../../src/testing/index.ts';
@@ -90,6 +91,13 @@ describe('the request', () => {
     expect(byMessage(ours)).toEqual(byMessage(events));
   });
 
+  test('for the server itself has "*" for its URL; no body is complete at once', async () => {
+    const application = fromNode(({ url, complete }, response) => response.end(`${url} ${complete}`));
+    const environ = { REQUEST_METHOD: 'OPTIONS', REQUEST_URI: '*', PATH_INFO: '/' };
+    expect((await call(application, { environ })).text).toBe('* true');
+    expect((await call(application, { path: '/a', method: 'POST', body: 'b' })).text).toBe('/a false');
+  });
+
   test('who goes on reading after the response has his body whole', async () => {
     let count = 0;
     const { port } = await serve(
@@ -133,6 +141,52 @@ describe('the request', () => {
 });
 
 describe('the response', () => {
+  test('that ends at once has told so to whoever asked, with a Content-Length or without', async () => {
+    for (const length of [undefined, 3]) {
+      const events: string[] = [];
+      await call(
+        fromNode((_request, response) => {
+          response.on('finish', () => events.push('finish'));
+          if (length !== undefined) response.setHeader('Content-Length', length);
+          response.end('abc', () => events.push('ended'));
+        }),
+      );
+      expect(events.toSorted()).toEqual(['ended', 'finish']);
+    }
+  });
+
+  test('has a timeout, which blocks put off', async () => {
+    const silent = await call(fromNode((_request, response) => response.setTimeout(20, () => response.writeHead(503).end('too slow'))));
+    expect(silent).toMatchObject({ status: '503 Service Unavailable', text: 'too slow' });
+    const unheard = await call(fromNode((_request, response) => response.setTimeout(20)));
+    expect(unheard.errors).toContain('[response-destroyed]');
+    const busy = await call(
+      fromNode(async (_request, response) => {
+        response.setTimeout(100, () => response.destroy());
+        for (let count = 0; count < 10; count++) {
+          response.write('a');
+          await sleep(20);
+        }
+        response.end();
+      }),
+    );
+    expect(busy).toMatchObject({ text: 'aaaaaaaaaa', complete: true });
+  });
+
+  test('a Content-Disposition beside a Content-Length, which Node takes for UTF-8, is a byte string', async () => {
+    const application = fromNode((_request, response) => {
+      response.setHeader('Content-Type', 'a/b').setHeader('Content-Length', 1);
+      response.setHeader('Content-Disposition', 'inline; filename="\xc3\xbc \xfc"').end(Buffer.from('x'));
+    });
+    expect((await call(validator(application))).headers.get('content-disposition')).toBe('inline; filename="\xfc \xfd"');
+  });
+
+  test('an empty reason is filled in; a Status of somebody else does not pass', async () => {
+    const relayed = await call(fromNode((_request, response) => response.writeHead(404, '', { Status: '404 Gone', 'X-A': 'b' }).end('x')));
+    expect([relayed.status, [...relayed.headers]]).toEqual(['404 Not Found', [['X-A', 'b']]]);
+    expect((await call(fromNode((_request, response) => response.writeHead(299, ' ').end()))).status).toBe('299 unknown');
+  });
+
   test('that ends after its Content-Length, or that a HEAD asks for, is finished, and nothing is aborted', async () => {
     const events: string[] = [];
     const listener: ListenerFunction = (request: IncomingMessage, response: ServerResponse) => {
@@ -206,6 +260,7 @@ describe('the response', () => {
       '[response-destroyed] ApplicationError: The listener destroyed its response',
     ],
     ['destroys it for a reason', (_request, response) => response.destroy(new Error('reason')), 'Error: reason'],
+    ['switches protocols', (_request, response) => response.writeHead(101).end(), 'Status cannot be interim'],
     ['destroys the socket', (request) => request.socket.destroy(), '[response-destroyed]'],
     ['sets a header that cannot be sent', (_request, response) => response.setHeader('X', 'a\nb'), 'Invalid character in header content'],
   ])('a listener that %s before the head: 500', async (_what, listener, logged) => {
@@ -269,6 +324,14 @@ test('a client that leaves: the request is aborted, both are closed', async () =
   expect(events.toSorted()).toEqual(['aborted', 'aborted', 'close false']);
 });
 
+test('a server whose listener rejects, or that has none: 500', async () => {
+  const rejecting = createServer(async () => {
+    throw new Error('rejected');
+  });
+  expect((await call(fromNode(rejecting))).errors).toContain('Error: rejected');
+  expect((await call(fromNode(createServer()))).errors).toContain('[listener-not-node]');
+});
+
 test('what is no listener is refused', () => {
   expect(() => fromNode({} as ListenerFunction)).toThrow(
     'A Node listener must be a function (req, res), a Koa application, a Fastify instance or an http.Server, got an object of Object',
@@ -276,6 +339,18 @@ test('what is no listener is refused', () => {
 });
 
 describe('captureListen()', () => {
+  test('Fastify listens by it, whether or not it is awaited, on no address of its host', async () => {
+    for (const isAwaited of [true, false]) {
+      const app = fastify().get('/', async () => 'captured');
+      const listener = await captureListen(() => {
+        const listening = app.listen({ port: 4569 });
+        return isAwaited ? listening : undefined;
+      });
+      expect((await call(fromNode(listener ?? (() => {})))).text).toBe('captured');
+      await expect(once(createConnection(4569, 'localhost'), 'connect')).rejects.toThrow('ECONNREFUSED');
+    }
+  });
+
   test('takes the server of a module that listens, and opens no port', async () => {
     let called = false;
     let address: unknown;
@@ -320,5 +395,20 @@ describe('toNode()', () => {
       expect((await ask((server.address() as AddressInfo).port, { method: 'POST', path, body: 'body' })).body).toBe(expected);
       server.close();
     }
+  });
+
+  test('a body that a parser has read is gone, and said to be', async () => {
+    const app = express();
+    app.use(express.json(), toNode(echo));
+    app.use((error: Error, _request: express.Request, response: express.Response, _next: express.NextFunction) => {
+      response.end(error.message);
+    });
+    const server = createServer(app).listen(0);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { body } = await ask(port, { method: 'POST', path: '/a', headers: ['Content-Type: application/json'], body: '{}' });
+    expect(body).toContain('The request body has been read already');
+    expect((await ask(port, { path: '/a' })).body).toBe(' /a /a ');
+    server.close();
   });
 });
