@@ -68,6 +68,7 @@ function run(page: string, steps: Step[]): string[] {
     encoding: 'utf8',
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', npm_config_loglevel: 'error' },
     stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: 60_000,
   });
   return shown.split(`${mark}\n`).map((output) => output.replaceAll('\r\n', '\n'));
 }
