@@ -134,6 +134,8 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
     }
     // The response's "close" comes with that of its socket.
     request.socket.destroy();
+    // What they are followed by is emitted after this turn, when the process of a script would be over.
+    await new Promise(setImmediate);
   }
 
   /** The gateway wants no more than Content-Length, or nothing for a HEAD; the listener comes to its end all the same. */

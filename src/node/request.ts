@@ -61,15 +61,14 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
     );
   };
   const release = (): void | Promise<void> => {
-    if (!blocks) {
+    if (isRead(request) && !request.destroyed) return new Promise((resolve) => request.once('close', resolve));
+    if (blocks) {
+      request.destroy();
+    } else {
       // As Node does, but without reading what may be long.
       request.complete = true;
       request.push(null);
       request.resume();
-    } else if (!request.destroyed && isRead(request)) {
-      return new Promise((resolve) => request.once('close', resolve));
-    } else {
-      request.destroy();
     }
   };
   return { request, release };

@@ -112,6 +112,30 @@ describe('the request', () => {
     await until(() => count === 500_000);
   });
 
+  test('who is about to read when the response is out has the body, too, and never an empty one in its place', async () => {
+    for (const early of ['', 'early']) {
+      let count = 0;
+      const application = fromNode((request, response) => {
+        request.on('data', (block) => {
+          count += block.length;
+        });
+        response.end(early);
+      });
+      expect(await call(application, { body: Buffer.alloc(300_000) })).toMatchObject({ text: early, complete: true });
+      expect(count).toBe(300_000);
+    }
+  });
+
+  test('its "close", and that of the response, have come when close() of the body is done', async () => {
+    const events: string[] = [];
+    const application = fromNode((request, response) => {
+      request.on('close', () => events.push('request'));
+      response.on('close', () => events.push('response')).end('x');
+    });
+    await call(application, { body: 'unread' });
+    expect(events.toSorted()).toEqual(['request', 'response']);
+  });
+
   test('who has stopped reading is not waited for', async () => {
     const response = await call(
       fromNode((request: IncomingMessage, response: ServerResponse) => {
