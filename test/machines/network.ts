@@ -1,0 +1,93 @@
+// Several machines in one: network namespaces with an address each, on a bridge in a namespace of its own. Nothing of it
+// touches the network of the host.
+
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { isRunning } from '../host/processes.ts';
+
+const PREFIX = 'run-with-cgi';
+
+export interface Machine {
+  readonly address: string;
+  /** Starts a program on the machine, in an environment of nothing but `env`. */
+  start(program: string, args: string[], options?: SpawnOptions): ChildProcess;
+  /** Pulls the cable: what is sent is lost, and nobody is told. */
+  unplug(): void;
+  plug(): void;
+}
+
+export interface Network {
+  /** A machine of this address in 10.0.0.0/24. */
+  add(address: string): Machine;
+  /** Ends every program on it and takes it away. */
+  remove(): Promise<void>;
+}
+
+export function makeNetwork(): Network {
+  removeLeftovers();
+  const bridge = addNamespace('switch');
+  ip('-n', bridge, 'link', 'add', 'br0', 'type', 'bridge');
+  ip('-n', bridge, 'link', 'set', 'br0', 'up');
+  const namespaces = [bridge];
+  const children = new Set<ChildProcess>();
+
+  return {
+    add(address) {
+      const name = addNamespace(address);
+      namespaces.push(name);
+      const port = `port${namespaces.length}`;
+      ip('-n', bridge, 'link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+      ip('-n', bridge, 'link', 'set', port, 'master', 'br0', 'up');
+      ip('-n', name, 'address', 'add', `${address}/24`, 'dev', 'eth0');
+      ip('-n', name, 'link', 'set', 'eth0', 'up');
+      ip('-n', name, 'link', 'set', 'lo', 'up');
+      return {
+        address,
+        start(program, args, options) {
+          const child = spawn('ip', ['netns', 'exec', name, program, ...args], { stdio: 'ignore', ...options });
+          children.add(child);
+          child.once('exit', () => children.delete(child));
+          return child;
+        },
+        unplug: () => ip('-n', bridge, 'link', 'set', port, 'down'),
+        plug: () => ip('-n', bridge, 'link', 'set', port, 'up'),
+      };
+    },
+    async remove() {
+      const ends = [...children].map((child) => once(child, 'exit'));
+      for (const name of namespaces) removeNamespace(name);
+      await Promise.all(ends);
+    },
+  };
+}
+
+function addNamespace(name: string): string {
+  const full = `${PREFIX}-${process.pid}-${name}`;
+  ip('netns', 'add', full);
+  return full;
+}
+
+/** A namespace goes when nobody is in it any more, and takes its end of each cable along. */
+function removeNamespace(name: string): void {
+  for (const pid of ip('netns', 'pids', name).split('\n').filter(Boolean)) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  ip('netns', 'delete', name);
+}
+
+/** Those of a test that was killed. */
+function removeLeftovers(): void {
+  for (const line of ip('netns', 'list').split('\n')) {
+    const [name = ''] = line.split(' ');
+    const [, pid] = new RegExp(`^${PREFIX}-(\\d+)-`).exec(name) ?? [];
+    if (pid !== undefined && !isRunning(Number(pid))) removeNamespace(name);
+  }
+}
+
+function ip(...words: string[]): string {
+  return execFileSync('ip', words, { encoding: 'utf8' });
+}
