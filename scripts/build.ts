@@ -38,13 +38,14 @@ await build({
     },
   ],
 });
-/** What instanceof asks about. */
-const CLASSES = ['errors.ts', 'gateway/file-wrapper.ts'];
-// The rest has copies of what it needs from there, but for the classes, which must be the same everywhere.
+/** What instanceof asks about, and what keeps a descriptor for later. */
+const SINGLE = ['errors.ts', 'gateway/file-wrapper.ts', 'run.ts'];
+// The rest has copies of what it needs from there, but for what must be the same everywhere.
 await build({
   ...modules,
   entryPoints: [
     'cli/commands',
+    'build/first',
     'build/url',
     'fastcgi/index',
     'fetch/index',
@@ -68,10 +69,10 @@ await build({
   minifySyntax: true,
   plugins: [
     {
-      name: 'classes come from the main entry',
+      name: 'what there is one of comes from the main entry',
       setup({ onResolve }) {
-        onResolve({ filter: /\/(?:errors|file-wrapper)\.ts$/ }, ({ resolveDir, path }) =>
-          CLASSES.includes(relative('src', join(resolveDir, path))) ? { path: 'run-with-cgi', external: true } : undefined,
+        onResolve({ filter: /\/(?:errors|file-wrapper|run)\.ts$/ }, ({ resolveDir, path }) =>
+          SINGLE.includes(relative('src', join(resolveDir, path))) ? { path: 'run-with-cgi', external: true } : undefined,
         );
       },
     },

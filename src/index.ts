@@ -6,5 +6,5 @@ export type { Stdin } from './cgi/source.ts';
 export type { Variables } from './environ/variables.ts';
 export { ApplicationError, type ApplicationErrorCode, RequestError, type RequestErrorCode, type StatusHint } from './errors.ts';
 export { FileWrapper } from './gateway/file-wrapper.ts';
-export { type RunOptions, run } from './run.ts';
+export { guardStdout, type RunOptions, run } from './run.ts';
 export type * from './types.ts';

@@ -1,7 +1,8 @@
 // The gateway that fits how this process was started: once for a request, or to stay and answer many.
 
-import { handOver } from './cgi/hand-over.ts';
+import { handOver, isHandedOver } from './cgi/hand-over.ts';
 import { type RunWithCgiOptions, runWithCgi } from './cgi/run-with-cgi.ts';
+import { reserveStdout } from './cgi/stdout.ts';
 import { fs } from './fs.ts';
 import type { Application } from './types.ts';
 
@@ -25,6 +26,15 @@ export function run(application: Application, options: RunOptions = {}): Promise
   if (handOver(application, options)) return Promise.resolve();
   const fd = options.stdout === undefined ? listeningDescriptor() : undefined;
   return fd === undefined ? runWithCgi(application, options) : stay(application, fd, options);
+}
+
+/**
+ * Keeps standard output for the response from now on: what modules print while they are loaded goes to the log. `run`
+ * and `runWithCgi` do so themselves; a built file begins with this, and a script can, in a module that it imports
+ * first. Does nothing in a resident process, and in one that is no script.
+ */
+export function guardStdout(): void {
+  if (!isHandedOver() && listeningDescriptor() === undefined) reserveStdout();
 }
 
 /** A client cannot choose: variables of a request come first, and no request can take them away. */

@@ -47,7 +47,10 @@ export async function bundle(entry: Entry, folder: string, { runtime, external }
       'import.meta.dirname': '__dirname',
       'process.env.NODE_ENV': '"production"',
     },
-    inject: [join(packageFolder, 'dist/build/url.js'), ...(runtime === 'node' ? [join(packageFolder, 'dist/fetch/light/index.js')] : [])],
+    // The first of them runs before the modules of the application.
+    inject: ['build/first', 'build/url', ...(runtime === 'node' ? ['fetch/light/index'] : [])].map((name) =>
+      join(packageFolder, `dist/${name}.js`),
+    ),
     plugins: [ownPackage(runtime === 'node'), noAddons, mimeTypes, largeJson, ...(runtime === 'node' ? [lazyBuiltIns] : [])],
   };
   try {

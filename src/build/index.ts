@@ -8,7 +8,7 @@ import { Problem } from '../cli/problem.ts';
 import { bundle, bundleModule } from './bundle.ts';
 import { entryOf } from './entry.ts';
 import { pack, packForBun } from './pack.ts';
-import { pathOf, probe } from './probe.ts';
+import { isAnswer, pathOf, probe } from './probe.ts';
 
 export interface BuildScriptOptions {
   /** Where the module exports its application: "default", "a.b"; undefined when it runs itself. */
@@ -57,7 +57,7 @@ export async function buildScript(path: string, script: string, options: BuildSc
     const candidate = join(place, name);
     await writeFile(candidate, file);
     const { output, log, end } = await probe(candidate, pathOf(runtime), env, external.length > 0);
-    if (!/^(?:Status: \d{3} |HTTP\/1\.[01] \d{3} )/.test(output) || /^Status: 500 /.test(output)) {
+    if (!isAnswer(output)) {
       const said = output === '' ? 'nothing' : JSON.stringify(output.slice(0, 200));
       throw new Problem(
         'build-fails',

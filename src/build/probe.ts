@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { Problem } from '../cli/problem.ts';
 import { REQUEST } from './pack.ts';
 
@@ -45,7 +45,15 @@ export async function probe(script: string, runtime: string, env: Variables, nee
   }
 }
 
-/** How many milliseconds `script` takes for an answer, and how many the runtime takes for nothing: the least of `count` each. */
+/** Whether `output` is a response of CGI, and not one that says the application has failed. */
+export function isAnswer(output: string): boolean {
+  return /^(?:Status: \d{3} |HTTP\/1\.[01] \d{3} )/.test(output) && !/^Status: 500 /.test(output);
+}
+
+/**
+ * How many milliseconds `script` takes for an answer, and how many the runtime takes for nothing: the least of `count`
+ * each. Throws a `Problem` when it does not answer.
+ */
 export async function measure(
   script: string,
   runtime: string,
@@ -58,7 +66,9 @@ export async function measure(
     await writeFile(empty, '');
     const times = { script: Infinity, nothing: Infinity };
     for (let round = 0; round < count; round++) {
-      times.script = Math.min(times.script, (await run([runtime, script], folder, env)).milliseconds);
+      const { output, log, milliseconds } = await run([runtime, resolve(script)], folder, env);
+      if (!isAnswer(output)) throw new Problem('build-fails', `${script} does not answer where it is now\n${log}`.trimEnd());
+      times.script = Math.min(times.script, milliseconds);
       times.nothing = Math.min(times.nothing, (await run([runtime, empty], folder, env)).milliseconds);
     }
     return times;

@@ -14,6 +14,11 @@ type Taker = (handedOver: HandedOver<object>) => void;
 /** By a registered symbol: the taker and the script may have copies of this package. */
 const TAKER: unique symbol = Symbol.for('run-with-cgi.taker') as never;
 
+/** Whether somebody will take what this process is told to run. */
+export function isHandedOver(): boolean {
+  return Reflect.has(globalThis, TAKER);
+}
+
 /** Returns true when somebody has taken the application. */
 export function handOver(application: Application, options: object): boolean {
   const taker: Taker | undefined = Reflect.get(globalThis, TAKER);

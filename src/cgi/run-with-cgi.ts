@@ -18,7 +18,7 @@ import { guardProcess, type Lifetime } from './lifetime.ts';
 import { errorStream, type LogTarget } from './log.ts';
 import { openOutput } from './output.ts';
 import { isStream, type Stdin, toSource } from './source.ts';
-import { closeResponse, guardStdout, hasStartedChildren, takeStdout } from './stdout.ts';
+import { closeResponse, hasStartedChildren, printTo, takeStdout } from './stdout.ts';
 
 /** Where a response can go: a descriptor, or anything with `write`, which is awaited if it returns a promise. */
 export type Stdout = number | { write(bytes: Uint8Array): unknown };
@@ -66,7 +66,7 @@ function exchangeOver(stdout: Stdout, application: Application, options: RunWith
   const { stdin = 0, stderr = 2, timeout } = options;
   const errors = errorStream(stderr, typeof stdout === 'number' ? stdout : undefined);
   const report: Report = (error) => errors.write(describe('cgi', error));
-  if (isScript) guardStdout(errors);
+  if (isScript) printTo(errors);
 
   const { variables, length, refusal } = readRequest(options, isScript);
   const input = new Input(toSource(stdin), length, options.maxBodySize);

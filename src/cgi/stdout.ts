@@ -5,6 +5,16 @@ import type { Writable } from 'node:stream';
 import { fs } from '../fs.ts';
 import type { ErrorStream } from '../types.ts';
 import { reopenPipe, target } from './descriptor.ts';
+import { errorStream } from './log.ts';
+
+/** Taken, and not yet given to anybody. */
+let reserved: number | undefined;
+
+/** Takes descriptor 1 for a response that comes later: what is printed from now on goes to the log. */
+export function reserveStdout(): void {
+  reserved = takeStdout();
+  printTo(errorStream(2, reserved));
+}
 
 /**
  * Returns the descriptor for the response. Where that is a pipe it is one of our own, which no child
@@ -12,6 +22,11 @@ import { reopenPipe, target } from './descriptor.ts';
  * second way to the log. A socket, which cannot be opened anew, and a file stay where they are.
  */
 export function takeStdout(): number {
+  if (reserved !== undefined) {
+    const response = reserved;
+    reserved = undefined;
+    return response;
+  }
   const response = target(1).startsWith('pipe:') ? reopenPipe(1) : undefined;
   if (response === undefined) return 1;
   // Not if the log is a pipe, too: it may be the response (mini_httpd, merecat), or one whose end the server awaits (mod_cgi).
@@ -63,7 +78,7 @@ export function hasStartedChildren(): boolean {
 }
 
 /** From now on console.* and process.stdout write to `errors`, and process.stderr does so without Node's own stream. */
-export function guardStdout(errors: ErrorStream): void {
+export function printTo(errors: ErrorStream): void {
   let stream: Writable | undefined;
   // node:stream takes a millisecond to load: not before somebody prints.
   const get = () => (stream ??= streamOver(errors));
@@ -71,9 +86,13 @@ export function guardStdout(errors: ErrorStream): void {
     // Bun makes its stream for whoever defines this property, in 8 ms, but not for whoever has assigned it.
     Reflect.set(process, name, undefined);
     Object.defineProperty(process, name, { configurable: true, enumerable: true, get });
-    // The console has its own reference once it has been used. Bun's writes to descriptor 1, and would ask for the stream now.
-    if (!process.versions.bun) Object.defineProperty(console, `_${name}`, { configurable: true, get });
+    /* v8 ignore next 2 */ // Bun, which test/build runs, writes no V8 coverage.
+    // The console has its own reference once it has been used. Bun's would ask for the stream now.
+    if (!('bun' in process.versions)) Object.defineProperty(console, `_${name}`, { configurable: true, get });
   }
+  /* v8 ignore next 2 */
+  // Bun's writes to the descriptors, whatever the streams are.
+  if ('bun' in process.versions) Object.assign(console, { log: console.error, info: console.error, debug: console.error });
 }
 
 function streamOver(errors: ErrorStream): Writable {

@@ -5,7 +5,7 @@ import { isatty } from 'node:tty';
 import { styleText } from 'node:util';
 import { readDescriptor, writeDescriptor } from '../cgi/descriptor.ts';
 import { errorStream } from '../cgi/log.ts';
-import { guardStdout } from '../cgi/stdout.ts';
+import { printTo } from '../cgi/stdout.ts';
 import { checkBodySize } from '../environ/body-length.ts';
 import { toFunction } from '../gateway/application.ts';
 import { describe } from '../gateway/describe.ts';
@@ -65,7 +65,7 @@ export async function run(words: string[]): Promise<number> {
 
   // What the application prints is not its response.
   const log = errorStream(2, undefined);
-  guardStdout(log);
+  printTo(log);
   const environ = requestEnviron({ method, path: encode(path), headers, environ: given.env ?? {} }, body, log);
   const terminal = new Terminal(values);
   terminal.sent([`${method} ${environ.REQUEST_URI} ${environ.SERVER_PROTOCOL}`, ['Host', String(environ.HTTP_HOST)], ...headers]);

@@ -2,7 +2,7 @@
 
 import { writeDescriptor } from '../cgi/descriptor.ts';
 import { errorStream } from '../cgi/log.ts';
-import { guardStdout } from '../cgi/stdout.ts';
+import { printTo } from '../cgi/stdout.ts';
 import { call, type TestRequest } from '../testing/index.ts';
 import { type ContractError, validator } from '../validator/index.ts';
 import { read } from './commands.ts';
@@ -41,7 +41,7 @@ export async function run(words: string[]): Promise<number> {
   if (wrong !== undefined) throw new Problem('path-wrong', `A path begins with "/", got ${wrong}; make it "/${wrong}"`);
 
   // What the application prints is not our report.
-  guardStdout(errorStream(2, undefined));
+  printTo(errorStream(2, undefined));
   const say = (line: string) => writeDescriptor(1, Buffer.from(`${line}\n`));
   say(`${origin}:`);
   let failures = 0;

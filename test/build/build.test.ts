@@ -11,6 +11,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const command = join(root, 'dist/cli/main.cjs');
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-build-test-'));
 const elsewhere = mkdtempSync(join(tmpdir(), 'run-with-cgi-elsewhere-'));
+/** With Bun, which scripts/prepare puts there. */
+const PATH = `${join(root, 'node_modules/.bun/node_modules/.bin')}:${process.env.PATH}`;
 
 beforeAll(() => {
   mkdirSync(join(folder, 'node_modules'));
@@ -29,7 +31,7 @@ function write(files: Record<string, string | Buffer>): void {
 }
 
 function build(...words: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [command, 'build', ...words], { cwd: folder, encoding: 'utf8', env: { PATH: process.env.PATH } });
+  return spawnSync(process.execPath, [command, 'build', ...words], { cwd: folder, encoding: 'utf8', env: { PATH } });
 }
 
 /** Builds the module of these files, moves the script to where nothing else is, and asks it. */
@@ -42,15 +44,17 @@ function built(files: Record<string, string | Buffer>, ...words: string[]): stri
   return ask(script).stdout;
 }
 
-function ask(script: string, env: Record<string, string> = {}): { stdout: string; stderr: string } {
-  return spawnSync('/bin/sh', ['-c', '"$0" | cat', script], {
+function ask(script: string, env: Record<string, string> = {}, input = ''): { stdout: string; stderr: string } {
+  return spawnSync('/bin/sh', ['-c', 'cat | "$0" | cat', script], {
     cwd: elsewhere,
     encoding: 'utf8',
-    env: { PATH: process.env.PATH, GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', SCRIPT_NAME: '/app.cgi', PATH_INFO: '/x', ...env },
+    input,
+    env: { PATH, GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', SCRIPT_NAME: '/app.cgi', PATH_INFO: '/x', ...env },
   });
 }
 
 const body = (output: string) => output.split('\r\n\r\n')[1];
+const PRINTS = 'console.log("by console");process.stdout.write("by stdout\\n");';
 const TEXT = "[['Content-Type', 'text/plain']]";
 const application = (expression: string, head = '') =>
   `${head}\nexport const application = (environ, startResponse) => { startResponse('200 OK', ${TEXT}); return String(${expression}); };\n`;
@@ -112,6 +116,11 @@ ${application("[data.value, page.trim(), wasm.length, (await import('./late.mjs'
     );
   });
 
+  test('whose modules print while they are loaded, and nothing of that gets into the response', () => {
+    expect(body(built({ 'prints.mjs': application("'quiet'", `import './banner.mjs';\n${PRINTS}`), 'banner.mjs': PRINTS }))).toBe('quiet');
+    expect(ask(join(elsewhere, 'app.cgi')).stderr).toBe('by console\nby stdout\nby console\nby stdout\n');
+  });
+
   test('in a package that says it has no side effects', () => {
     const source = `import { runWithCgi } from 'run-with-cgi';\nrunWithCgi((_environ, start) => { start('200 OK', ${TEXT}); return 'ran'; });\n`;
     expect(body(built({ 'pure/run.mjs': source, 'pure/package.json': '{ "sideEffects": false }' }))).toBe('ran');
@@ -135,6 +144,12 @@ test('size and time are told', () => {
     /^Building application of told\.mjs, a PEP 3333 application, into told\.cgi\ntold\.cgi: \d+ kB; answers in [\d.]+ ms; node takes [\d.]+ ms for an empty file\n$/,
   );
   expect(existsSync(join(folder, 'told.cgi'))).toBe(true);
+});
+
+test('a script at a relative path is measured, and not the error that it is not there', () => {
+  write({ 'slow.mjs': `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);\n${application('1')}` });
+  const { stdout } = build('slow.mjs', '-o', 'slow.cgi');
+  expect(Number(/answers in ([\d.]+) ms/.exec(stdout)?.[1])).toBeGreaterThan(200);
 });
 
 test('the same source gives the same bytes, wherever it is built', () => {
@@ -171,6 +186,67 @@ test('what V8 has compiled is not trusted under another V8, nor when it is broke
   expect(broken).not.toBe(text);
   writeFileSync(script, broken);
   expect(body(ask(script).stdout)).toBe('fresh');
+});
+
+describe('for a host that has Bun', () => {
+  const bun = (files: Record<string, string>) => built(files, '--runtime', 'bun');
+
+  test('the first line names it', () => {
+    bun({ 'line.mjs': application('1') });
+    expect(readFileSync(join(elsewhere, 'app.cgi'), 'utf8')).toMatch(/^#!\/usr\/bin\/env bun\n/);
+  });
+
+  test.each([
+    ['of PEP 3333', application('typeof Bun')],
+    ['of the Fetch kind', 'export default { fetch: () => new Response(typeof Bun) };'],
+    [
+      'of the Node kind',
+      'import { createServer } from "node:http"; createServer((req, res) => { res.setHeader("X", "1"); res.end(typeof Bun); }).listen(80);',
+    ],
+  ])('an application %s answers', (_kind, source) => {
+    expect(bun({ 'kind.mjs': source })).toMatch(/^Status: 200 OK\r\n[\s\S]*\r\n\r\nobject$/);
+  });
+
+  test.each(['Hono', 'Express', 'Koa', 'Fastify'])('an application of %s answers', (name) => {
+    const script = join(elsewhere, 'app.cgi');
+    expect(build(join(root, `cgi-bin/${name.toLowerCase()}.ts`), '-o', script, '--runtime', 'bun')).toMatchObject({
+      stderr: '',
+      status: 0,
+    });
+    const { stdout, stderr } = ask(script, { SCRIPT_NAME: '', PATH_INFO: '/' });
+    expect([body(stdout), stderr]).toEqual([`Hello from ${name}!\n`, '']);
+  });
+
+  test('what is printed goes to the log, and nothing of it into the response', () => {
+    const prints = `environ["wsgi.errors"].write("by errors\\n"); ${PRINTS} startResponse(`;
+    bun({ 'prints.mjs': application("'quiet'", PRINTS).replace('startResponse(', prints) });
+    const { stdout, stderr } = ask(join(elsewhere, 'app.cgi'));
+    expect(body(stdout)).toBe('quiet');
+    expect(stderr).toBe('by console\nby stdout\nby errors\nby console\nby stdout\n');
+  });
+
+  test('an upload and a download are whole', () => {
+    const upload = 'Zürich '.repeat(100_000);
+    bun({
+      'echo.mjs': `export const application = (environ, startResponse) => { startResponse('200 OK', ${TEXT}); return environ['wsgi.input']; };`,
+    });
+    const variables = { REQUEST_METHOD: 'POST', CONTENT_LENGTH: String(Buffer.byteLength(upload)) };
+    expect(body(ask(join(elsewhere, 'app.cgi'), variables, upload).stdout)).toBe(upload);
+  });
+
+  test('an application that throws gives a 500, and the log the line', () => {
+    bun({ 'throws.mjs': application("environ.PATH_INFO === '/x' ? nothing() : 1", 'const nothing = () => { throw new Error("oh"); };') });
+    const { stdout, stderr } = ask(join(elsewhere, 'app.cgi'));
+    expect(stdout).toMatch(/^Status: 500 Internal Server Error\r\n/);
+    expect(stderr).toContain('Error: oh');
+  });
+
+  test('it has to be here', () => {
+    write({ 'a.mjs': application('1') });
+    const words = [command, 'build', 'a.mjs', '--runtime', 'bun'];
+    const { stderr } = spawnSync(process.execPath, words, { cwd: folder, encoding: 'utf8', env: { PATH: '/bin' } });
+    expect(stderr).toBe('run-with-cgi: bun is not in the PATH, and a script for it must be tried out; install it [runtime-missing]\n');
+  });
 });
 
 describe('what cannot be built is said, and nothing is left behind', () => {

@@ -1,11 +1,11 @@
 // The scripts of the process tests, in one file: CASE names the application to run.
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { takeCoverage } from 'node:v8';
 import { takeApplications } from '../../src/cgi/hand-over.ts';
-import { type ApplicationFunction, type RunWithCgiOptions, runWithCgi } from '../../src/index.ts';
+import { type ApplicationFunction, guardStdout, type RunWithCgiOptions, runWithCgi } from '../../src/index.ts';
 
 const TEXT: [string, string][] = [['Content-Type', 'text/plain']];
 const never = new Promise<never>(() => {});
@@ -241,7 +241,11 @@ process.kill = (...target) => {
 const options: RunWithCgiOptions = JSON.parse(process.env.OPTIONS ?? '{}');
 const application = cases[process.env.CASE ?? 'hello'];
 if (application === undefined) throw new Error(`no case ${process.env.CASE}`);
-if (process.env.BEFORE === 'print') console.log('printed before');
+if (process.env.BEFORE === 'guard') {
+  guardStdout();
+  spawnSync('/bin/echo', ['printed by a child'], { stdio: 'inherit' });
+}
+if (['print', 'guard'].includes(process.env.BEFORE ?? '')) console.log('printed before');
 if (process.env.BEFORE === 'take')
   process.on(
     'exit',

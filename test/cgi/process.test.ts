@@ -273,6 +273,12 @@ describe('the log', () => {
     }
   });
 
+  test('from guardStdout() on, for what modules print while they load', async () => {
+    const { output, errors } = await launch('print', { env: { BEFORE: 'guard' } });
+    expect(output).toBe(sized('fd 2\n'));
+    expect(errors).toMatch(/^printed before\nprinted log\n/);
+  });
+
   test('nor is what a child process prints', async () => {
     expect((await launch('child-prints')).output).toBe(sized('done\n'));
   });
