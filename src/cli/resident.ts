@@ -23,6 +23,8 @@ listens on descriptor 0, as spawn-fcgi and web servers leave it.
   --workers <number>   processes that share the work; 1
   --max-requests <n>   a process is replaced after so many requests
   --idle-exit <s>      ends after so many seconds without a request
+  --grace <s>          after SIGTERM, how long connections that are open are
+                       served, for a load balancer to notice; 0
   --timeout <ms>       how long an application may wait for things
   --max-body <bytes>   a larger request body is answered with 413
   --script-name <path> where the application is mounted, if the server does not
@@ -43,6 +45,7 @@ const options = {
   workers: { type: 'string' },
   'max-requests': { type: 'string' },
   'idle-exit': { type: 'string' },
+  grace: { type: 'string' },
   timeout: { type: 'string' },
   'max-body': { type: 'string' },
   'script-name': { type: 'string' },
@@ -59,7 +62,8 @@ export async function runResident(name: string, serve: Serve, words: string[]): 
     throw new Problem('option-wrong', '--socket and --port are two places; give one');
   const workers = toNumber('--workers', values.workers) ?? 1;
   const say = (line: string) => void process.stderr.write(`${name}: ${line}\n`);
-  const idleExit = toNumber('--idle-exit', values['idle-exit']);
+  const idleExit = seconds('--idle-exit', values['idle-exit']);
+  const grace = seconds('--grace', values.grace);
   const isAlone = workers === 1 && !cluster.isWorker;
   const settings = withoutUndefined({
     socket: values.socket,
@@ -67,6 +71,7 @@ export async function runResident(name: string, serve: Serve, words: string[]): 
     port: toNumber('--port', values.port),
     host: values.host,
     fd: values.socket === undefined && values.port === undefined ? 0 : undefined,
+    grace,
     timeout: toNumber('--timeout', values.timeout),
     maxBodySize: toNumber('--max-body', values['max-body']),
     scriptName: values['script-name'],
@@ -74,12 +79,12 @@ export async function runResident(name: string, serve: Serve, words: string[]): 
   });
   const life = {
     maxRequests: toNumber('--max-requests', values['max-requests']),
-    idleExit: idleExit === undefined ? undefined : idleExit * 1000,
+    idleExit,
   };
 
   if (!isAlone && cluster.isPrimary) {
     await applicationOf(target, values.interface); // what is wrong with it is said once, and not by each worker
-    await runWorkers(workers, say);
+    await runWorkers(workers, grace ?? 0, say);
     return 0;
   }
   const { application, options: given } = await applicationOf(target, values.interface);
@@ -99,6 +104,12 @@ function toNumber(option: string, text: string | undefined): number | undefined 
   if (text === undefined) return undefined;
   if (!/^\d+$/.test(text)) throw new Problem('option-wrong', `${option} must be a number, got ${text}`);
   return Number(text);
+}
+
+/** As milliseconds. */
+function seconds(option: string, text: string | undefined): number | undefined {
+  const number = toNumber(option, text);
+  return number === undefined ? undefined : number * 1000;
 }
 
 type Defined<Values> = { [Name in keyof Values]: Exclude<Values[Name], undefined> };

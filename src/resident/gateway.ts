@@ -18,6 +18,11 @@ export interface ResidentOptions extends ListenOptions {
   maxParamsSize?: number;
   /** Connections above which further ones are closed at once. Default: 1024. */
   maxConnections?: number;
+  /**
+   * Milliseconds after `close()` in which connections that are open go on being served, so that a load balancer that
+   * keeps them can notice, by those that are refused, and stop using them. Default: 0.
+   */
+  grace?: number;
   /** Milliseconds that an application may wait for things: then the client gets a 504, or a response that ends short. Default: no limit. */
   timeout?: number;
   /** What environ says of other processes that serve the same application. Default: true. */
@@ -36,6 +41,7 @@ export interface Gateway {
   readonly maxBodySize: number;
   readonly maxParamsSize: number;
   readonly maxConnections: number;
+  readonly grace: number;
   readonly timeout: number | undefined;
   readonly multiprocess: boolean;
   readonly env: Extras;
@@ -44,7 +50,8 @@ export interface Gateway {
 
 /** Throws an `ApplicationError` when `application` is none. */
 export function makeGateway(name: string, application: Application, options: ResidentOptions): Gateway {
-  const { maxBodySize = Infinity, maxParamsSize = 256 * 1024, maxConnections = 1024, multiprocess = true, env = {} } = options;
+  const { maxBodySize = Infinity, maxParamsSize = 256 * 1024, maxConnections = 1024, grace = 0 } = options;
+  const { multiprocess = true, env = {} } = options;
   return {
     name,
     application: toFunction(application),
@@ -52,6 +59,7 @@ export function makeGateway(name: string, application: Application, options: Res
     maxBodySize,
     maxParamsSize,
     maxConnections,
+    grace,
     timeout: options.timeout,
     multiprocess,
     env,

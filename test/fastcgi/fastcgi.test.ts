@@ -757,6 +757,22 @@ describe('close()', () => {
     serving.server.close();
     expect(await client.end()).toEqual(answer(1, text('hello')));
   });
+
+  test('takes no connections, but serves those that are open, until the grace is over', async () => {
+    const serving = await serve(hello, { grace: 1000 });
+    const accepted = once(serving.server, 'connection');
+    const kept = serving.client();
+    await accepted;
+    serving.server.close();
+    await expect(once(connect(serving.port), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await kept.send(request(1)).ends();
+    expect(await kept.send(request(2)).end()).toEqual(Buffer.concat([answer(1, text('hello')), answer(2, text('hello'))]));
+  });
+
+  test('does not wait for the grace when no connection is open', async () => {
+    const serving = await serve(hello, { grace: 1_000_000 });
+    await once(serving.server.close(), 'close');
+  });
 });
 
 test('a client that leaves at once, in the middle, or before the end is no failure', async () => {

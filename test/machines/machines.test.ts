@@ -75,7 +75,7 @@ describe.each(['HAProxy', 'nginx'] as const)('behind %s', (name) => {
     return {
       machine,
       async start() {
-        const words = [command, 'fastcgi', path('application.mjs'), '--host', address, '--port', '9000', '--script-name', ''];
+        const words = [command, 'fastcgi', path('application.mjs'), '--host', address, '--port', '9000', '--script-name', '', '--grace', '3'];
         child = machine.start(process.execPath, words, { env: { PATH, MACHINE: address, POSTS: posts } });
         await listens(machine);
       },
