@@ -1,7 +1,7 @@
 // A resident gateway's listening side: who may connect, how many at a time, and how it all ends in good order.
 
-import { type Handle, Server, type Socket } from 'node:net';
-import type { HandOn, ResidentConnection } from './connection.ts';
+import { Server, type Socket } from 'node:net';
+import type { ResidentConnection } from './connection.ts';
 import { type ListenOptions, listen } from './listen.ts';
 
 /** Makes the connection of `socket`; undefined when this peer may not have one. */
@@ -12,7 +12,6 @@ export class ResidentServer extends Server {
   #grace: number;
   #closing = false;
   #draining = false;
-  #handOn: HandOn | undefined;
 
   /** `grace` is in milliseconds. */
   constructor(place: ListenOptions, maxConnections: number, grace: number, open: OpenConnection) {
@@ -27,7 +26,7 @@ export class ResidentServer extends Server {
       }
       this.#connections.add(connection);
       socket.on('close', () => this.#connections.delete(connection));
-      if (this.#draining) connection.drain(this.#handOn);
+      if (this.#draining) connection.drain();
     });
     listen(this, place, () => this.#closing);
   }
@@ -47,29 +46,8 @@ export class ResidentServer extends Server {
     return this;
   }
 
-  /** Takes no new connections, and hands on those that it has: at once, or when their requests are answered. */
-  leave(handOn: HandOn): this {
-    this.#handOn = handOn;
-    this.#grace = 0;
-    return this.close();
-  }
-
-  /** Takes a connection that another process has handed on. False when this server is closed. */
-  adopt(connection: Handle): boolean {
-    if (!this._handle?.onconnection) return false;
-    this._handle.onconnection(0, connection);
-    return true;
-  }
-
-  /** Breaks all connections off. Returns how many there were. */
-  cut(): number {
-    const { size } = this.#connections;
-    for (const { socket } of this.#connections) socket.destroy();
-    return size;
-  }
-
   #drain(): void {
     this.#draining = true;
-    for (const connection of this.#connections) connection.drain(this.#handOn);
+    for (const connection of this.#connections) connection.drain();
   }
 }
