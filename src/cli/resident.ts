@@ -1,9 +1,10 @@
 // run-with-cgi fastcgi and run-with-cgi scgi: an application that stays, for a web server that connects to it.
 
-import cluster from 'node:cluster';
 import type { Server } from 'node:net';
+import { bind } from '../resident/bind.ts';
 import type { ResidentOptions } from '../resident/gateway.ts';
-import { serveUntilTold } from '../resident/serve.ts';
+import { WORKER } from '../resident/primary.ts';
+import { DRAIN, serveUntilTold } from '../resident/serve.ts';
 import { runWorkers } from '../resident/workers.ts';
 import type { ApplicationFunction } from '../types.ts';
 import { read } from './commands.ts';
@@ -20,11 +21,13 @@ listens on descriptor 0, as spawn-fcgi and web servers leave it.
   --mode <octal>       its permissions; 660
   --port <number>      a TCP port
   --host <address>     its address; 127.0.0.1
-  --workers <number>   processes that share the work; 1
+  --workers <number>   as many processes share the work, and another one sees to
+                       them; without it there is one
   --max-requests <n>   a process is replaced after so many requests
   --idle-exit <s>      ends after so many seconds without a request
   --grace <s>          after SIGTERM, how long connections that are open are
                        served, for a load balancer to notice; 0
+  --drain <s>          how long what runs may take when a process ends; 30
   --timeout <ms>       how long an application may wait for things
   --max-body <bytes>   a larger request body is answered with 413
   --script-name <path> where the application is mounted, if the server does not
@@ -32,8 +35,8 @@ listens on descriptor 0, as spawn-fcgi and web servers leave it.
   --interface <kind>   wsgi, fetch or node, where the application does not show
                        it
 
-SIGTERM and SIGUSR1 let running requests finish; SIGHUP replaces the workers,
-one by one, with the new code.
+SIGTERM, SIGINT and SIGUSR1 let running requests finish; SIGHUP replaces the
+workers, one by one, with the new code.
 `;
 }
 
@@ -46,6 +49,7 @@ const options = {
   'max-requests': { type: 'string' },
   'idle-exit': { type: 'string' },
   grace: { type: 'string' },
+  drain: { type: 'string' },
   timeout: { type: 'string' },
   'max-body': { type: 'string' },
   'script-name': { type: 'string' },
@@ -60,50 +64,68 @@ export async function runResident(name: string, serve: Serve, words: string[]): 
   if (more.length > 0) throw new Problem('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
   if (values.socket !== undefined && values.port !== undefined)
     throw new Problem('option-wrong', '--socket and --port are two places; give one');
-  const workers = toNumber('--workers', values.workers) ?? 1;
+  if (values.port === undefined && values.host !== undefined) throw new Problem('option-wrong', '--host is for --port; give that, too');
+  if (values.socket === undefined && values.mode !== undefined) throw new Problem('option-wrong', '--mode is for --socket; give that, too');
+
+  const workers = toNumber('--workers', values.workers, 1);
   const say = (line: string) => void process.stderr.write(`${name}: ${line}\n`);
-  const idleExit = seconds('--idle-exit', values['idle-exit']);
   const grace = seconds('--grace', values.grace);
-  const isAlone = workers === 1 && !cluster.isWorker;
-  const settings = withoutUndefined({
+  const drain = seconds('--drain', values.drain) ?? DRAIN;
+  const place = withoutUndefined({
     socket: values.socket,
-    mode: values.mode === undefined ? undefined : Number.parseInt(values.mode, 8),
-    port: toNumber('--port', values.port),
+    mode: toMode(values.mode),
+    port: toNumber('--port', values.port, 0, 65_535),
     host: values.host,
     fd: values.socket === undefined && values.port === undefined ? 0 : undefined,
+  });
+  const settings = withoutUndefined({
     grace,
-    timeout: toNumber('--timeout', values.timeout),
+    timeout: toNumber('--timeout', values.timeout, 1),
     maxBodySize: toNumber('--max-body', values['max-body']),
     scriptName: values['script-name'],
-    multiprocess: !isAlone || undefined,
   });
+  const isWorker = process.env[WORKER] !== undefined;
+  delete process.env[WORKER]; // what the application starts is none
   const life = {
-    maxRequests: toNumber('--max-requests', values['max-requests']),
-    idleExit,
+    maxRequests: toNumber('--max-requests', values['max-requests'], 1),
+    idleExit: seconds('--idle-exit', values['idle-exit']),
+    drain,
+    isWorker,
   };
 
-  if (!isAlone && cluster.isPrimary) {
-    await applicationOf(target, values.interface); // what is wrong with it is said once, and not by each worker
-    await runWorkers(workers, grace ?? 0, say);
-    return 0;
-  }
-  const { application, options: given } = await applicationOf(target, values.interface);
-  const env = given.env === undefined ? {} : { env: given.env };
-  await serveUntilTold(application, (counted) => serve(counted, { ...env, ...settings }), life).catch((error: NodeJS.ErrnoException) => {
+  const refuse = (error: NodeJS.ErrnoException): never => {
     if (error.code === 'EADDRINUSE') throw new Problem('address-in-use', `Somebody listens on ${values.socket ?? values.port} already`);
     if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL') throw new Problem('address-not-allowed', error.message);
-    if (values.socket === undefined && values.port === undefined) {
-      throw new Problem('option-wrong', 'Descriptor 0 is no socket that listens; give --socket or --port');
-    }
+    if (place.fd !== undefined) throw new Problem('option-wrong', 'Descriptor 0 is no socket that listens; give --socket or --port');
     throw error;
+  };
+  if (workers !== undefined && !isWorker) {
+    const bound = await bind(place).catch(refuse);
+    return runWorkers(bound, { count: workers, deadline: (grace ?? 0) + drain, log: say });
+  }
+  // A worker hears it when its terminal closes; its primary process decides.
+  process.on('SIGHUP', () => {
+    if (!isWorker) say('SIGHUP replaces workers, and this process has none: it goes on with the code that it has. See --workers');
   });
+  const { application, options: given } = await applicationOf(target, values.interface);
+  const env = given.env === undefined ? {} : { env: given.env };
+  const serveHere = (counted: ApplicationFunction) => serve(counted, { ...env, ...settings, ...(isWorker ? { fd: 0 } : place) });
+  await serveUntilTold(application, serveHere, life).catch(refuse);
   return 0;
 }
 
-function toNumber(option: string, text: string | undefined): number | undefined {
+function toNumber(option: string, text: string | undefined, least = 0, most = Infinity): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d+$/.test(text)) throw new Problem('option-wrong', `${option} must be a number, got ${text}`);
-  return Number(text);
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= least && number <= most) return number;
+  const range = most === Infinity ? (least === 0 ? '' : ` of at least ${least}`) : ` from ${least} to ${most}`;
+  throw new Problem('option-wrong', `${option} must be a number${range}, got ${text}`);
+}
+
+function toMode(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[0-7]{3,4}$/.test(text)) return Number.parseInt(text, 8);
+  throw new Problem('option-wrong', `--mode must be permissions in octal digits, like 660, got ${text}`);
 }
 
 /** As milliseconds. */

@@ -56,6 +56,10 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
     return !this.#isCutOff;
   }
 
+  protected override get isBetween(): boolean {
+    return this.#parser.isBetween;
+  }
+
   protected override receive(chunk: Buffer): void {
     this.#parser.feed(chunk);
   }
@@ -85,7 +89,9 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
     if (this.#requests.get(request.id) === request) this.#requests.delete(request.id);
     if (!request.keepsConnection) this.#isLast = true;
     if (!request.received) this.#isCutOff = true;
-    if (this.#running === 0 && (this.#isLast || this.draining)) this.close();
+    if (this.#running > 0) return;
+    if (this.#isLast) this.close();
+    else if (this.draining) this.leave();
   }
 
   protected override close(): void {
@@ -107,7 +113,7 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
     const keepsConnection = (body.readUInt8(2) & KEEP_CONN) !== 0;
     if (body.readUInt16BE(0) !== RESPONDER) {
       this.#reject(id, UNKNOWN_ROLE, keepsConnection);
-    } else if (this.#running >= this.#maxRequests || this.#isLast || this.draining) {
+    } else if (this.#running >= this.#maxRequests || this.#isLast || this.refuses) {
       this.#reject(id, OVERLOADED, keepsConnection);
     } else {
       this.#running++;

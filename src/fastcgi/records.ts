@@ -69,6 +69,11 @@ export class RecordParser {
     this.#stopped = true;
   }
 
+  /** Whether the next byte begins a record. */
+  get isBetween(): boolean {
+    return this.#headerLength === 0 && this.#left === 0 && this.#skip === 0;
+  }
+
   feed(chunk: Buffer): void {
     const end = chunk.length;
     for (let at = 0; at < end && !this.#stopped; ) {

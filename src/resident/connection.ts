@@ -9,11 +9,16 @@ const CONGESTED = 256 * 1024;
 /** Milliseconds for the peer to notice that we have answered before it had said all. */
 const LINGER = 5_000;
 
+/** Gives a connection on which nothing happens to another process, which reads what arrives from now on. */
+export type HandOn = (socket: Socket) => void;
+
 export abstract class ResidentConnection {
   readonly socket: Socket;
   /** Nothing that arrives counts any more. */
   protected closed = false;
+  /** When nothing runs any more, this process is done with the connection. */
   protected draining = false;
+  #handOn: HandOn | undefined;
   #flushed: Promise<void> | undefined;
   #onFlushed: (() => void) | undefined;
   #paused = false;
@@ -23,14 +28,15 @@ export abstract class ResidentConnection {
     socket.on('data', (chunk: Buffer) => {
       if (this.closed) return;
       this.receive(chunk);
+      if (this.draining && !this.busy) this.leave();
       if (socket.writableLength > CONGESTED) {
         this.#paused = true;
         socket.pause();
       }
     });
     // A web server says only in this way that its client has left.
-    socket.on('end', () => this.#leave());
-    socket.on('close', () => this.#leave());
+    socket.on('end', () => this.#left());
+    socket.on('close', () => this.#left());
     // "close" follows.
     socket.on('error', () => {});
   }
@@ -45,6 +51,16 @@ export abstract class ResidentConnection {
 
   /** Whether all that the peer had to say has arrived, so that closing cannot cut it off. */
   protected abstract get received(): boolean;
+
+  /** Whether the next byte begins something new. */
+  protected get isBetween(): boolean {
+    return true;
+  }
+
+  /** Whether a further request would be one too many. */
+  protected get refuses(): boolean {
+    return this.draining && this.#handOn === undefined;
+  }
 
   /** Hands `pieces` over in one go. The promise, when it has to wait for the peer, never rejects. */
   send(pieces: readonly Uint8Array[]): void | Promise<void> {
@@ -64,10 +80,29 @@ export abstract class ResidentConnection {
     return this.#flushed;
   }
 
-  /** Closes when the running requests are answered. */
-  drain(): void {
+  /**
+   * Closes when the running requests are answered. With `handOn` it is not closed but handed on: a web server that
+   * keeps connections may send its next request at any time, and would find it closed.
+   */
+  drain(handOn?: HandOn): void {
     this.draining = true;
-    if (!this.busy) this.close();
+    this.#handOn = handOn;
+    if (!this.busy) this.leave();
+  }
+
+  /** Nothing runs, and this process is to be done with the connection. */
+  protected leave(): void {
+    const handOn = this.#handOn;
+    if (!handOn) {
+      this.close();
+      return;
+    }
+    // When all that has been read is looked at: it may hold the next request.
+    setImmediate(() => {
+      if (this.closed || this.busy || !this.isBetween || this.socket.writableLength > 0) return;
+      this.closed = true;
+      handOn(this.socket);
+    });
   }
 
   /** Closes as soon as everything is sent. */
@@ -89,7 +124,7 @@ export abstract class ResidentConnection {
     }
   }
 
-  #leave(): void {
+  #left(): void {
     const wasClosed = this.closed;
     this.closed = true;
     this.#flush();

@@ -24,32 +24,46 @@ const BACKLOG = 1024;
  * `TypeError` when `options` say no place, or two.
  */
 export function listen(server: Server, options: ListenOptions, isClosed: () => boolean): void {
+  onePlace(options);
   const { socket, port, fd, host = '127.0.0.1', mode = 0o660 } = options;
-  const places = [socket, port, fd].filter((place) => place !== undefined).length;
-  if (places !== 1) throw new TypeError(`A gateway listens on one of socket, port and fd, got ${places || 'none'} of them`);
-  if (fd !== undefined) server.listen({ fd });
+  if (fd !== undefined) server.listen({ fd, backlog: BACKLOG });
   else if (socket === undefined) server.listen({ port, host, backlog: BACKLOG });
   else if (!fs.existsSync(socket)) listenOnPath(server, socket, mode);
-  else replaceStale(server, socket, mode, isClosed);
+  else {
+    clearStale(socket, (error) => {
+      if (isClosed()) return;
+      try {
+        if (error) throw error;
+        listenOnPath(server, socket, mode);
+      } catch (problem) {
+        server.emit('error', problem);
+      }
+    });
+  }
 }
 
-/** Only one that refuses connections has nobody behind it. */
-function replaceStale(server: Server, path: string, mode: number, isClosed: () => boolean): void {
+export function onePlace({ socket, port, fd }: ListenOptions): void {
+  const places = [socket, port, fd].filter((place) => place !== undefined).length;
+  if (places !== 1) throw new TypeError(`A gateway listens on one of socket, port and fd, got ${places || 'none'} of them`);
+}
+
+/** Takes the socket at `path` away when it refuses connections: only then nobody is behind it. */
+export function clearStale(path: string, proceed: (error?: unknown) => void): void {
   const found = identity(path);
   const probe = connect(path);
-  const proceed = (isStale: boolean) => {
+  const decide = (isStale: boolean) => {
     probe.destroy();
-    if (isClosed()) return;
     try {
       // Another process may have been faster, and listen there by now.
       if (isStale && found !== undefined && identity(path) === found) fs.unlinkSync(path);
-      listenOnPath(server, path, mode);
     } catch (error) {
-      server.emit('error', error);
+      proceed(error);
+      return;
     }
+    proceed();
   };
-  probe.on('connect', () => proceed(false));
-  probe.on('error', (error: NodeJS.ErrnoException) => proceed(error.code === 'ECONNREFUSED'));
+  probe.on('connect', () => decide(false));
+  probe.on('error', (error: NodeJS.ErrnoException) => decide(error.code === 'ECONNREFUSED'));
 }
 
 /** What tells a socket from a later one of the same name; undefined for what is no socket. */
@@ -60,15 +74,20 @@ function identity(path: string): string | undefined {
 
 function listenOnPath(server: Server, path: string, mode: number): void {
   const options: NodeOptions = { path, backlog: BACKLOG };
+  withMode(mode, () => server.listen(options, () => fs.chmodSync(path, mode)));
+}
+
+/** So that nobody can connect between bind() and chmod(). */
+export function withMode<Value>(mode: number, bind: () => Value): Value {
   const before = setUmask(0o777 & ~mode);
   try {
-    server.listen(options, () => fs.chmodSync(path, mode));
+    return bind();
   } finally {
     if (before !== undefined) setUmask(before);
   }
 }
 
-/** So that nobody can connect between bind() and chmod(). A worker thread cannot do this. */
+/** A worker thread cannot do this. */
 function setUmask(mask: number): number | undefined {
   try {
     return process.umask(mask);

@@ -3,13 +3,21 @@
 import type { Server } from 'node:net';
 import { toFunction } from '../gateway/application.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
+import { followPrimary } from './primary.ts';
+import { ResidentServer } from './server.ts';
 
 export interface LifeOptions {
   /** Requests after which the process ends, for another one to take its place. Default: never. */
   maxRequests?: number | undefined;
   /** Milliseconds without a request after which it ends. Default: never. */
   idleExit?: number | undefined;
+  /** Milliseconds for running requests when it ends, above any grace; then they are cut. Default: 30,000. */
+  drain?: number | undefined;
+  /** Whether it is one of several workers, and its primary process sees to its end. Default: false. */
+  isWorker?: boolean | undefined;
 }
+
+export const DRAIN = 30_000;
 
 /**
  * Serves `application` by `open` until SIGTERM, SIGINT or SIGUSR1 comes, or the options say that it is enough. Then no
@@ -20,19 +28,52 @@ export async function serveUntilTold(
   open: (application: ApplicationFunction) => Server,
   options: LifeOptions,
 ): Promise<void> {
-  const { maxRequests = Infinity, idleExit } = options;
+  const { maxRequests = Infinity, idleExit, drain = DRAIN, isWorker = false } = options;
   const callable = toFunction(application);
   let count = 0;
+  let isIdle = false;
   const counted: ApplicationFunction = (environ, startResponse) => {
     idle?.refresh();
-    if (++count >= maxRequests) server.close();
+    if (isIdle) {
+      isIdle = false;
+      primary?.say('busy');
+    }
+    if (++count === maxRequests) enough();
     return callable(environ, startResponse);
   };
   const server = open(counted);
-  const idle = idleExit === undefined ? undefined : setTimeout(() => server.close(), idleExit);
+
+  let cut: NodeJS.Timeout | undefined;
+  const end = () => {
+    server.close();
+    if (server instanceof ResidentServer) cut ??= setTimeout(() => server.cut(), server.grace + drain);
+  };
+  const primary = isWorker
+    ? followPrimary({
+        end,
+        leave() {
+          if (server instanceof ResidentServer) server.leave((socket) => primary?.handOn(socket));
+          end();
+        },
+        adopt: (connection) => server instanceof ResidentServer && server.adopt(connection),
+      })
+    : undefined;
+  /** The primary process knows whether all ends, or who comes instead. */
+  const enough = () => {
+    count = 0;
+    if (primary && process.connected) primary.say('replace');
+    else end();
+  };
+  const idle = idleExit === undefined ? undefined : setTimeout(rest, idleExit);
+  function rest(): void {
+    isIdle = true;
+    if (primary) primary.say('idle');
+    else end();
+  }
+
   // SIGUSR1 is how Apache's mod_fcgid and others ask for a graceful end; Node would begin to debug.
-  const signals = ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const;
-  for (const signal of signals) process.on(signal, () => server.close());
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, enough);
+  server.on('listening', () => primary?.say('up'));
   try {
     await new Promise((resolve, reject) => {
       server.on('close', resolve);
@@ -40,5 +81,6 @@ export async function serveUntilTold(
     });
   } finally {
     clearTimeout(idle);
+    clearTimeout(cut);
   }
 }

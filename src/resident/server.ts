@@ -1,22 +1,23 @@
 // A resident gateway's listening side: who may connect, how many at a time, and how it all ends in good order.
 
-import { Server, type Socket } from 'node:net';
-import type { ResidentConnection } from './connection.ts';
+import { type Handle, Server, type Socket } from 'node:net';
+import type { HandOn, ResidentConnection } from './connection.ts';
 import { type ListenOptions, listen } from './listen.ts';
 
 /** Makes the connection of `socket`; undefined when this peer may not have one. */
 export type OpenConnection = (socket: Socket) => ResidentConnection | undefined;
 
 export class ResidentServer extends Server {
+  /** Milliseconds after close() in which connections that are open go on being served. */
+  readonly grace: number;
   #connections = new Set<ResidentConnection>();
-  #grace: number;
   #closing = false;
   #draining = false;
+  #handOn: HandOn | undefined;
 
-  /** `grace` is in milliseconds. */
   constructor(place: ListenOptions, maxConnections: number, grace: number, open: OpenConnection) {
     super({ noDelay: true });
-    this.#grace = grace;
+    this.grace = grace;
     if (maxConnections !== Infinity) this.maxConnections = maxConnections;
     this.on('connection', (socket: Socket) => {
       const connection = open(socket);
@@ -26,7 +27,7 @@ export class ResidentServer extends Server {
       }
       this.#connections.add(connection);
       socket.on('close', () => this.#connections.delete(connection));
-      if (this.#draining) connection.drain();
+      if (this.#draining) connection.drain(this.#handOn);
     });
     listen(this, place, () => this.#closing);
   }
@@ -36,8 +37,8 @@ export class ResidentServer extends Server {
     super.close(callback);
     if (this.#closing) return this;
     this.#closing = true;
-    if (this.#grace > 0) {
-      const timer = setTimeout(() => this.#drain(), this.#grace);
+    if (this.grace > 0 && !this.#handOn) {
+      const timer = setTimeout(() => this.#drain(), this.grace);
       this.once('close', () => clearTimeout(timer));
     } else {
       // What has been sent before this moment is a request that runs: take two turns to read it.
@@ -46,8 +47,28 @@ export class ResidentServer extends Server {
     return this;
   }
 
+  /** Takes no new connections, and hands on those that it has: at once, or when their requests are answered. */
+  leave(handOn: HandOn): this {
+    this.#handOn = handOn;
+    return this.close();
+  }
+
+  /** Takes a connection that another process has handed on. False when this server is closed. */
+  adopt(connection: Handle): boolean {
+    if (!this._handle?.onconnection) return false;
+    this._handle.onconnection(0, connection);
+    return true;
+  }
+
+  /** Breaks all connections off. Returns how many there were. */
+  cut(): number {
+    const { size } = this.#connections;
+    for (const { socket } of this.#connections) socket.destroy();
+    return size;
+  }
+
   #drain(): void {
     this.#draining = true;
-    for (const connection of this.#connections) connection.drain();
+    for (const connection of this.#connections) connection.drain(this.#handOn);
   }
 }

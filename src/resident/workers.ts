@@ -1,82 +1,164 @@
-// Several processes that serve the same application, by Node's cluster: they are replaced when they crash,
-// one by one when the code has changed, and ended in good order.
+// Several processes that serve the same application on one socket: they are replaced when they crash, when they ask
+// for it, and one by one when the code has changed; and ended in good order. Who replaces another one gets its
+// connections, too: a web server that keeps them notices nothing.
 
-import cluster, { type Worker } from 'node:cluster';
-import { once } from 'node:events';
+import type { Handle } from 'node:net';
+import type { Bound } from './bind.ts';
+import { Worker } from './worker.ts';
 
 /** Milliseconds before a worker that has crashed is replaced: doubled from crash to crash. */
 const FIRST_DELAY = 100;
 const LONGEST_DELAY = 10_000;
 /** A worker that has lived this long, in milliseconds, was not broken from the beginning. */
 const SOUND = 10_000;
-/** Milliseconds for running requests when workers end; after that they are cut. */
-const DRAIN = 30_000;
+
+export interface WorkersOptions {
+  count: number;
+  /** Milliseconds after which a worker that is to end is killed. */
+  deadline: number;
+  /** Is told what happens. */
+  log: (line: string) => void;
+}
 
 /**
- * Runs `count` workers until SIGTERM, SIGINT or SIGUSR1 comes and resolves when the last one has ended. On SIGHUP each is
- * replaced in turn: a new one first, then the old one gets SIGTERM, upon which it serves for `grace` milliseconds more.
- * `log` is told what happens.
+ * Runs workers on `bound` until SIGTERM, SIGINT or SIGUSR1 comes, or all are idle, and resolves when the last one has
+ * ended. On SIGHUP each is replaced in turn: a new one first, then the old one leaves. Returns an exit status: that of the
+ * first worker, if it never listens; 0 otherwise.
  */
-export async function runWorkers(count: number, grace: number, log: (line: string) => void): Promise<void> {
-  let isEnding = false;
-  let delay = FIRST_DELAY;
-  let reload: Promise<void> | undefined;
+export async function runWorkers(bound: Bound, options: WorkersOptions): Promise<number> {
+  return new Workers(bound, options).run();
+}
 
-  const start = (): Worker => {
-    const worker = cluster.fork();
-    const began = Date.now();
-    worker.on('exit', (code, signal) => {
-      if (isEnding || worker.exitedAfterDisconnect || (code === 0 && !signal) || replaced.has(worker)) {
-        if (code === 0 && !isEnding && !replaced.has(worker)) start(); // it has answered as many requests as it should
-        return;
-      }
-      if (Date.now() - began > SOUND) delay = FIRST_DELAY;
-      log(`worker ${worker.process.pid} ended ${signal ? `by ${signal}` : `with exit status ${code}`}; another one begins in ${delay} ms`);
-      setTimeout(() => isEnding || start(), delay);
-      delay = Math.min(delay * 2, LONGEST_DELAY);
+class Workers {
+  #bound: Bound;
+  #options: WorkersOptions;
+  #workers = new Set<Worker>();
+  /** Connections without a worker. */
+  #waiting: Handle[] = [];
+  #delay = FIRST_DELAY;
+  #isEnding = false;
+  /** One replacement at a time. */
+  #replacements = Promise.resolve();
+  #isReloadAhead = false;
+  /** Ends it all. */
+  #end = (): void => {};
+
+  constructor(bound: Bound, options: WorkersOptions) {
+    this.#bound = bound;
+    this.#options = options;
+  }
+
+  async run(): Promise<number> {
+    const { count } = this.#options;
+    const told = new Promise<void>((resolve) => {
+      this.#end = resolve;
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, () => resolve());
     });
-    return worker;
-  };
-  const replaced = new WeakSet<Worker>();
+    process.on('SIGHUP', () => this.#reload());
 
-  const replaceAll = async () => {
-    for (const old of workers()) {
-      if (isEnding) return;
-      replaced.add(old);
-      const fresh = start();
-      const isUp = await Promise.race([once(fresh, 'listening').then(() => true), once(fresh, 'exit').then(() => false)]);
-      if (!isUp) {
-        // The new code is broken: what runs goes on.
-        log(`worker ${fresh.process.pid} did not start; worker ${old.process.pid} stays`);
-        replaced.delete(old);
-        replaced.add(fresh);
-        return;
-      }
-      await end(old, grace);
+    // What is wrong with the application is said once: by the first.
+    const first = this.#start();
+    const isUp = await Promise.race([first.up, told]);
+    if (isUp === false) {
+      this.#bound.close();
+      return (await first.ended) ?? 1;
     }
-  };
+    if (isUp) {
+      first.isSettled = true;
+      for (let others = 1; others < count; others++) this.#start().isSettled = true;
+      await told;
+    }
+    this.#isEnding = true;
+    this.#bound.close();
+    for (const connection of this.#waiting) connection.close();
+    await Promise.all([...this.#workers].map((worker) => worker.end('end', this.#options.deadline)));
+    return 0;
+  }
 
-  for (let one = 0; one < count; one++) start();
-  process.on('SIGHUP', () => {
-    reload = (reload ?? Promise.resolve()).then(replaceAll);
-  });
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, () => resolve());
-  });
-  isEnding = true;
-  await Promise.all(workers().map((worker) => end(worker, grace)));
-}
+  #start(): Worker {
+    const worker = new Worker(this.#bound.fd, {
+      up: () => {
+        for (const connection of this.#waiting.splice(0)) this.#place(connection);
+      },
+      replace: () => this.#queue(() => this.#replace(worker)),
+      idle: () => {
+        if ([...this.#workers].every(({ isIdle }) => isIdle)) this.#end();
+      },
+      connection: (connection) => this.#place(connection),
+    });
+    this.#workers.add(worker);
+    worker.ended.then(() => this.#ended(worker));
+    return worker;
+  }
 
-function workers(): Worker[] {
-  return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-}
+  /** Gives a connection that an old worker is done with, or that one has not taken, to the next one. */
+  #place(connection: Handle): void {
+    const [next] = [...this.#workers].filter((worker) => worker.isUp && !worker.isLeaving);
+    if (this.#isEnding) {
+      connection.close();
+    } else if (next) {
+      // It goes to the end of the row.
+      this.#workers.delete(next);
+      this.#workers.add(next);
+      next.give(connection);
+    } else {
+      this.#waiting.push(connection);
+    }
+  }
 
-/** Lets `worker` finish what runs. */
-async function end(worker: Worker, grace: number): Promise<void> {
-  if (worker.isDead()) return;
-  const ended = once(worker, 'exit');
-  worker.process.kill('SIGTERM');
-  const cut = setTimeout(() => worker.process.kill('SIGKILL'), grace + DRAIN);
-  await ended;
-  clearTimeout(cut);
+  #ended(worker: Worker): void {
+    this.#workers.delete(worker);
+    for (const connection of worker.given) this.#place(connection);
+    if (this.#isEnding || worker.isLeaving || !worker.isSettled) return; // somebody else sees to it
+    if (Date.now() - worker.began > SOUND) this.#delay = FIRST_DELAY;
+    this.#options.log(`worker ${worker.pid} ended ${worker.cause}; another one begins in ${this.#delay} ms`);
+    this.#startLater();
+  }
+
+  #startLater(): void {
+    setTimeout(() => {
+      if (!this.#isEnding) this.#start().isSettled = true;
+    }, this.#delay);
+    this.#delay = Math.min(this.#delay * 2, LONGEST_DELAY);
+  }
+
+  #queue(step: () => Promise<unknown>): void {
+    this.#replacements = this.#replacements.then(async () => {
+      if (!this.#isEnding) await step();
+    });
+  }
+
+  /** What comes while a reload has not begun is the same one. */
+  #reload(): void {
+    if (this.#isReloadAhead) return;
+    this.#isReloadAhead = true;
+    this.#queue(async () => {
+      this.#isReloadAhead = false;
+      for (const old of [...this.#workers]) {
+        if (!(await this.#replace(old))) return;
+      }
+    });
+  }
+
+  /** The new one first; false when it does not start, and so the old one stays. */
+  async #replace(old: Worker): Promise<boolean> {
+    if (this.#isEnding) return false;
+    if (!this.#workers.has(old)) return true;
+    old.isSettled = false;
+    const fresh = this.#start();
+    if (await fresh.up) {
+      fresh.isSettled = true;
+      await old.end('leave', this.#options.deadline);
+      return true;
+    }
+    if (this.#isEnding) return false;
+    if (this.#workers.has(old)) {
+      old.isSettled = true;
+      this.#options.log(`worker ${fresh.pid} did not start; worker ${old.pid} stays`);
+    } else {
+      this.#options.log(`worker ${fresh.pid} did not start, and worker ${old.pid} has ended; another one begins in ${this.#delay} ms`);
+      this.#startLater();
+    }
+    return false;
+  }
 }

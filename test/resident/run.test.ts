@@ -169,7 +169,7 @@ describe('run-with-cgi fastcgi', () => {
   });
 
   test.each([
-    [['--port', 'x'], '--port must be a number, got x [option-wrong]'],
+    [['--port', 'x'], '--port must be a number from 0 to 65535, got x [option-wrong]'],
     [['--port', '1', '--socket', 'a'], '--socket and --port are two places; give one [option-wrong]'],
     [[], 'Descriptor 0 is no socket that listens; give --socket or --port [option-wrong]'],
   ])('%j: %s', (words, message) => {

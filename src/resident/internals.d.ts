@@ -1,0 +1,38 @@
+// What node:net and the channel between two Nodes have beside what their types say, and node:cluster is made of: the
+// handle of a socket or a server, which the system's descriptor belongs to.
+
+declare module 'node:net' {
+  interface Handle {
+    readonly fd: number;
+    readStop(): void;
+    close(): void;
+    /** Of a port only. Fills `address`; returns 0 or a system error's number. */
+    getsockname?(address: { port?: number }): number;
+    /** Of one that listens: takes the handle of a connection as if it had been accepted here. */
+    onconnection?(status: 0, connection: Handle): void;
+  }
+  interface Socket {
+    readonly _handle: Handle | null;
+  }
+  interface Server {
+    readonly _handle: Handle | null;
+  }
+  /** Binds, and neither listens nor accepts. A Unix socket has -1 for port and family. Returns a system error's number if it fails. */
+  function _createServerHandle(address: string, port: number, family: number): Handle | number;
+}
+
+declare module 'node:child_process' {
+  interface ChildProcess {
+    send(message: string, handle: import('node:net').Handle, callback?: (error: Error | null) => void): boolean;
+  }
+}
+
+declare global {
+  namespace NodeJS {
+    interface Process {
+      send?(message: string, handle: import('node:net').Handle, callback?: (error: Error | null) => void): boolean;
+    }
+  }
+}
+
+export {};
