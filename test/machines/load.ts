@@ -1,37 +1,39 @@
-// A client that asks without a pause on many connections until it is told to stop by the end of its input, and looks at
-// every answer: load.ts <method> <url> <connections>. It prints what it has seen as JSON.
+// A client that asks without a pause on many connections until its input ends, and looks at every answer:
+// load.ts <method> <url> <connections>. It prints what it has seen as JSON.
 
 import { Agent, request } from 'node:http';
 
 export interface Seen {
-  /** How many requests each machine has answered as it should. */
-  answered: Record<string, number>;
-  /** The numbers of the requests that were not, and what came instead. */
+  /** The numbers of the requests that each machine has answered as it should. */
+  answered: Record<string, number[]>;
+  /** Those that were not, and what came instead. */
   failed: [number: number, why: string][];
 }
 
 const [method = 'GET', url = '', connections = '1'] = process.argv.slice(2);
 const seen: Seen = { answered: {}, failed: [] };
 let last = 0;
-let stopped = false;
-
-const agent = new Agent({ keepAlive: true, maxSockets: Number(connections) });
+let isStopped = false;
 process.stdin.on('end', () => {
-  stopped = true;
+  isStopped = true;
 });
 process.stdin.resume();
 
+const agent = new Agent({ keepAlive: true, maxSockets: Number(connections) });
 await Promise.all(Array.from({ length: Number(connections) }, askOn));
 agent.destroy();
 process.stdout.write(JSON.stringify(seen));
 
 async function askOn(): Promise<void> {
-  while (!stopped) {
+  while (!isStopped) {
     const number = ++last;
-    const machine = await ask(number).catch((error: NodeJS.ErrnoException) => {
-      seen.failed.push([number, error.message]);
-    });
-    if (machine !== undefined) seen.answered[machine] = (seen.answered[machine] ?? 0) + 1;
+    try {
+      const machine = await ask(number);
+      seen.answered[machine] ??= [];
+      seen.answered[machine].push(number);
+    } catch (error) {
+      seen.failed.push([number, String(error)]);
+    }
   }
 }
 
@@ -48,11 +50,11 @@ function ask(number: number): Promise<string> {
       response.on('end', () => {
         const expected = `${number} `.repeat(number % 300);
         if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`));
-        else if (body !== expected) reject(new Error(`${body.length} bytes of ${expected.length}`));
+        else if (body !== expected) reject(new Error(`a body of ${body.length} bytes, and not of ${expected.length}`));
         else resolve(String(response.headers['x-machine']));
       });
     });
     message.on('error', reject);
-    message.end(method === 'POST' ? `body ${number}` : undefined);
+    message.end(method === 'POST' ? `the body of ${number}` : undefined);
   });
 }
