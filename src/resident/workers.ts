@@ -10,7 +10,7 @@ import { Worker } from './worker.ts';
 const FIRST_DELAY = 100;
 const LONGEST_DELAY = 10_000;
 /** A worker that has lived this long, in milliseconds, was not broken from the beginning. */
-const SOUND = 10_000;
+const SOUND = 1_000;
 
 export interface WorkersOptions {
   count: number;

@@ -1,0 +1,197 @@
+// Requests without a pause behind the real nginx, while workers are replaced and killed. nginx tries nothing twice
+// here, so that it hides nothing. STORM_REQUESTS says how many; the claim is made for 100000.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+import { afterEach, describe, expect, test } from 'vitest';
+import { until } from '../host/processes.ts';
+import { type RealServer, type Running, start } from '../servers/servers.ts';
+import { bodies } from './storm-application.ts';
+
+const REQUESTS = Number(process.env.STORM_REQUESTS ?? 10_000);
+const CONNECTIONS = 64;
+const command = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
+
+const nginx: RealServer = {
+  name: 'nginx',
+  commands({ folder, port }) {
+    const temporary = ['client_body', 'fastcgi', 'proxy', 'scgi', 'uwsgi'].map((name) => `${name}_temp_path ${folder}/${name};`);
+    writeFileSync(
+      join(folder, 'nginx.conf'),
+      `user www-data;
+worker_processes 1;
+pid ${folder}/pid;
+error_log ${folder}/logs/error.log;
+events {}
+http {
+  access_log off;
+  client_max_body_size 0;
+  ${temporary.join('\n  ')}
+  upstream app { server unix:${folder}/app.sock; keepalive ${CONNECTIONS}; }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      include /etc/nginx/fastcgi_params;
+      fastcgi_pass app;
+      fastcgi_keep_conn on;
+      fastcgi_next_upstream off;
+      fastcgi_read_timeout 20s;
+    }
+  }
+}
+`,
+    );
+    return [['/usr/sbin/nginx', '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;']];
+  },
+};
+
+let site: Running | undefined;
+let primary: ChildProcess | undefined;
+afterEach(async () => {
+  if (primary && primary.exitCode === null && primary.signalCode === null) {
+    primary.kill('SIGTERM');
+    await once(primary, 'exit');
+  }
+  await site?.stop();
+});
+
+interface Failure {
+  id: number;
+  why: string;
+  began: number;
+  ended: number;
+}
+
+/** nginx and a gateway of `workers` behind it. */
+async function begin(workers: number): Promise<{ port: number; gateway: ChildProcess; marks: string; log: () => string }> {
+  site = await start(nginx, () => {});
+  const { folder, port, log } = site;
+  const application = join(folder, 'application.mjs');
+  buildSync({
+    entryPoints: [fileURLToPath(new URL('storm-application.ts', import.meta.url))],
+    outfile: application,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+  });
+  const marks = join(folder, 'marks/requests');
+  writeFileSync(marks, '');
+  const words = ['--socket', join(folder, 'app.sock'), '--mode', '666', '--script-name', '', '--workers', String(workers)];
+  const gateway = spawn(process.execPath, [command, 'fastcgi', application, ...words], {
+    env: { PATH: process.env.PATH, STORM_MARKS: marks },
+    stdio: ['ignore', 'inherit', 'ignore'],
+  });
+  primary = gateway;
+  await until(() => existsSync(join(folder, 'app.sock')) && workersOf(gateway).length === workers);
+  return { port, gateway, marks, log };
+}
+
+function workersOf({ pid }: ChildProcess): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+}
+
+/** Sends `count` requests, `disturb` being called after each that is answered. Returns those that failed, and bytes that were wrong. */
+async function storm(port: number, count: number, disturb: (answered: number) => void): Promise<{ failures: Failure[]; wrong: string[] }> {
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  const failures: Failure[] = [];
+  const wrong: string[] = [];
+  let next = 0;
+  let answered = 0;
+  const client = async () => {
+    while (next < count) {
+      const id = next++;
+      const began = Date.now();
+      try {
+        const { status, body } = await ask(agent, port, id);
+        if (status === 409) wrong.push(`${id}: what came up`);
+        else if (status !== 200) throw new Error(`status ${status}`);
+        else if (!body.equals(bodies(id).down)) wrong.push(`${id}: what came down, ${body.length} bytes`);
+      } catch (error) {
+        failures.push({ id, why: String(error), began, ended: Date.now() });
+      }
+      disturb(++answered);
+    }
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, client));
+  agent.destroy();
+  return { failures, wrong };
+}
+
+function ask(agent: Agent, port: number, id: number): Promise<{ status: number; body: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const { up } = bodies(id);
+    const method = up.length > 0 ? 'POST' : 'GET';
+    const sent = request({ agent, port, host: '127.0.0.1', method, path: `/${id}`, headers: { 'Content-Length': up.length } }, (answer) => {
+      const pieces: Buffer[] = [];
+      answer.on('data', (piece) => pieces.push(piece));
+      answer.on('error', reject);
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(pieces) }));
+    });
+    sent.on('error', reject);
+    sent.end(up);
+  });
+}
+
+describe('a storm of requests', () => {
+  test(
+    'loses none, and no byte, while workers are replaced',
+    async () => {
+      const { port, gateway, log } = await begin(2);
+      const seen = new Set(workersOf(gateway));
+      const { failures, wrong } = await storm(port, REQUESTS / 2, (answered) => {
+        if (answered % 50 === 0) gateway.kill('SIGHUP');
+        for (const pid of workersOf(gateway)) seen.add(pid);
+      });
+      if (process.env.STORM_REQUESTS) console.log(`${REQUESTS / 2} requests, ${seen.size - 2} workers replaced, ${failures.length} failed`);
+      expect({ failures, wrong }).toEqual({ failures: [], wrong: [] });
+      expect(seen.size).toBeGreaterThan(4);
+      expect(log()).not.toMatch(/\[(?:error|crit|alert)\]/);
+    },
+    60_000 + REQUESTS * 10,
+  );
+
+  test(
+    'loses those that run in workers that are killed, and no other, and no byte of another',
+    async () => {
+      const { port, gateway, marks, log } = await begin(4);
+      const kills: { pid: number; at: number; over: number }[] = [];
+      const { failures, wrong } = await storm(port, REQUESTS / 2, (answered) => {
+        if (answered % 200 === 0) gateway.kill('SIGHUP');
+        // The system takes a while to close what a killed process had open: until its last thread has ended.
+        for (const kill of kills) if (kill.over === Infinity && !existsSync(`/proc/${kill.pid}`)) kill.over = Date.now();
+        if (answered % 100 !== 0) return;
+        const running = workersOf(gateway);
+        const pid = running[(answered / 100) % running.length];
+        if (pid === undefined) return;
+        process.kill(pid, 'SIGKILL');
+        kills.push({ pid, at: Date.now(), over: Infinity });
+      });
+      if (process.env.STORM_REQUESTS) console.log(`${REQUESTS / 2} requests, ${kills.length} workers killed, ${failures.length} failed`);
+      expect(wrong).toEqual([]);
+
+      const killed = new Set(kills.map(({ pid }) => pid));
+      const ran = new Map(
+        readFileSync(marks, 'utf8')
+          .trim()
+          .split('\n')
+          .map((line) => line.split(' ').map(Number) as [number, number]),
+      );
+      const unexplained = failures.filter(({ id, began, ended }) => {
+        const pid = ran.get(id);
+        // What the application has not seen was on its way in: then a worker was killed while it was.
+        const wasCut = kills.some((kill) => (pid === undefined || kill.pid === pid) && began <= kill.over && kill.at <= ended);
+        return !wasCut || (pid !== undefined && !killed.has(pid));
+      });
+      expect(unexplained).toEqual([]);
+      expect(kills.length).toBeGreaterThan(REQUESTS / 500);
+      // There was always a socket to connect to.
+      expect(log()).not.toMatch(/connect\(\)/);
+    },
+    60_000 + REQUESTS * 10,
+  );
+});
