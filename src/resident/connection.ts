@@ -9,6 +9,9 @@ const CONGESTED = 256 * 1024;
 /** Milliseconds for the peer to notice that we have answered before it had said all. */
 const LINGER = 5_000;
 
+/** Milliseconds for the first request on a connection, when we are about to end: web servers connect when they have one. */
+const FIRST_REQUEST = 1_000;
+
 /** Gives a connection on which nothing happens to another process, which reads what arrives from now on. */
 export type HandOn = (socket: Socket) => void;
 
@@ -18,6 +21,8 @@ export abstract class ResidentConnection {
   protected closed = false;
   /** When nothing runs any more, this process is done with the connection. */
   protected draining = false;
+  /** Nothing has come yet. */
+  #isNew = true;
   #handOn: HandOn | undefined;
   #flushed: Promise<void> | undefined;
   #onFlushed: (() => void) | undefined;
@@ -28,6 +33,7 @@ export abstract class ResidentConnection {
     socket.on('data', (chunk: Buffer) => {
       if (this.closed) return;
       this.receive(chunk);
+      this.#isNew = false;
       if (this.draining && !this.busy) this.leave();
       if (socket.writableLength > CONGESTED) {
         this.#paused = true;
@@ -59,7 +65,7 @@ export abstract class ResidentConnection {
 
   /** Whether a further request would be one too many. */
   protected get refuses(): boolean {
-    return this.draining && this.#handOn === undefined;
+    return this.draining && this.#handOn === undefined && !this.#isNew;
   }
 
   /** Hands `pieces` over in one go. The promise, when it has to wait for the peer, never rejects. */
@@ -87,7 +93,13 @@ export abstract class ResidentConnection {
   drain(handOn?: HandOn): void {
     this.draining = true;
     this.#handOn = handOn;
-    if (!this.busy) this.leave();
+    if (this.busy) return;
+    if (handOn || !this.#isNew) {
+      this.leave();
+    } else {
+      const timer = setTimeout(() => this.busy || this.leave(), FIRST_REQUEST);
+      this.socket.once('close', () => clearTimeout(timer));
+    }
   }
 
   /** Nothing runs, and this process is to be done with the connection. */

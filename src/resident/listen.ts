@@ -17,7 +17,8 @@ export interface ListenOptions {
   fd?: number;
 }
 
-const BACKLOG = 1024;
+/** How many connections may wait to be taken. */
+export const BACKLOG = 1024;
 
 /**
  * Lets `server` listen, unless it is closed before that; what prevents it is its "error" event. Throws a

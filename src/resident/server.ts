@@ -2,7 +2,7 @@
 
 import { type Handle, Server, type Socket } from 'node:net';
 import type { HandOn, ResidentConnection } from './connection.ts';
-import { type ListenOptions, listen } from './listen.ts';
+import { BACKLOG, type ListenOptions, listen } from './listen.ts';
 
 /** Makes the connection of `socket`; undefined when this peer may not have one. */
 export type OpenConnection = (socket: Socket) => ResidentConnection | undefined;
@@ -11,6 +11,8 @@ export class ResidentServer extends Server {
   /** Milliseconds after close() in which connections that are open go on being served. */
   readonly grace: number;
   #connections = new Set<ResidentConnection>();
+  /** How many connections there have been. */
+  #taken = 0;
   #closing = false;
   #draining = false;
   #handOn: HandOn | undefined;
@@ -20,6 +22,7 @@ export class ResidentServer extends Server {
     this.grace = grace;
     if (maxConnections !== Infinity) this.maxConnections = maxConnections;
     this.on('connection', (socket: Socket) => {
+      this.#taken++;
       const connection = open(socket);
       if (!connection) {
         socket.destroy();
@@ -34,9 +37,30 @@ export class ResidentServer extends Server {
 
   /** Takes no new connections; after the grace closes those that are idle, and the others when their requests are answered. */
   override close(callback?: (error?: Error) => void): this {
-    super.close(callback);
-    if (this.#closing) return this;
+    if (this.#closing || !this.listening) {
+      this.#closing = true;
+      return super.close(callback);
+    }
     this.#closing = true;
+    if (callback) this.once('close', callback);
+    setImmediate(() => this.#takeWaiting(BACKLOG));
+    return this;
+  }
+
+  /**
+   * Goes on listening until a turn of the event loop brings no connection, or for so many turns. Node takes one a turn,
+   * and those that wait when nobody listens any more are reset, with the requests that were sent on them.
+   */
+  #takeWaiting(turns: number): void {
+    const before = this.#taken;
+    setImmediate(() => {
+      if (this.#taken > before && turns > 1) this.#takeWaiting(turns - 1);
+      else this.#stopListening();
+    });
+  }
+
+  #stopListening(): void {
+    if (this.listening) super.close();
     if (this.grace > 0 && !this.#handOn) {
       const timer = setTimeout(() => this.#drain(), this.grace);
       this.once('close', () => clearTimeout(timer));
@@ -44,7 +68,6 @@ export class ResidentServer extends Server {
       // What has been sent before this moment is a request that runs: take two turns to read it.
       setImmediate(() => setImmediate(() => this.#drain()));
     }
-    return this;
   }
 
   /** Takes no new connections, and hands on those that it has: at once, or when their requests are answered. */

@@ -758,12 +758,32 @@ describe('close()', () => {
     expect(await client.end()).toEqual(answer(1, text('hello')));
   });
 
+  test('answers all who wait to be taken', async () => {
+    const serving = await serve(hello);
+    const clients = Array.from({ length: 50 }, () => serving.client());
+    serving.server.close();
+    for (const client of clients) client.send(request(1));
+    for (const client of clients) expect(await client.end()).toEqual(answer(1, text('hello')));
+  });
+
+  test('waits for the first request of who has just connected', async () => {
+    const serving = await serve(hello);
+    const accepted = once(serving.server, 'connection');
+    const client = serving.client();
+    await accepted;
+    serving.server.close();
+    await until(() => !serving.server.listening);
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+    expect(await client.send(request(1)).end()).toEqual(answer(1, text('hello')));
+  });
+
   test('takes no connections, but serves those that are open, until the grace is over', async () => {
     const serving = await serve(hello, { grace: 1000 });
     const accepted = once(serving.server, 'connection');
     const kept = serving.client();
     await accepted;
     serving.server.close();
+    await until(() => !serving.server.listening);
     await expect(once(connect(serving.port), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     await kept.send(request(1)).ends();
     expect(await kept.send(request(2)).end()).toEqual(Buffer.concat([answer(1, text('hello')), answer(2, text('hello'))]));
