@@ -3,7 +3,7 @@
 import type { Server } from 'node:net';
 import { bind } from '../resident/bind.ts';
 import type { ResidentOptions } from '../resident/gateway.ts';
-import { WORKER } from '../resident/primary.ts';
+import { INHERITED, WORKER } from '../resident/primary.ts';
 import { DRAIN, serveUntilTold } from '../resident/serve.ts';
 import { runWorkers } from '../resident/workers.ts';
 import type { ApplicationFunction } from '../types.ts';
@@ -109,7 +109,7 @@ export async function runResident(name: string, serve: Serve, words: string[]): 
   });
   const { application, options: given } = await applicationOf(target, values.interface);
   const env = given.env === undefined ? {} : { env: given.env };
-  const serveHere = (counted: ApplicationFunction) => serve(counted, { ...env, ...settings, ...(isWorker ? { fd: 0 } : place) });
+  const serveHere = (counted: ApplicationFunction) => serve(counted, { ...env, ...settings, ...(isWorker ? { fd: INHERITED } : place) });
   await serveUntilTold(application, serveHere, life).catch(refuse);
   return 0;
 }

@@ -3,8 +3,14 @@
 
 import type { Handle, Socket } from 'node:net';
 
-/** In the environment of a worker: it listens on descriptor 0, which is its primary process's socket. */
+/** In the environment of a worker. */
 export const WORKER = 'RUN_WITH_CGI_WORKER';
+
+/**
+ * The descriptor that a worker listens on. As 0, 1 or 2 the socket would be made a blocking one whenever a worker
+ * begins, and the other workers would wait in accept() for what one of them has taken.
+ */
+export const INHERITED = 4;
 
 /**
  * What a worker says: that it listens; that it should be replaced; that nobody has asked it for long, and that somebody

@@ -1,9 +1,8 @@
-// A worker as its primary process sees it: a process that runs the same command, with the shared socket as its
-// descriptor 0.
+// A worker as its primary process sees it: a process that runs the same command, on the socket that it inherits.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
 import type { Handle } from 'node:net';
-import { type Said, type Told, WORKER } from './primary.ts';
+import { INHERITED, type Said, type Told, WORKER } from './primary.ts';
 
 /** Milliseconds until a worker that does not listen has failed to start. */
 const START = 60_000;
@@ -39,7 +38,9 @@ export class Worker {
 
   constructor(socket: number, events: WorkerEvents) {
     const [, command = '', ...words] = process.argv;
-    const child = fork(command, words, { stdio: [socket, 'inherit', 'inherit', 'ipc'], env: { ...process.env, [WORKER]: '1' } });
+    const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc'];
+    stdio[INHERITED] = socket;
+    const child = fork(command, words, { stdio, env: { ...process.env, [WORKER]: '1' } });
     this.#process = child;
     this.ended = new Promise((resolve) => {
       child.on('exit', (code, signal) => {

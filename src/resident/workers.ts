@@ -108,7 +108,7 @@ class Workers {
 
   #ended(worker: Worker): void {
     this.#workers.delete(worker);
-    for (const connection of worker.given) this.#place(connection);
+    for (const connection of worker.given.splice(0)) this.#place(connection);
     if (this.#isEnding || worker.isLeaving || !worker.isSettled) return; // somebody else sees to it
     if (Date.now() - worker.began > SOUND) this.#delay = FIRST_DELAY;
     this.#options.log(`worker ${worker.pid} ended ${worker.cause}; another one begins in ${this.#delay} ms`);

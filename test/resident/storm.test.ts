@@ -161,12 +161,12 @@ describe('a storm of requests', () => {
       const { port, gateway, marks, log } = await begin(4);
       const kills: { pid: number; at: number; over: number }[] = [];
       const { failures, wrong } = await storm(port, REQUESTS / 2, (answered) => {
-        if (answered % 200 === 0) gateway.kill('SIGHUP');
+        if (answered % 300 === 0) gateway.kill('SIGHUP');
         // The system takes a while to close what a killed process had open: until its last thread has ended.
         for (const kill of kills) if (kill.over === Infinity && !existsSync(`/proc/${kill.pid}`)) kill.over = Date.now();
-        if (answered % 100 !== 0) return;
-        const running = workersOf(gateway);
-        const pid = running[(answered / 100) % running.length];
+        if (answered % 200 !== 0) return;
+        // The oldest: one that dies young is given time before it is replaced.
+        const [pid] = workersOf(gateway);
         if (pid === undefined) return;
         process.kill(pid, 'SIGKILL');
         kills.push({ pid, at: Date.now(), over: Infinity });
