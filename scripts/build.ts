@@ -61,6 +61,7 @@ await build({
     'testing/index',
     'util',
     'validator/index',
+    'warm/index',
   ].map((name) => `src/${name}.ts`),
   splitting: true,
   // Errors show the names of their classes.

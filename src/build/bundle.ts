@@ -20,6 +20,7 @@ export interface BundleOptions {
   runtime: 'node' | 'bun';
   /** Modules that are not put in, but required when the script runs. */
   external: readonly string[];
+  isWarm: boolean;
 }
 
 /** Characters. */
@@ -29,7 +30,7 @@ const { resolve: resolveOwn } = createRequire(import.meta.url);
 const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
 
 /** Bundles `entry` into a script: a module's path, or JavaScript whose imports start from `folder`. Throws a `Problem` that says what cannot be put into one file. */
-export async function bundle(entry: Entry, folder: string, { runtime, external }: BundleOptions): Promise<Bundle> {
+export async function bundle(entry: Entry, folder: string, { runtime, external, isWarm }: BundleOptions): Promise<Bundle> {
   const settings: Settings = {
     ...common(external),
     ...('path' in entry
@@ -47,9 +48,9 @@ export async function bundle(entry: Entry, folder: string, { runtime, external }
       'import.meta.dirname': '__dirname',
       'process.env.NODE_ENV': '"production"',
     },
-    // The first of them runs before the modules of the application.
-    inject: ['build/first', 'build/url', ...(runtime === 'node' ? ['fetch/light/index'] : [])].map((name) =>
-      join(packageFolder, `dist/${name}.js`),
+    // They run before the modules of the application.
+    inject: ['build/first', ...(isWarm ? ['warm/index'] : []), 'build/url', ...(runtime === 'node' ? ['fetch/light/index'] : [])].map(
+      (name) => join(packageFolder, `dist/${name}.js`),
     ),
     plugins: [ownPackage(runtime === 'node'), noAddons, mimeTypes, largeJson, ...(runtime === 'node' ? [lazyBuiltIns] : [])],
   };

@@ -9,6 +9,7 @@ import { bundle, bundleModule } from './bundle.ts';
 import { entryOf } from './entry.ts';
 import { pack, packForBun } from './pack.ts';
 import { isAnswer, pathOf, probe } from './probe.ts';
+import { warmLine } from './warm-line.ts';
 
 export interface BuildScriptOptions {
   /** Where the module exports its application: "default", "a.b"; undefined when it runs itself. */
@@ -18,6 +19,8 @@ export interface BuildScriptOptions {
   /** What stands behind "#!" in the first line. Default: "/usr/bin/env node", or "/usr/bin/env bun". */
   interpreter?: string;
   runtime?: 'node' | 'bun';
+  /** Whether the script starts a worker that answers its later requests, where the host has cgi-fcgi. Default: false. */
+  warm?: boolean;
   /** Modules that are not put in, but required when the script runs. */
   external?: readonly string[];
   /** Variables that the script is tried out with, beside those of the request. */
@@ -40,14 +43,16 @@ export async function buildScript(path: string, script: string, options: BuildSc
     exportName,
     interface: kind = 'wsgi',
     runtime = 'node',
+    warm = false,
     interpreter = `/usr/bin/env ${runtime}`,
     external = [],
     env = {},
   } = options;
   const entry = entryOf({ path: resolve(path), exportName, interface: kind });
-  const { source: text, map, warnings } = await bundle(entry, dirname(resolve(path)), { runtime, external });
+  const { source: text, map, warnings } = await bundle(entry, dirname(resolve(path)), { runtime, external, isWarm: warm });
   const name = basename(script);
-  const file = runtime === 'node' ? await pack(text, { name, interpreter, env }) : packForBun(text, interpreter);
+  const head = warm ? `#!/bin/sh\n${warmLine(text, interpreter)}` : `#!${interpreter}`;
+  const file = runtime === 'node' ? await pack(text, { name, head, env }) : packForBun(text, interpreter);
 
   // What is left out has to be found from where the script will be.
   const place = await mkdtemp(

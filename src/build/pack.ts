@@ -10,8 +10,8 @@ import { promisify } from 'node:util';
 export interface PackOptions {
   /** Of the file, for stacks. */
   name: string;
-  /** What stands behind "#!" in the first line. */
-  interpreter: string;
+  /** What comes before the program: lines that are none for V8. */
+  head: string;
   /** Variables of the run that shows V8 what to compile, beside those of a request. */
   env: Readonly<Record<string, string>>;
 }
@@ -32,10 +32,10 @@ export const REQUEST = {
  * program ran once, on a GET request. V8 takes that code only if it is of the very same V8 and flags;
  * otherwise it compiles the source.
  */
-export async function pack(source: string, { name, interpreter, env }: PackOptions): Promise<string> {
+export async function pack(source: string, { name, head, env }: PackOptions): Promise<string> {
   const wrapped = `(function(exports,require,module,__filename,__dirname){\n${source}\n})`;
   const code = await compile(wrapped, name, env);
-  return `#!${interpreter}
+  return `${head}
 "use strict";${STACKS}new(require("vm").Script)(${JSON.stringify(wrapped)},{filename:${JSON.stringify(name)},lineOffset:-1,cachedData:Buffer.from("${code.toString('base64')}","base64")}).runInThisContext()(exports,require,module,__filename,__dirname);
 `;
 }

@@ -19,6 +19,8 @@ an empty folder, before it is left behind.
   --interpreter <path>    the first line names it; "/usr/bin/env node". Give an
                           absolute path where the server has no PATH
   --runtime <name>        node, or bun for a host that has Bun
+  --warm                  on a host with cgi-fcgi, the first request starts a worker
+                          that answers the others; elsewhere it is plain CGI
   --external <module>     is not put in, but loaded where the script runs
   --interface <kind>      wsgi, fetch or node, where the application does not
                           show it
@@ -31,6 +33,7 @@ const options = {
   output: { type: 'string', short: 'o' },
   interpreter: { type: 'string' },
   runtime: { type: 'string' },
+  warm: { type: 'boolean' },
   external: { type: 'string', multiple: true },
   interface: { type: 'string' },
   env: { type: 'string', multiple: true },
@@ -40,11 +43,14 @@ export async function run(words: string[]): Promise<number> {
   const { values, positionals } = read(words, options);
   const [target, ...more] = positionals;
   if (target === undefined || more.length > 0) throw new Problem('option-wrong', 'One application can be built; name a module');
-  const { runtime = 'node', external = [] } = values;
+  const { runtime = 'node', external = [], warm = false } = values;
   if (runtime !== 'node' && runtime !== 'bun') throw new Problem('option-wrong', `The runtime must be node or bun, got ${runtime}`);
   const { path, callable } = parseTarget(target);
   if (!existsSync(path)) throw new Problem('module-not-found', `There is no file ${path}`);
   const script = values.output ?? `${basename(path, extname(path))}.cgi`;
+  if (warm && runtime === 'bun') throw new Problem('option-wrong', '--warm needs node; a script for Bun starts fast enough');
+  if (warm && basename(script).startsWith('nph-'))
+    throw new Problem('option-wrong', '--warm is not for nph- scripts: FastCGI has no such responses');
 
   const env = Object.fromEntries((values.env ?? []).map(toVariable));
   Object.assign(process.env, env);
@@ -54,6 +60,7 @@ export async function run(words: string[]): Promise<number> {
     exportName: loaded.exportName,
     interface: loaded.interface,
     runtime,
+    warm,
     external,
     env,
     ...(values.interpreter !== undefined && { interpreter: values.interpreter }),

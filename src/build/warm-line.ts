@@ -1,0 +1,32 @@
+// The shell's part of a warm CGI script: one line that passes the request to the worker, where one waits, and
+// else has Node answer it. For Node the line is a comment.
+
+import { createHash } from 'node:crypto';
+
+/**
+ * What cgi-fcgi exits with when there is nobody to connect to, or no cgi-fcgi: then nothing of the request is read, and
+ * nothing said. ENOENT, EACCES, ENOTDIR, ECONNREFUSED; and the shell's own 126 and 127.
+ */
+const NOBODY = '2|13|20|111|126|127';
+
+/**
+ * Built-in commands only, for each process would cost as much as all the rest. The socket lies in a folder that only
+ * this user can enter, by the whole path of the script: two copies of it can have different environments. Addresses of
+ * sockets are short, 107 bytes; the descriptor stands for the folder.
+ */
+export function warmLine(source: string, interpreter: string): string {
+  // A worker answers for its own version only.
+  const version = createHash('sha256').update(source).digest('hex').slice(0, 12);
+  const command = interpreter.replace(/^\/usr\/bin\/env (?:-S )?/, '');
+  const steps = [
+    'while read -r k u r; do case $k in Uid:) break; esac; done </proc/self/status',
+    'case $0 in /*) p=$0;; *) cd -P .; p=$PWD/$0;; esac',
+    `d=\${TMPDIR:-/tmp}/run-with-cgi-$u; s=$d$p.${version}`,
+    // Not a link to somebody else's choice.
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
+    'if [ -S "$s" ] && [ -O "$d" ] && [ ! -L "$d" ]; then cgi-fcgi -bind -connect "/proc/self/fd/9/${s##*/}" 9<"${s%/*}"',
+    `case $? in ${NOBODY});; *) exit $?; esac; fi`,
+    `RUN_WITH_CGI_WARM=$s exec ${command} "$0" "$@"`,
+  ];
+  return `":" //; ${steps.join('; ')}`;
+}
