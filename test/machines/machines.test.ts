@@ -3,7 +3,7 @@
 
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +28,9 @@ let balancers: Balancer[];
 
 beforeAll(async () => {
   writeFileSync(file('posts'), '');
+  copyFileSync(here('application.mjs'), file('app.mjs'));
+  mkdirSync(file('bin'));
+  symlinkSync(command, file('bin/run-with-cgi'));
   network = makeNetwork();
   workers = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) => new Worker(network.add(address)));
   await Promise.all(workers.map((worker) => worker.start()));
@@ -106,9 +109,8 @@ class Worker {
 
   async start(): Promise<void> {
     const { address } = this.machine;
-    const [line = ''] = shown('app.sh').trim().split('\n');
-    const words = line.replace('app.mjs', here('application.mjs')).replace('10.0.0.1', address).split(' ').slice(1);
-    this.#child = this.machine.start(process.execPath, [command, ...words], { env: { PATH, MACHINE: address, POSTS: file('posts') } });
+    const env = { PATH: `${file('bin')}:${PATH}`, MACHINE: address, POSTS: file('posts') };
+    this.#child = this.machine.start('sh', ['-c', shown('app.sh').replace('10.0.0.1 ', `${address} `)], { cwd: folder, env });
     await succeeds(this.machine, 'bash', ['-c', `exec 3<>/dev/tcp/${address}/9000`]);
   }
 

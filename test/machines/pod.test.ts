@@ -1,0 +1,147 @@
+// The container and the Kubernetes manifests of docs/machines.md, as far as they can be tried without either: the steps run
+// as plain commands in a folder, and the pod's containers as processes in a network namespace.
+
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { type Machine, makeNetwork, type Network } from './network.ts';
+import { shown } from './page.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-pod-'));
+const file = (name: string) => join(folder, name);
+const PATH = process.env.PATH ?? '';
+
+interface Container {
+  name: string;
+  readinessProbe: { exec?: { command: string[] }; httpGet?: { path: string; port: string } };
+  lifecycle: { preStop: { exec: { command: string[] } } };
+  securityContext: { runAsUser: number };
+}
+
+const manifests = parseAllDocuments(shown('app.yaml'));
+const byKind = new Map(manifests.map((manifest) => [manifest.get('kind'), manifest]));
+
+function container(name: string): Container {
+  const containers: Container[] = byKind.get('Deployment')?.toJS().spec.template.spec.containers;
+  const found = containers.find((one) => one.name === name);
+  if (!found) throw new Error(`app.yaml has no container ${name}`);
+  return found;
+}
+
+/** The words of the last `instruction`, where it has the exec form. */
+function words(instruction: string): string[] {
+  const [, json = ''] = [...shown('Dockerfile').matchAll(new RegExp(`\\b${instruction} (\\[.*\\])$`, 'gm'))].at(-1) ?? [];
+  return inFolder(JSON.parse(json));
+}
+
+function inFolder(command: string[]): string[] {
+  return command.map((word) => word.replace('/srv/app', folder));
+}
+
+let network: Network;
+let pod: Machine;
+
+beforeAll(() => {
+  network = makeNetwork();
+  pod = network.add('10.0.0.1');
+  copyFileSync(fileURLToPath(new URL('application.mjs', import.meta.url)), file('app.mjs'));
+  writeFileSync(file('probe.sh'), shown('probe.sh'));
+  mkdirSync(file('node_modules/.bin'), { recursive: true });
+  symlinkSync(root, file('node_modules/run-with-cgi'));
+  symlinkSync(join(root, 'dist/cli/main.cjs'), file('node_modules/.bin/run-with-cgi'));
+  chmodSync(folder, 0o755);
+});
+afterAll(async () => {
+  await network?.remove();
+  rmSync(folder, { recursive: true });
+});
+
+test('app.yaml is YAML, without a key that is there twice', () => {
+  expect(manifests.flatMap(({ errors, warnings }) => [...errors, ...warnings])).toEqual([]);
+  expect([...byKind.keys()]).toEqual(['Deployment', 'ConfigMap', 'Service', 'PodDisruptionBudget']);
+});
+
+test('the image: its own step makes app.cgi, and what it copies is there', () => {
+  const steps = [...shown('Dockerfile').matchAll(/^RUN (.*)$/gm)].map(([, step = '']) => step);
+  const own = steps.filter((step) => !/^(npm ci|apt-get update) ?/.test(step));
+  expect(own.length).toBe(steps.length - 2);
+  for (const step of own) execFileSync('sh', ['-ec', step], { cwd: folder, env: { PATH, HOME: folder }, stdio: 'pipe' });
+  expect(['app.cgi', 'probe.sh'].map((name) => existsSync(file(name)))).toEqual([true, true]);
+});
+
+test('a pod: both are ready, and when it ends no request is lost', async () => {
+  const [spawnFcgi = '', ...args] = words('CMD');
+  const env = { PATH, MACHINE: 'pod', FCGI_WEB_SERVER_ADDRS: '127.0.0.1' };
+  const probe = container('app').readinessProbe.exec?.command ?? [];
+  expect(inFolder(probe)).toEqual(words('HEALTHCHECK .* CMD'));
+  expect(await run(inFolder(probe))).not.toBe(0);
+
+  const { runAsUser } = container('app').securityContext;
+  const locked = [`--reuid=${runAsUser}`, `--regid=${runAsUser}`, '--clear-groups', '--no-new-privs', '--bounding-set=-all'];
+  const app = pod.start('setpriv', [...locked, spawnFcgi, ...args], { env });
+  await until(() => run(inFolder(probe)));
+  const web = pod.start('nginx', ['-c', nginx(), '-g', 'daemon off;'], { env: { PATH } });
+  const { path = '' } = container('web').readinessProbe.httpGet ?? {};
+  await until(() => run(['wget', '-q', '-O', '/dev/null', '-t', '1', '-T', '2', `http://127.0.0.1:8080${path}`]));
+
+  const load = pod.start(process.execPath, ['--import', 'tsx', join(root, 'test/machines/load.ts'), 'GET', 'http://10.0.0.1:8080/', '8'], {
+    cwd: root,
+    env: { PATH },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let output = '';
+  load.stdout?.on('data', (text) => {
+    output += text;
+  });
+  await sleep(1000);
+  // As the kubelet does: each container's preStop, then its signal; and what leads to the pod sends nothing more after a while.
+  const ends = [container('app'), container('web')].map(async ({ name, lifecycle }) => {
+    await run(lifecycle.preStop.exec.command);
+    const child = name === 'app' ? app : web;
+    const ended = once(child, 'exit');
+    child.kill(name === 'app' ? 'SIGTERM' : 'SIGQUIT');
+    return ended;
+  });
+  await sleep(2000);
+  load.stdin?.end();
+  await once(load, 'close');
+  const { answered, failed } = JSON.parse(output);
+  expect([Object.keys(answered), failed]).toEqual([['pod'], []]);
+  expect(await Promise.all(ends)).toEqual([
+    [0, null],
+    [0, null],
+  ]);
+}, 60_000);
+
+/** The nginx of the ConfigMap, with what the image's own nginx.conf has. */
+function nginx(): string {
+  writeFileSync(file('default.conf'), byKind.get('ConfigMap')?.toJS().data['default.conf']);
+  const places = ['client_body', 'fastcgi', 'proxy', 'scgi', 'uwsgi'].map((kind) => `${kind}_temp_path ${file(kind)};`);
+  writeFileSync(
+    file('nginx.conf'),
+    `user root; pid ${file('pid')}; error_log ${file('error.log')}; events {}
+http { access_log off; ${places.join(' ')} include ${file('default.conf')}; }`,
+  );
+  return file('nginx.conf');
+}
+
+/** The exit status of a command in the pod. */
+async function run([program = '', ...args]: string[]): Promise<number> {
+  const [status] = await once(pod.start(program, args, { env: { PATH } }), 'exit');
+  return status;
+}
+
+/** Waits until it gives exit status 0. */
+async function until(command: () => Promise<number>): Promise<void> {
+  for (let tries = 0; (await command()) !== 0; tries++) {
+    if (tries === 100) throw new Error('it is never ready');
+    await sleep(100);
+  }
+}
