@@ -1,7 +1,7 @@
 // Whole processes, in turn with what they are compared with, in a clean environment. Prints Markdown.
 
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildScript } from '../../src/build/index.ts';
@@ -147,6 +147,29 @@ const rows: Record<string, () => void | Promise<void>> = {
     const table = measured.map((one, at) => ({ ...one, name: names[at] })).sort((a, b) => a.seconds - b.seconds);
     for (const { name, seconds, ratio, mebibytes } of table)
       row(name, `${(seconds * 1000).toFixed(1)} ms`, two(ratio), `${mebibytes.toFixed(1)} MiB`);
+  },
+  async warm() {
+    const { 'a static C program': c = [], 'Go, net/http/cgi': go = [] } = makePeers(folder);
+    const env = { TMPDIR: folder };
+    const script = file('warm.cgi');
+    await buildScript('cgi-bin/hello.ts', script, { warm: true });
+    const worker = spawn(process.execPath, ['dist/cli/main.cjs', 'fastcgi', 'cgi-bin/hello.ts', '--socket', file('hello.sock')]);
+    const front = file('front.cgi');
+    writeFileSync(front, `#!/usr/bin/cgi-fcgi -f\n-bind -connect ${file('hello.sock')}\n`, { mode: 0o755 });
+    const isWarm = () => existsSync(file('hello.sock')) && execFileSync('find', [folder, '-type', 's']).toString().includes('warm.cgi');
+    while (!isWarm()) mustSayHello('warm.cgi', script, [], { ...REQUEST, ...env });
+    for (const [program = ''] of [[script], [front], go, c]) mustSayHello(program, program, [], { ...REQUEST, ...env });
+    const [ours, two, theirs] = measure([[script], [front], go, c], { count: 10 * runs, env }) as [Measured, Measured, Measured];
+    worker.kill();
+    timeRow('warm CGI, built by `--warm` : a static C program', ours, 2);
+    timeRow('two lines for `cgi-fcgi`, worker kept by others : a static C program', two, 2);
+    row(
+      'warm CGI, built by `--warm` : Go, net/http/cgi',
+      two(ours.ratio / theirs.ratio),
+      '',
+      'less than 1.00',
+      verdict(ours.ratio < theirs.ratio),
+    );
   },
   server,
 };
