@@ -31,6 +31,8 @@ const VERSION = 1;
 const HEADER = 8;
 /** A record's length is two bytes. */
 const LARGEST = 65_535;
+/** Of STDERR: HAProxy writes behind the end of its buffer, 16 KiB, when a record fills that. */
+const LARGEST_ERROR = 8_192;
 /** Up to here copying a block costs less than handing the system one more piece. */
 const COPIED = 32_768;
 const NOTHING = Buffer.alloc(0);
@@ -194,11 +196,14 @@ function encodeLength(length: number): Buffer {
   return bytes;
 }
 
-/** One record of up to 65535 bytes of content. */
-export function makeRecord(type: number, id: number, content: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(HEADER + content.length);
+/** One record of up to 65535 bytes of content, and up to 255 of padding. */
+export function makeRecord(type: number, id: number, content: Uint8Array, padding = 0): Buffer {
+  const end = HEADER + content.length;
+  const bytes = Buffer.allocUnsafe(end + padding);
   writeHeader(bytes, 0, type, id, content.length);
+  bytes[6] = padding;
   bytes.set(content, HEADER);
+  bytes.fill(0, end);
   return bytes;
 }
 
@@ -212,11 +217,17 @@ export function endRequest(id: number, protocolStatus: number): Buffer {
   return makeRecord(END_REQUEST, id, Buffer.of(0, 0, 0, 0, protocolStatus, 0, 0, 0));
 }
 
-/** §5.3: `text` as UTF-8 in as many STDERR records as it takes. */
+/**
+ * §5.3: `text` as UTF-8 in as many STDERR records as it takes. Each has padding: HAProxy 2.6 swaps its buffers, and aborts,
+ * when the text is all that there is to read.
+ */
 export function stderrRecords(id: number, text: string): Buffer[] {
   const bytes = Buffer.from(text);
   const records: Buffer[] = [];
-  for (let at = 0; at < bytes.length; at += LARGEST) records.push(makeRecord(STDERR, id, bytes.subarray(at, at + LARGEST)));
+  for (let at = 0; at < bytes.length; at += LARGEST_ERROR) {
+    const content = bytes.subarray(at, at + LARGEST_ERROR);
+    records.push(makeRecord(STDERR, id, content, 8 - (content.length % 8)));
+  }
   return records;
 }
 

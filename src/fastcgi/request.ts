@@ -1,7 +1,7 @@
 // One request of FastCGI 1.0 in the role of a responder (§6.2): from its first record to END_REQUEST, which
 // is sent exactly once.
 
-import { cgiHead } from '../cgi/head.ts';
+import { fastCgiHead } from '../cgi/head.ts';
 import type { Variables } from '../environ/variables.ts';
 import type { Gateway } from '../resident/gateway.ts';
 import { ResidentRequest } from '../resident/request.ts';
@@ -84,7 +84,7 @@ export class FastCgiRequest extends ResidentRequest {
   }
 
   override start(status: string, headers: readonly Header[], block: Block | undefined, isComplete: boolean): void | Promise<void> {
-    return this.#send(cgiHead(status, headers), block, isComplete);
+    return this.#send(fastCgiHead(status, headers), block, isComplete);
   }
 
   override write(block: Block): void | Promise<void> {

@@ -77,9 +77,9 @@ export function end(id: number, protocolStatus = 0): Buffer {
   return record('END_REQUEST', id, Buffer.of(0, 0, 0, 0, protocolStatus, 0, 0, 0));
 }
 
-/** A CGI response. */
+/** A CGI response, as the gateway writes it. */
 export function response(status: string, headers: string[], body = ''): string {
-  return [`Status: ${status}`, ...headers, '', body].join('\r\n');
+  return [...headers, `Status: ${status}`, '', body].join('\r\n');
 }
 
 /** A response of one text block. */

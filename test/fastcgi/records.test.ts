@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodePairs, encodePairs, RecordParser, stderrRecords, stdoutRecords } from '../../src/fastcgi/records.ts';
-import { end, pairs, parse, record, TYPES } from './client.ts';
+import { end, pairs, parse, record, stream, TYPES } from './client.ts';
 
 /** What a parser makes of `bytes` cut at `cuts`, streams joined. */
 function read(bytes: Buffer, cuts: number[]): [type: number, id: number, content: string][] {
@@ -134,6 +134,17 @@ describe('output', () => {
 
   test('for the log is none for no text', () => {
     expect(stderrRecords(1, '')).toEqual([]);
-    expect(stderrRecords(1, '\u00e9')).toEqual([record('STDERR', 1, '\xc3\xa9')]);
+    expect(parse(Buffer.concat(stderrRecords(1, '\u00e9')))).toEqual([{ type: 'STDERR', id: 1, content: '\xc3\xa9' }]);
+  });
+
+  // HAProxy 2.6 aborts at a record without padding, and writes behind its buffer, of 16 KiB, when a record fills that.
+  test.each([1, 7, 8, 9, 8_192, 8_193, 100_000])('for the log, of %i bytes, is in small records with padding', (size) => {
+    const text = 'abcdefg'.repeat(20_000).slice(0, size);
+    const records = stderrRecords(1, text);
+    expect(stream(Buffer.concat(records), 'STDERR')).toBe(text);
+    for (const bytes of records) {
+      expect(bytes.readUInt16BE(4)).toBeLessThanOrEqual(8_192);
+      expect(bytes.readUInt8(6)).toBeGreaterThan(0);
+    }
   });
 });
