@@ -1,5 +1,5 @@
 // A client that asks without a pause on many connections until its input ends, and looks at every answer:
-// load.ts <method> <url> <connections>. It prints what it has seen as JSON.
+// load.ts <method> <url> <connections>. It prints a line after the first, and in the end what it has seen, as JSON.
 
 import { Agent, request } from 'node:http';
 
@@ -13,6 +13,7 @@ export interface Seen {
 const [method = 'GET', url = '', connections = '1'] = process.argv.slice(2);
 const seen: Seen = { answered: {}, failed: [] };
 let last = 0;
+let hasBegun = false;
 let isStopped = false;
 process.stdin.on('end', () => {
   isStopped = true;
@@ -29,6 +30,8 @@ async function askOn(): Promise<void> {
     const number = ++last;
     try {
       const machine = await ask(number);
+      if (!hasBegun) process.stdout.write('begun\n');
+      hasBegun = true;
       seen.answered[machine] ??= [];
       seen.answered[machine].push(number);
     } catch (error) {

@@ -9,7 +9,7 @@ const PREFIX = 'run-with-cgi';
 
 export interface Machine {
   readonly address: string;
-  /** Starts a program on the machine, in an environment of nothing but `env`. */
+  /** Starts a program on the machine; its environment is PATH, where the options say no other. */
   start(program: string, args: string[], options?: SpawnOptions): ChildProcess;
   /** Pulls the cable: what is sent is lost, and nobody is told. */
   unplug(): void;
@@ -44,7 +44,8 @@ export function makeNetwork(): Network {
       return {
         address,
         start(program, args, options) {
-          const child = spawn('ip', ['netns', 'exec', name, program, ...args], { stdio: 'ignore', ...options });
+          const environment = { env: { PATH: process.env.PATH } };
+          const child = spawn('ip', ['netns', 'exec', name, program, ...args], { stdio: 'ignore', ...environment, ...options });
           children.add(child);
           child.once('exit', () => children.delete(child));
           return child;
@@ -90,4 +91,11 @@ function removeLeftovers(): void {
 
 function ip(...words: string[]): string {
   return execFileSync('ip', words, { encoding: 'utf8' });
+}
+
+/** Runs a command on the machine. */
+export async function exitStatus(machine: Machine, ...command: string[]): Promise<number> {
+  const [program = '', ...args] = command;
+  const [status] = await once(machine.start(program, args), 'exit');
+  return status;
 }

@@ -10,7 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { type Machine, makeNetwork, type Network } from './network.ts';
+import { nginxArguments, succeeds } from './balancers.ts';
+import { startLoad } from './client.ts';
+import { exitStatus, type Machine, makeNetwork, type Network } from './network.ts';
 import { shown } from './page.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -81,67 +83,31 @@ test('a pod: both are ready, and when it ends no request is lost', async () => {
   const env = { PATH, MACHINE: 'pod', FCGI_WEB_SERVER_ADDRS: '127.0.0.1' };
   const probe = container('app').readinessProbe.exec?.command ?? [];
   expect(inFolder(probe)).toEqual(words('HEALTHCHECK .* CMD'));
-  expect(await run(inFolder(probe))).not.toBe(0);
+  expect(await exitStatus(pod, ...inFolder(probe))).not.toBe(0);
 
   const { runAsUser } = container('app').securityContext;
   const locked = [`--reuid=${runAsUser}`, `--regid=${runAsUser}`, '--clear-groups', '--no-new-privs', '--bounding-set=-all'];
   const app = pod.start('setpriv', [...locked, spawnFcgi, ...args], { env });
-  await until(() => run(inFolder(probe)));
-  const web = pod.start('nginx', ['-c', nginx(), '-g', 'daemon off;'], { env: { PATH } });
+  await succeeds(pod, ...inFolder(probe));
+  const site: string = byKind.get('ConfigMap')?.toJS().data['default.conf'];
+  const web = pod.start('nginx', nginxArguments(site, folder));
   const { path = '' } = container('web').readinessProbe.httpGet ?? {};
-  await until(() => run(['wget', '-q', '-O', '/dev/null', '-t', '1', '-T', '2', `http://127.0.0.1:8080${path}`]));
+  await succeeds(pod, 'wget', '-q', '-O', '-', '-t', '1', '-T', '2', `http://127.0.0.1:8080${path}`);
 
-  const load = pod.start(process.execPath, ['--import', 'tsx', join(root, 'test/machines/load.ts'), 'GET', 'http://10.0.0.1:8080/', '8'], {
-    cwd: root,
-    env: { PATH },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  let output = '';
-  load.stdout?.on('data', (text) => {
-    output += text;
-  });
-  await sleep(1000);
+  const load = await startLoad(pod, 'GET', 'http://10.0.0.1:8080/', 8);
   // As the kubelet does: each container's preStop, then its signal; and what leads to the pod sends nothing more after a while.
   const ends = [container('app'), container('web')].map(async ({ name, lifecycle }) => {
-    await run(lifecycle.preStop.exec.command);
+    await exitStatus(pod, ...lifecycle.preStop.exec.command);
     const child = name === 'app' ? app : web;
     const ended = once(child, 'exit');
     child.kill(name === 'app' ? 'SIGTERM' : 'SIGQUIT');
     return ended;
   });
   await sleep(2000);
-  load.stdin?.end();
-  await once(load, 'close');
-  const { answered, failed } = JSON.parse(output);
+  const { answered, failed } = await load.stop();
   expect([Object.keys(answered), failed]).toEqual([['pod'], []]);
   expect(await Promise.all(ends)).toEqual([
     [0, null],
     [0, null],
   ]);
 }, 60_000);
-
-/** The nginx of the ConfigMap, with what the image's own nginx.conf has. */
-function nginx(): string {
-  writeFileSync(file('default.conf'), byKind.get('ConfigMap')?.toJS().data['default.conf']);
-  const places = ['client_body', 'fastcgi', 'proxy', 'scgi', 'uwsgi'].map((kind) => `${kind}_temp_path ${file(kind)};`);
-  writeFileSync(
-    file('nginx.conf'),
-    `user root; pid ${file('pid')}; error_log ${file('error.log')}; events {}
-http { access_log off; ${places.join(' ')} include ${file('default.conf')}; }`,
-  );
-  return file('nginx.conf');
-}
-
-/** The exit status of a command in the pod. */
-async function run([program = '', ...args]: string[]): Promise<number> {
-  const [status] = await once(pod.start(program, args, { env: { PATH } }), 'exit');
-  return status;
-}
-
-/** Waits until it gives exit status 0. */
-async function until(command: () => Promise<number>): Promise<void> {
-  for (let tries = 0; (await command()) !== 0; tries++) {
-    if (tries === 100) throw new Error('it is never ready');
-    await sleep(100);
-  }
-}
