@@ -9,6 +9,7 @@ import { inspect } from 'node:util';
 import { build } from 'esbuild';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { extract, textStreamOf } from '../../src/fetch/light/body.ts';
 import {
   Headers as LightHeaders,
   Request as LightRequest,
@@ -34,6 +35,15 @@ async function outcome(operation: () => unknown): Promise<unknown> {
   }
 }
 
+function errorOf(operation: () => unknown): string {
+  try {
+    operation();
+    return 'nothing';
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
+
 /** Does the same with both, and compares. */
 async function same(operation: (classes: Any) => unknown): Promise<void> {
   const [ours, theirs] = await Promise.all(both.map(([, classes]) => outcome(() => operation(classes))));
@@ -43,29 +53,24 @@ async function same(operation: (classes: Any) => unknown): Promise<void> {
 const bytes = (body: ArrayBuffer | Uint8Array) => [...new Uint8Array(body)];
 
 describe('shape', () => {
+  /** All own properties, but for what Node's classes keep under symbols of their own, and light ones add for instanceof. */
   const shape = (platformClass: Any) => {
     const describeProperties = (target: object) =>
       Object.fromEntries(
         Reflect.ownKeys(target)
-          .filter((name) => typeof name === 'string' || name === Symbol.toStringTag || name === Symbol.iterator)
+          .filter((name) => typeof name === 'string' || [Symbol.toStringTag, Symbol.iterator, inspect.custom].includes(name))
           .map((name) => {
             const { value, get, set, ...flags } = Object.getOwnPropertyDescriptor(target, name) as PropertyDescriptor;
-            const kind = typeof value === 'function' ? `function ${value.name} of ${value.length}` : typeof value;
-            return [String(name), { kind, get: get?.name, set: set?.name, ...flags }];
+            const what = typeof value === 'function' ? `function ${name === inspect.custom ? '' : value.name} of ${value.length}` : value;
+            return [String(name), { what, get: get?.name, set: set?.name, ...flags }];
           }),
       );
     const { prototype: _, ...statics } = describeProperties(platformClass);
     return { statics, prototype: describeProperties(platformClass.prototype) };
   };
 
-  test.each(['Headers', 'Response', 'Request'] as const)('%s has the properties of the native one', (name) => {
-    const [ours, theirs] = [shape(light[name]), shape(native[name])];
-    for (const { prototype } of [ours, theirs]) {
-      delete prototype.bytes; // added to the standard after some Nodes were made
-      delete prototype.attribute; // an accident of Node 20
-      delete prototype.textStream; // Node 26 is the first to have it
-    }
-    expect(ours).toEqual(theirs);
+  test.each(['Headers', 'Response', 'Request'] as const)('%s has exactly the properties of the native one', (name) => {
+    expect(shape(light[name])).toEqual(shape(native[name]));
   });
 
   test('instanceof, names, and what Object.prototype.toString says', async () => {
@@ -169,8 +174,32 @@ describe('Headers', () => {
     await same(({ Headers: H }) => new H()[method]());
   });
 
-  test('look the same in a log', () => {
-    expect(inspect(new light.Headers({ b: '1', a: '2' }))).toBe(inspect(new Headers({ b: '1', a: '2' })));
+  test('what is given is converted before anything is appended, a name before its value', async () => {
+    await same(({ Headers: H }) => {
+      const log: string[] = [];
+      const text = (value: string) => ({ toString: () => log.push(value) && value });
+      const fails = { a: text('first'), '\uffff': text('never'), b: text('never') };
+      return [
+        ...[
+          fails,
+          [
+            ['a', text('second')],
+            ['b c', text('third')],
+          ],
+        ].map((init) => errorOf(() => new H(init))),
+        log,
+      ];
+    });
+  });
+
+  test('look the same in a log, with names as they were given', async () => {
+    await same(({ Headers: H }) => {
+      const headers = new H({ 'X-B': '1', a: '2', 'Set-Cookie': 'x' });
+      headers.append('x-b', '3');
+      headers.set('A', '4');
+      headers.append('set-cookie', 'y');
+      return [inspect(headers), inspect({ headers }, { depth: 0 }), inspect([[[{ headers }]]]), inspect(new H())];
+    });
   });
 });
 
@@ -216,6 +245,13 @@ const bodies: Record<string, () => unknown> = {
       yield new Uint8Array([68]);
       yield new Uint8Array([69]);
     })(),
+  'an async iterable of text': () =>
+    (async function* () {
+      yield 'grün ';
+      yield Buffer.from('€');
+    })(),
+  'a stream of text': () => ReadableStream.from(['text']),
+  'a stream of bytes': () => new Blob(['of bytes']).stream(),
 };
 const readers: Record<string, (message: Any) => unknown> = {
   text: (message) => message.text(),
@@ -245,6 +281,14 @@ const readers: Record<string, (message: Any) => unknown> = {
     message.bodyUsed,
   ],
   'text, with a look at the body after': async (message) => [await message.text(), message.body?.locked, message.bodyUsed],
+  'a clone whose first chunk is not that of the original': async (message) => {
+    const [original, clone] = await Promise.all([message, message.clone()].map((one) => one.body?.getReader().read()));
+    return [original?.done, clone?.done, original?.value && String(original.value), clone?.value && String(clone.value)];
+  },
+  'a clone of which nobody reads': async (message) => {
+    const copy = message.clone();
+    return [await copy.body?.cancel.length, await message.text()];
+  },
   'text, of a body that is locked': async (message) => {
     const reader = message.body?.getReader();
     return [Boolean(reader), message.bodyUsed, await outcome(() => message.text()), await outcome(() => message.clone().url)];
@@ -318,12 +362,45 @@ describe('Response', () => {
     ['redirect() by 200', ({ Response: S }) => S.redirect('http://a/', 200)],
     ['redirect() to a path', ({ Response: S }) => S.redirect('/a')],
     ['redirect() to nothing', ({ Response: S }) => S.redirect()],
+    ['a bad status and a locked stream', ({ Response: S }) => new S(bodies['a locked stream']?.(), { status: 99 })],
+    ['a bad status and a bad header', ({ Response: S }) => new S(null, { status: 99, headers: { a: '\n€' } })],
+    ['json() with headers that can be read once', ({ Response: S }) => S.json(1, { headers: [['content-type', 'x/y']].values() })],
+    ['json() of a lone surrogate', ({ Response: S }) => S.json('\udead')],
     ['a clone', ({ Response: S }) => new S('x', { status: 201, statusText: 'y', headers: { a: 'b' } }).clone()],
     ['a clone of an error', ({ Response: S }) => S.error().clone()],
   ])('%s', async (_what, make) => {
     await same((classes) => seen(make(classes), properties.Response));
     await same((classes) => make(classes).headers.append('a', 'c'));
     await same(async (classes) => (await make(classes)).text());
+  });
+
+  test.each([
+    ...[
+      'text/plain',
+      'Text/PLAIN; Charset="UTF-8"',
+      'text/html;charset=utf-8;a="b\\"c , d" ;e',
+      'a/b;c=d;c=e',
+      'a/b;=c;d',
+      ' a/b \t;\tc=d',
+    ],
+    ...['garbage', '', '/', 'a/', '*/*', 'a/b, c/d', 'a/b;charset=x, a/b', 'a/b;charset=x, c/d', 'a/b, garbage', 'a/b;c=",", d/e;f="'],
+    ...[
+      'multipart/form-data; boundary=aBc',
+      'a/b;c="d',
+      'a/b;c=\xfc',
+      'text/javascript',
+      'a/b, */*',
+      'a b/c',
+      'a/b;charset=x,a/b;charset=y',
+    ],
+  ])('the type of a Blob of a body with the Content-Type %j', async (type) => {
+    await same(async ({ Response: S }) => (await new S('x', { headers: { 'Content-Type': type } }).blob()).type);
+    await same(async ({ Request: Q }) => (await new Q('http://a/', { headers: { 'Content-Type': type } }).blob()).type);
+  });
+
+  test('looks the same in a log', async () => {
+    const options = { status: 404, statusText: 'Gone', headers: { 'X-A': '1' } };
+    await same(({ Response: S }) => [inspect(new S('x', options)), inspect({ a: [S.error()] }), inspect(new S(), { depth: 0 })]);
   });
 
   test('called without new', async () => {
@@ -377,6 +454,19 @@ describe('Request', () => {
     ],
     ['another one with a body, as GET', ({ Request: Q }) => new Q(new Q('http://a/', { method: 'POST', body: 'x' }), { method: 'GET' })],
     ['a clone', ({ Request: Q }) => new Q('http://a/', { method: 'POST', body: 'x', cache: 'reload' }).clone()],
+    ['a referrer', ({ Request: Q }) => new Q('http://a/', { referrer: 'http://b/c d' })],
+    ['the referrer that is none', ({ Request: Q }) => new Q('http://a/', { referrer: 'about:client' })],
+    ...[{ method: 'GET' }, { cache: 'default' }, { signal: null }].map((init): [string, (classes: Any) => Any] => [
+      `another one with a referrer, and ${inspect(init)}`,
+      ({ Request: Q }) => new Q(new Q('http://a/', { referrer: 'http://b/', referrerPolicy: 'origin', cache: 'reload' }), init),
+    ]),
+    ['a duplex that is none', ({ Request: Q }) => new Q('http://a/', { duplex: 'full' })],
+    ['PUT with no-cors', ({ Request: Q }) => new Q('http://a/', { mode: 'no-cors', method: 'PUT' })],
+    ['POST with no-cors', ({ Request: Q }) => new Q('http://a/', { mode: 'no-cors', method: 'POST', body: 'x' })],
+    ...[{ mode: 'no-cors' }, { mode: 'same-origin' }, { keepalive: true }].map((init): [string, (classes: Any) => Any] => [
+      `a stream with ${inspect(init)}`,
+      ({ Request: Q }) => new Q('http://a/', { method: 'POST', body: bodies['a stream']?.(), duplex: 'half', ...init }),
+    ]),
   ])('%s', async (_what, make) => {
     await same((classes) => seen(make(classes), properties.Request));
     await same(async (classes) => (await make(classes)).text());
@@ -394,6 +484,19 @@ describe('Request', () => {
         await outcome(() => first.text()),
       ];
     });
+  });
+
+  test('takes a body away that somebody has looked at', async () => {
+    await same(async ({ Request: Q }) => {
+      const first = new Q('http://a/', { method: 'POST', body: 'x' });
+      const { body } = first;
+      const second = new Q(first);
+      return [first.bodyUsed, body === first.body, body.locked, second.body === body, second.bodyUsed, await second.text()];
+    });
+  });
+
+  test('looks the same in a log', async () => {
+    await same(({ Request: Q }) => [inspect(new Q('http://a/', { headers: { 'X-A': '1' } })), inspect([new Q('http://a/')], { depth: 0 })]);
   });
 
   test('the signal is its own, and follows the one given', async () => {
@@ -436,6 +539,55 @@ test('the real fetch() takes a light Request, body and all', async () => {
   });
   await same(({ Request: Q, fetch: get }) => get(new Q(url, { signal: AbortSignal.abort() })));
   server.close();
+});
+
+// Where Node follows the standard from some version on, light classes do under each.
+describe('as in the standard, under any Node', () => {
+  test('a priority that is none is refused', () => {
+    expect(errorOf(() => new light.Request('http://a/', { priority: 'x' }))).toBe('TypeError');
+    expect(errorOf(() => new light.Request('http://a/', { priority: 'high' }))).toBe('nothing');
+  });
+
+  test.each([{}, { foo: 1 }, { cache: undefined }])('a request made of another one and %j keeps its referrer', (init) => {
+    const first = new light.Request('http://a/', { referrer: 'http://b/', referrerPolicy: 'origin' });
+    const { referrer, referrerPolicy } = new light.Request(first, init);
+    expect([referrer, referrerPolicy]).toEqual(['http://b/', 'origin']);
+  });
+
+  test('the chunks of a clone are clones', async () => {
+    const chunk = new Uint16Array([1, 2]);
+    const original = new light.Response(ReadableStream.from([chunk]));
+    const clone = original.clone();
+    expect((await original.body?.getReader().read())?.value).toBe(chunk);
+    const copy = await clone.body?.getReader().read();
+    expect(copy?.value).toEqual(chunk);
+    expect(copy?.value).not.toBe(chunk);
+  });
+});
+
+describe.each(Object.entries(bodies).filter(([kind]) => isComparable(kind, 'textStream')))('textStream() of %s', (_kind, make) => {
+  const collect = async (stream: ReadableStream<string>) => {
+    const pieces: string[] = [];
+    for await (const piece of stream) pieces.push(piece);
+    return pieces.join('');
+  };
+
+  test('has what text() has', async () => {
+    const both = [
+      async () => collect(textStreamOf(make() == null ? null : extract(make()).body)),
+      () => new Response(make() as string).text(),
+    ];
+    const [ours, theirs] = await Promise.all(both.map(outcome));
+    expect(ours).toEqual(theirs);
+  });
+
+  test('is there where Node has it, and does the same', async () => {
+    await same(async ({ Response: S }) => {
+      const message = new S(make());
+      const stream = message.textStream?.();
+      return [message.bodyUsed, stream && [errorOf(() => message.textStream()), await collect(stream)]];
+    });
+  });
 });
 
 test('what a plain request and response need loads neither undici nor streams', async () => {

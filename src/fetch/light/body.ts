@@ -1,7 +1,9 @@
 // The body of a Request or Response in the form it was given in: nothing is made a stream of, and no class of
 // the platform is loaded, before somebody asks for that. https://fetch.spec.whatwg.org/#bodies
 
+import type { Headers } from './headers.ts';
 import { kindOf } from './idl.ts';
+import { mimeTypeOf } from './mime-type.ts';
 import { nativeResponse } from './native.ts';
 
 export type Source = string | Uint8Array | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -37,6 +39,12 @@ export class Body {
     return this.#stream ?? this.source;
   }
 
+  /** As the body of another message; this one counts as used. https://fetch.spec.whatwg.org/#concept-body-proxy */
+  proxy(): Body {
+    const source = this.take();
+    return new Body(isStream(source) ? source.pipeThrough(new TransformStream()) : source);
+  }
+
   /** Two bodies of one; this one keeps its half. */
   clone(): Body {
     if (this.unusable) throw new TypeError('Response.clone: Body has already been consumed.');
@@ -49,12 +57,31 @@ export class Body {
     const [one, other] = this.stream.tee();
     this.#stream = one;
     this.source = one;
-    return new Body(other);
+    return new Body(cloning(other));
   }
 }
 
-/** Returns a body of what a caller has given, and the Content-Type that goes with it. */
-export function extract(init: unknown): { body: Body; type: string | null; isStream: boolean } {
+/** A stream of clones of the chunks of `stream`: https://streams.spec.whatwg.org/#readablestream-tee */
+function cloning(stream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const reader = stream.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(structuredClone(value));
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/**
+ * Returns a body of what a caller has given, and the Content-Type that goes with it. What is a stream cannot be
+ * sent by a Request with `keepalive`.
+ */
+export function extract(init: unknown, keepalive = false): { body: Body; type: string | null; isStream: boolean } {
   if (typeof init === 'string') return plain(wellFormed(init), 'text/plain;charset=UTF-8');
   if (init instanceof ArrayBuffer || init instanceof SharedArrayBuffer) return plain(new Uint8Array(init.slice(0)), null);
   if (ArrayBuffer.isView(init)) return plain(new Uint8Array(init.buffer.slice(init.byteOffset, init.byteOffset + init.byteLength)), null);
@@ -70,6 +97,7 @@ export function extract(init: unknown): { body: Body; type: string | null; isStr
     }
     case 'ReadableStream': {
       const stream = init as ReadableStream<Uint8Array>;
+      if (keepalive) throw new TypeError('keepalive');
       if (stream.locked || isDisturbed(stream)) {
         throw new TypeError('Response body object should not be disturbed or locked');
       }
@@ -77,9 +105,18 @@ export function extract(init: unknown): { body: Body; type: string | null; isStr
     }
   }
   if (typeof init === 'object' && init !== null && Symbol.asyncIterator in init) {
-    return { body: new Body(init as AsyncIterable<Uint8Array>), type: null, isStream: true };
+    if (keepalive) throw new TypeError('keepalive');
+    return { body: new Body(bytesFrom(init as AsyncIterable<Uint8Array>)), type: null, isStream: true };
   }
   return plain(wellFormed(`${init as string}`), 'text/plain;charset=UTF-8');
+}
+
+/** Node takes text, too, in an iterable that is no stream. */
+async function* bytesFrom(blocks: AsyncIterable<Uint8Array | string>): AsyncGenerator<Uint8Array, void> {
+  for await (const block of blocks) {
+    const bytes = block instanceof Uint8Array ? block : Buffer.from(block);
+    if (bytes.length > 0) yield bytes;
+  }
 }
 
 function plain(source: Source, type: string | null) {
@@ -108,6 +145,27 @@ export async function textOf(body: Body | null): Promise<string> {
   }
   return withoutMark((await bytesOf(body)).toString());
 }
+
+export async function blobOf(body: Body | null, headers: Headers): Promise<Blob> {
+  return new Blob([await bytesOf(body)], { type: mimeTypeOf(headers.get('content-type')) });
+}
+
+export async function formDataOf(body: Body | null, headers: Headers): Promise<FormData> {
+  const type = headers.get('content-type');
+  return new (nativeResponse())(await bytesOf(body), type === null ? {} : { headers: { 'content-type': type } }).formData();
+}
+
+/** https://fetch.spec.whatwg.org/#dom-body-textstream */
+export function textStreamOf(body: Body | null): ReadableStream<string> {
+  if (body === null) return new ReadableStream<string>({ start: (controller) => controller.close() });
+  if (body.unusable) throw new TypeError('Body is unusable: Body has already been read');
+  return body.stream.pipeThrough(new TextDecoderStream());
+}
+
+/** Whether the Request and Response of this Node have textStream(): https://github.com/nodejs/node/pull/64036 */
+export const HAS_TEXT_STREAM = (([major = 0, minor = 0]) => major > 26 || (major === 26 && minor >= 5))(
+  process.versions.node.split('.').map(Number),
+);
 
 function withoutMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;

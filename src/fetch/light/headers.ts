@@ -11,8 +11,9 @@ let freeze: (headers: Headers) => void;
 let pairsOf: (headers: Headers) => Header[];
 
 export class Headers {
-  /** By name in lower case, the values combined; Set-Cookie is kept apart, since its values cannot be. */
-  #values = new Map<string, string>();
+  /** By name in lower case: the name as it was given first, and the values combined. */
+  #values = new Map<string, Header>();
+  /** The values of Set-Cookie once more, one by one: their combination cannot be taken apart. */
   #cookies: string[] = [];
   #isImmutable = false;
   #sorted: Header[] | undefined;
@@ -35,37 +36,36 @@ export class Headers {
 
   append(name: unknown, value: unknown): void {
     need(arguments.length, 2, 'Headers.append');
-    this.#append(checkName(toByteString(name)), checkValue(toByteString(value)));
+    this.#append(toByteString(name), toByteString(value));
   }
 
   delete(name: unknown): void {
     need(arguments.length, 1, 'Headers.delete');
-    const key = checkName(toByteString(name));
+    const key = keyOf(toByteString(name));
     this.#change();
+    this.#values.delete(key);
     if (key === 'set-cookie') this.#cookies = [];
-    else this.#values.delete(key);
   }
 
   get(name: unknown): string | null {
     need(arguments.length, 1, 'Headers.get');
-    const key = checkName(toByteString(name));
-    if (key === 'set-cookie') return this.#cookies.length > 0 ? this.#cookies.join(', ') : null;
-    return this.#values.get(key) ?? null;
+    return this.#values.get(keyOf(toByteString(name)))?.[1] ?? null;
   }
 
   has(name: unknown): boolean {
     need(arguments.length, 1, 'Headers.has');
-    const key = checkName(toByteString(name));
-    return key === 'set-cookie' ? this.#cookies.length > 0 : this.#values.has(key);
+    return this.#values.has(keyOf(toByteString(name)));
   }
 
   set(name: unknown, value: unknown): void {
     need(arguments.length, 2, 'Headers.set');
-    const key = checkName(toByteString(name));
-    const bytes = checkValue(toByteString(value));
+    const given = toByteString(name);
+    const bytes = toByteString(value);
+    const key = keyOf(given);
+    const checked = checkValue(bytes);
     this.#change();
-    if (key === 'set-cookie') this.#cookies = [bytes];
-    else this.#values.set(key, bytes);
+    this.#values.set(key, [given, checked]);
+    if (key === 'set-cookie') this.#cookies = [checked];
   }
 
   getSetCookie(): string[] {
@@ -105,36 +105,27 @@ export class Headers {
 
   [INSPECT](_depth: number, options: object): string {
     const { inspect } = process.getBuiltinModule('node:util');
-    const cookie = this.get('set-cookie');
-    return `Headers ${inspect({ ...Object.fromEntries(this.#values), ...(cookie !== null && { 'set-cookie': cookie }) }, options)}`;
+    return `Headers ${inspect(Object.fromEntries(this.#values.values()), options)}`;
   }
 
+  /** What there is to convert is converted before the first header is appended. */
   #fill(init: object): void {
     const iterate: unknown = Reflect.get(init, Symbol.iterator);
-    if (iterate === undefined || iterate === null) {
-      for (const name of Reflect.ownKeys(init)) {
-        if (!Object.getOwnPropertyDescriptor(init, name)?.enumerable) continue;
-        if (typeof name === 'symbol') throw new TypeError('Headers constructor: the name of a header cannot be a symbol');
-        this.append(name, Reflect.get(init, name));
-      }
-      return;
+    if (iterate !== undefined && iterate !== null && typeof iterate !== 'function') {
+      throw new TypeError('Headers constructor: the argument is not iterable');
     }
-    if (typeof iterate !== 'function') throw new TypeError('Headers constructor: the argument is not iterable');
-    for (const pair of init as Iterable<unknown>) {
-      if ((typeof pair !== 'object' && typeof pair !== 'function') || pair === null || !(Symbol.iterator in pair)) {
-        throw new TypeError('Headers constructor: a header is not a sequence');
-      }
-      const parts = [...(pair as Iterable<unknown>)];
-      if (parts.length !== 2) throw new TypeError(`Headers constructor: expected name/value pair to be length 2, found ${parts.length}.`);
-      this.append(parts[0], parts[1]);
-    }
+    const headers = iterate ? fromSequence(init as Iterable<unknown>) : fromRecord(init);
+    for (const [name, value] of headers) this.#append(name, value);
   }
 
-  #append(key: string, value: string): void {
+  #append(name: string, value: string): void {
+    const key = keyOf(name);
+    const checked = checkValue(value);
     this.#change();
     const earlier = this.#values.get(key);
-    if (key === 'set-cookie') this.#cookies.push(value);
-    else this.#values.set(key, earlier === undefined ? value : `${earlier}${key === 'cookie' ? '; ' : ', '}${value}`);
+    if (key === 'set-cookie') this.#cookies.push(checked);
+    if (earlier === undefined) this.#values.set(key, [name, checked]);
+    else this.#values.set(key, [earlier[0], `${earlier[1]}${key === 'cookie' ? '; ' : ', '}${checked}`]);
   }
 
   #change(): void {
@@ -144,11 +135,37 @@ export class Headers {
 
   /** As iteration shows them: sorted, Set-Cookie one by one. */
   #pairs(): Header[] {
-    this.#sorted ??= [...this.#values, ...this.#cookies.map((value): Header => ['set-cookie', value])].sort(([one], [other]) =>
-      one < other ? -1 : one > other ? 1 : 0,
-    );
+    this.#sorted ??= [...this.#values]
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .flatMap(([key, [, value]]): Header[] => (key === 'set-cookie' ? this.#cookies.map((cookie) => [key, cookie]) : [[key, value]]));
     return this.#sorted;
   }
+}
+
+/** https://webidl.spec.whatwg.org/#js-sequence */
+function fromSequence(init: Iterable<unknown>): Header[] {
+  return Array.from(init, (pair): Header => {
+    if ((typeof pair !== 'object' && typeof pair !== 'function') || pair === null || !(Symbol.iterator in pair)) {
+      throw new TypeError('Headers constructor: a header is not a sequence');
+    }
+    const parts = Array.from(pair as Iterable<unknown>, toByteString);
+    const [name, value] = parts;
+    if (parts.length !== 2 || name === undefined || value === undefined) {
+      throw new TypeError(`Headers constructor: expected name/value pair to be length 2, found ${parts.length}.`);
+    }
+    return [name, value];
+  });
+}
+
+/** https://webidl.spec.whatwg.org/#js-record */
+function fromRecord(init: object): Header[] {
+  const headers: Header[] = [];
+  for (const key of Reflect.ownKeys(init)) {
+    if (!Reflect.getOwnPropertyDescriptor(init, key)?.enumerable) continue;
+    const name = toByteString(key);
+    headers.push([name, toByteString(Reflect.get(init, key))]);
+  }
+  return headers;
 }
 
 /** Live: what is changed meanwhile is seen. */
@@ -187,7 +204,7 @@ Object.defineProperty(Headers.prototype, Symbol.iterator, { value: Headers.proto
 /** Nobody can change them any more. */
 export { freeze, isImmutable, pairsOf };
 
-function checkName(name: string): string {
+function keyOf(name: string): string {
   if (!isToken(name)) throw new TypeError(`Headers: ${name} is an invalid header name.`);
   return name.toLowerCase();
 }

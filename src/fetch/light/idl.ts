@@ -1,5 +1,7 @@
 // What the Web IDL asks of every class of the platform: how values are converted, and what properties look like.
 
+import type { InspectOptions } from 'node:util';
+
 /** Converts to a string of bytes. https://webidl.spec.whatwg.org/#es-ByteString */
 export function toByteString(value: unknown): string {
   const text = `${value as string}`;
@@ -48,4 +50,16 @@ export function expose(platformClass: { prototype: object }, name: string, stati
   for (const member of statics) Object.defineProperty(platformClass, member, { enumerable: true });
   Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
   Object.defineProperty(platformClass, 'name', { value: name, configurable: true });
+}
+
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
+/** In a log, an object of a platform class shows its attributes, as Node's own do. */
+export function showInLogs(prototype: object, name: string, attributes: readonly string[]): void {
+  const show = function (this: object, _depth: number, options: InspectOptions): string {
+    const { formatWithOptions } = process.getBuiltinModule('node:util');
+    if (options.depth === null) options.depth = 2;
+    return `${name} ${formatWithOptions(options, Object.fromEntries(attributes.map((attribute) => [attribute, Reflect.get(this, attribute)])))}`;
+  };
+  Object.defineProperty(prototype, INSPECT, { value: show, writable: true, configurable: true });
 }

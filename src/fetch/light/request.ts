@@ -2,14 +2,16 @@
 
 import { isToken } from '../../gateway/checks.ts';
 import type { RequestInitial } from '../platform.ts';
-import { Body, bytesOf, extract, textOf } from './body.ts';
+import { Body, blobOf, bytesOf, extract, formDataOf, HAS_TEXT_STREAM, textOf, textStreamOf } from './body.ts';
 import { Headers } from './headers.ts';
-import { expose, need, oneOf, toByteString, toDictionary } from './idl.ts';
-import { isNative, nativeRequest, nativeResponse } from './native.ts';
+import { expose, need, oneOf, showInLogs, toByteString, toDictionary } from './idl.ts';
+import { isNative, nativeRequest } from './native.ts';
 import { exact } from './response.ts';
 
 const NORMALIZED = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'];
 const FORBIDDEN = ['CONNECT', 'TRACE', 'TRACK'];
+/** https://fetch.spec.whatwg.org/#cors-safelisted-method */
+const SIMPLE = ['GET', 'HEAD', 'POST'];
 const CHOICES = {
   mode: ['navigate', 'same-origin', 'no-cors', 'cors'],
   credentials: ['omit', 'same-origin', 'include'],
@@ -26,7 +28,11 @@ const CHOICES = {
     'strict-origin-when-cross-origin',
     'unsafe-url',
   ],
+  duplex: ['half'],
+  priority: ['high', 'low', 'auto'],
 } as const;
+/** Of the dictionary RequestInit. */
+const MEMBERS = ['method', 'headers', 'body', 'referrer', 'integrity', 'keepalive', 'signal', 'window', ...Object.keys(CHOICES)];
 
 /** All that is said by words. */
 interface Settings {
@@ -96,6 +102,9 @@ export class Request {
     this.#url = earlier ? earlier.url : parseUrl(input);
     this.#settings = toSettings(given, earlier);
     this.#method = given.method === undefined ? (earlier?.method ?? 'GET') : toMethod(given.method);
+    if (this.#settings.mode === 'no-cors' && !SIMPLE.includes(this.#method)) {
+      throw new TypeError(`'${this.#method}' is unsupported in no-cors mode.`);
+    }
     this.#headers = new Headers(given.headers === undefined ? earlier?.headers : given.headers);
     this.#follow(given.signal === undefined ? earlier && (() => earlier.signal) : toSignal(given.signal));
     this.#takeBody(given, earlier);
@@ -185,7 +194,7 @@ export class Request {
   }
 
   async blob(): Promise<Blob> {
-    return new Blob([await bytesOf(this.#body)], { type: this.#headers.get('content-type') ?? '' });
+    return blobOf(this.#body, this.#headers);
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
@@ -201,12 +210,15 @@ export class Request {
   }
 
   async formData(): Promise<FormData> {
-    const type = this.#headers.get('content-type');
-    return new (nativeResponse())(await bytesOf(this.#body), type === null ? {} : { headers: { 'content-type': type } }).formData();
+    return formDataOf(this.#body, this.#headers);
   }
 
   async bytes(): Promise<Uint8Array> {
     return exact(await bytesOf(this.#body));
+  }
+
+  textStream(): ReadableStream<string> {
+    return textStreamOf(this.#body);
   }
 
   #follow(signal: (() => AbortSignal) | undefined): void {
@@ -226,18 +238,28 @@ export class Request {
             : new Body(earlier.body);
     if (isBodiless && (hasNew || inherited !== null)) throw new TypeError('Request with GET/HEAD method cannot have body.');
     if (hasNew) {
-      const { body, type, isStream } = extract(given.body);
+      const { body, type, isStream } = extract(given.body, this.#settings.keepalive);
       if (isStream && given.duplex === undefined) throw new TypeError('RequestInit: duplex option is required when sending a body.');
+      if (isStream && this.#settings.mode !== 'same-origin' && this.#settings.mode !== 'cors') {
+        throw new TypeError('If request is made from ReadableStream, mode should be "same-origin" or "cors"');
+      }
       if (type !== null && !this.#headers.has('content-type')) this.#headers.append('content-type', type);
       this.#body = body;
     } else if (inherited !== null) {
       if (inherited.unusable) throw new TypeError('Cannot construct a Request with a Request object that has already been used.');
-      this.#body = new Body(inherited.take());
+      this.#body = inherited.proxy();
     }
   }
 }
 
+if (!HAS_TEXT_STREAM) Reflect.deleteProperty(Request.prototype, 'textStream');
 expose(Request, 'Request');
+// It is there, and undefined, in every Node.
+Object.defineProperty(Request.prototype, 'attribute', { enumerable: true });
+showInLogs(Request.prototype, 'Request', [
+  ...['method', 'url', 'headers', 'destination', 'referrer', 'referrerPolicy', 'mode', 'credentials', 'cache', 'redirect', 'integrity'],
+  ...['keepalive', 'isReloadNavigation', 'isHistoryNavigation', 'signal'],
+]);
 
 function isLight(request: Request | globalThis.Request): request is Request {
   return Function.prototype[Symbol.hasInstance].call(Request, request);
@@ -263,8 +285,13 @@ function toMethod(value: unknown): string {
 }
 
 function toSettings(given: Readonly<Record<string, unknown>>, earlier: Request | globalThis.Request | undefined): Settings {
-  const before = earlier === undefined ? DEFAULTS : isLight(earlier) ? stateOf(earlier).settings : earlier;
-  const word = (name: keyof typeof CHOICES) => oneOf<string>(given[name], CHOICES[name], before[name], `Request constructor: ${name}`);
+  const before = settingsBefore(given, earlier);
+  const choice = (name: keyof typeof CHOICES, otherwise: string) =>
+    oneOf<string>(given[name], CHOICES[name], otherwise, `Request constructor: ${name}`);
+  const word = (name: Exclude<keyof typeof CHOICES, 'duplex' | 'priority'>) => choice(name, before[name]);
+  // Both mean nothing here, and are checked nevertheless.
+  choice('duplex', 'half');
+  choice('priority', 'auto');
   const settings: Settings = {
     mode: word('mode'),
     credentials: word('credentials'),
@@ -283,13 +310,20 @@ function toSettings(given: Readonly<Record<string, unknown>>, earlier: Request |
   return settings;
 }
 
+/** Those of an earlier request; where it is not taken as it is, no page has referred to it. */
+function settingsBefore(given: Readonly<Record<string, unknown>>, earlier: Request | globalThis.Request | undefined): Settings {
+  if (earlier === undefined) return DEFAULTS;
+  const settings = isLight(earlier) ? stateOf(earlier).settings : earlier;
+  if (MEMBERS.every((name) => given[name] === undefined)) return settings;
+  const { mode, credentials, cache, redirect, integrity, keepalive } = settings;
+  return { ...DEFAULTS, mode, credentials, cache, redirect, integrity, keepalive };
+}
+
 function toReferrer(value: unknown): string {
   const referrer = `${value as string}`;
   if (referrer === '') return '';
   try {
-    // Without a page there is no origin that it could be of.
-    void new URL(referrer);
-    return 'about:client';
+    return new URL(referrer).href;
   } catch (error) {
     throw new TypeError(`Referrer "${referrer}" is not a valid URL.`, { cause: error });
   }

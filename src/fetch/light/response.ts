@@ -1,10 +1,10 @@
 // Response of the Fetch standard, in plain JavaScript. https://fetch.spec.whatwg.org/#response-class
 
 import type { Header } from '../../types.ts';
-import { type Body, bytesOf, extract, type Source, textOf } from './body.ts';
+import { Body, blobOf, bytesOf, extract, formDataOf, HAS_TEXT_STREAM, type Source, textOf, textStreamOf } from './body.ts';
 import { freeze, Headers, pairsOf } from './headers.ts';
-import { expose, need, toByteString, toDictionary } from './idl.ts';
-import { isNative, nativeResponse } from './native.ts';
+import { expose, need, showInLogs, toByteString, toDictionary } from './idl.ts';
+import { isNative } from './native.ts';
 
 const NULL_BODY = new Set([101, 103, 204, 205, 304]);
 const REDIRECT = new Set([301, 302, 303, 307, 308]);
@@ -53,9 +53,8 @@ export class Response {
     need(arguments.length, 1, 'Response.json');
     const text = JSON.stringify(data);
     if (text === undefined) throw new TypeError('Value is not JSON serializable');
-    const response = new Response(text, init);
-    const given = new Headers(toDictionary(init, 'Response.json').headers ?? undefined);
-    if (!given.has('content-type')) response.headers.set('content-type', 'application/json');
+    const response = new Response(null, init);
+    response.#setBody(new Body(text), 'application/json');
     return response;
   }
 
@@ -68,16 +67,20 @@ export class Response {
     const { status = 200, statusText = '', headers } = toDictionary(init, 'Response constructor');
     const code = toStatus(status);
     const reason = toByteString(statusText);
+    const list = new Headers(headers === null ? NOTHING_GIVEN : headers);
+    const extracted = body === null || body === undefined ? undefined : extract(body);
     if (code < 200 || code > 599) throw new RangeError('init["status"] must be in the range of 200 to 599, inclusive.');
     if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(reason)) throw new TypeError('Invalid statusText');
     this.#status = code;
     this.#statusText = reason;
-    this.#headers = new Headers(headers === null ? NOTHING_GIVEN : headers);
-    if (body === null || body === undefined) return;
-    const extracted = extract(body);
-    if (NULL_BODY.has(code)) throw new TypeError(`Response constructor: Invalid response status code ${code}`);
-    this.#body = extracted.body;
-    if (extracted.type !== null && !this.#headers.has('content-type')) this.#headers.append('content-type', extracted.type);
+    this.#headers = list;
+    if (extracted) this.#setBody(extracted.body, extracted.type);
+  }
+
+  #setBody(body: Body, type: string | null): void {
+    if (NULL_BODY.has(this.#status)) throw new TypeError(`Response constructor: Invalid response status code ${this.#status}`);
+    this.#body = body;
+    if (type !== null && !this.#headers.has('content-type')) this.#headers.append('content-type', type);
   }
 
   get type(): string {
@@ -128,7 +131,7 @@ export class Response {
   }
 
   async blob(): Promise<Blob> {
-    return new Blob([await bytesOf(this.#body)], { type: this.#headers.get('content-type') ?? '' });
+    return blobOf(this.#body, this.#headers);
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
@@ -144,12 +147,15 @@ export class Response {
   }
 
   async formData(): Promise<FormData> {
-    const type = this.#headers.get('content-type');
-    return new (nativeResponse())(await bytesOf(this.#body), type === null ? {} : { headers: { 'content-type': type } }).formData();
+    return formDataOf(this.#body, this.#headers);
   }
 
   async bytes(): Promise<Uint8Array> {
     return exact(await bytesOf(this.#body));
+  }
+
+  textStream(): ReadableStream<string> {
+    return textStreamOf(this.#body);
   }
 }
 
@@ -165,7 +171,9 @@ export function exact(bytes: Buffer): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
 }
 
+if (!HAS_TEXT_STREAM) Reflect.deleteProperty(Response.prototype, 'textStream');
 expose(Response, 'Response', ['error', 'redirect', 'json']);
+showInLogs(Response.prototype, 'Response', [...['status', 'statusText', 'headers', 'body', 'bodyUsed', 'ok', 'redirected', 'type', 'url']]);
 
 /** What `response` is made of, which counts as used from now on: for a gateway, which needs no stream. */
 export function bodyOf(response: globalThis.Response | Response): Source | null {
