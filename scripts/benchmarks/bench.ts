@@ -159,10 +159,10 @@ const rows: Record<string, () => void | Promise<void>> = {
     const isWarm = () => existsSync(file('hello.sock')) && execFileSync('find', [folder, '-type', 's']).toString().includes('warm.cgi');
     while (!isWarm()) mustSayHello('warm.cgi', script, [], { ...REQUEST, ...env });
     for (const [program = ''] of [[script], [front], go, c]) mustSayHello(program, program, [], { ...REQUEST, ...env });
-    const [ours, two, theirs] = measure([[script], [front], go, c], { count: 10 * runs, env }) as [Measured, Measured, Measured];
+    const [ours, fronted, theirs] = measure([[script], [front], go, c], { count: 10 * runs, env }) as [Measured, Measured, Measured];
     worker.kill();
     timeRow('warm CGI, built by `--warm` : a static C program', ours, 2);
-    timeRow('two lines for `cgi-fcgi`, worker kept by others : a static C program', two, 2);
+    timeRow('two lines for `cgi-fcgi`, worker kept by others : a static C program', fronted, 2);
     row(
       'warm CGI, built by `--warm` : Go, net/http/cgi',
       two(ours.ratio / theirs.ratio),

@@ -5,6 +5,7 @@ import type { FetchHandler } from '../fetch/index.ts';
 import { fs } from '../fs.ts';
 import type { RunWithCgiOptions } from '../index.ts';
 import type { Listener } from '../node/index.ts';
+import { settling } from '../settle.ts';
 import { show } from '../show.ts';
 import type { Application } from '../types.ts';
 import { describeInterface, type Interface, interfaceOf, toInterface } from './interface.ts';
@@ -45,12 +46,18 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
   });
   try {
     let exported: unknown;
-    const listener = await listening(file, async () => {
-      exported = await load(file);
-    });
+    const isFound = () => callable !== undefined || handedOver !== undefined || usual(exported, kind) !== undefined;
+    const settle = settling(isFound);
+    const listener = await listening(
+      file,
+      async () => {
+        exported = await load(file);
+      },
+      isFound,
+    );
     if (callable !== undefined) return await named(exported, path, callable, kind);
     // A script may have something to wait for before it calls runWithCgi().
-    if (!handedOver && !listener && !usual(exported, kind)) await new Promise(setImmediate);
+    if (!listener) await settle();
     if (handedOver) return handedOver;
     const found = usual(exported, kind);
     if (found) return await adapt(found, path, kind);
@@ -68,14 +75,14 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
 }
 
 /** Runs `load`; returns the server on which the module has called listen(), which opens no port here. */
-async function listening(file: string, load: () => Promise<void>): Promise<unknown> {
+async function listening(file: string, load: () => Promise<void>, isFound: () => boolean): Promise<unknown> {
   // node:http takes time to load, and a module that listens has that in it.
   if (!/\blisten\s*\(/.test(fs.readFileSync(file, 'utf8'))) {
     await load();
     return undefined;
   }
   const { captureListen } = await import('../node/index.ts');
-  return captureListen(load);
+  return captureListen(load, isFound);
 }
 
 async function load(file: string): Promise<unknown> {

@@ -2,13 +2,16 @@
 
 import { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { settling } from '../settle.ts';
 
 /**
- * Calls `load`, and returns the first `http.Server` on which anything has called `listen()` meanwhile; undefined
- * when nothing has. The server believes that it listens: its callback runs, and `address()` tells the port it
- * was given. A `listen()` that comes after `load` has settled opens a port as always.
+ * Calls `load`, and returns the first `http.Server` on which anything has called `listen()` meanwhile, or while
+ * something goes on that `load` has begun, for up to ten seconds; undefined when nothing has, or when
+ * `isEnough()` says that there is no need to wait. The server believes that it listens: its callback runs, and `address()`
+ * tells the port it was given. A `listen()` that comes later opens a port as always.
  */
-export async function captureListen(load: () => unknown): Promise<Server | undefined> {
+export async function captureListen(load: () => unknown, isEnough: () => boolean = () => false): Promise<Server | undefined> {
+  const settle = settling(() => captured !== undefined || isEnough());
   let captured: Server | undefined;
   const { listen } = Server.prototype;
   Server.prototype.listen = function (this: Server, ...args: unknown[]): Server {
@@ -24,8 +27,8 @@ export async function captureListen(load: () => unknown): Promise<Server | undef
   try {
     await load();
     // What is awaited before listen(), and a module that cannot be awaited itself.
-    do await new Promise(setImmediate);
-    while (captured && isLookingUp());
+    await settle();
+    while (captured && isLookingUp()) await new Promise(setImmediate);
   } finally {
     Server.prototype.listen = listen;
   }

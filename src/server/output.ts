@@ -25,7 +25,13 @@ export class Output implements Sink {
     const response = this.#response;
     if (response.destroyed) throw clientGone();
     const list: string[] = [];
-    for (const [name, value] of headers) list.push(name, value);
+    // Behind a Content-Length Node takes the bytes of a Content-Disposition for UTF-8.
+    let length: Header | undefined;
+    for (const header of headers) {
+      if (header[0].length === 14 && header[0].toLowerCase() === 'content-length') length = header;
+      else list.push(header[0], header[1]);
+    }
+    if (length) list.push(length[0], length[1]);
     response.writeHead(Number(status.slice(0, 3)), status.slice(4), list);
     if (isComplete) this.#endWith(block);
     else if (block !== undefined) return this.write(block);

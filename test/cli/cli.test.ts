@@ -29,7 +29,7 @@ const { folder, write } = withFolder({
   'script.mjs': `import { runWithCgi } from 'run-with-cgi';
     runWithCgi((environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'a script ' + environ['app.name'] + environ['wsgi.input'].read(); }, { env: { 'app.name': 'x' }, maxBodySize: 3 });`,
   'waiting.mjs': `import { runWithCgi } from 'run-with-cgi';
-    (async () => { await 1; await 2; runWithCgi((environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'waited'; }); })();`,
+    (async () => { await 1; await new Promise((resolve) => setTimeout(resolve, 50)); runWithCgi((environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'waited'; }); })();`,
   'failing.mjs': `export default (environ, start) => { start('404 Not Found', [['Content-Type', 'text/plain']]); return 'not here'; };`,
   'short.mjs': `export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return (function* () { yield 'half'; throw new Error('oh'); })(); };`,
   'binary.mjs': `export default (environ, start) => { start('200 OK', [['Content-Type', 'image/png']]); return Buffer.from([0, 255, 10, 13]); };`,

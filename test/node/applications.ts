@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import connect from 'connect';
 import express from 'express';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Hono } from 'hono';
@@ -60,6 +61,27 @@ export function expressApplication(): express.Express {
   app.use((error: Error & { status?: number }, _request: express.Request, response: express.Response, _next: express.NextFunction) => {
     response.status(error.status ?? 500).send(`failed: ${error.message}`);
   });
+  return app;
+}
+
+export function connectApplication(): connect.Server {
+  const app = connect();
+  app.use((_request, response, next) => {
+    response.setHeader('X-First', 'connect');
+    next();
+  });
+  app.use('/info', (request, response) => response.end([request.url, request.originalUrl].join()));
+  app.use('/throw', () => {
+    throw new Error('thrown');
+  });
+  app.use('/reject', (_request, _response, next) => next(Object.assign(new Error('rejected'), { status: 422 })));
+  // Without the stack, which differs from place to place.
+  app.use(((error: Error & { status?: number }, _request, response, _next) => {
+    response.statusCode = error.status ?? 500;
+    response.end(`failed: ${error.message}`);
+  }) satisfies connect.ErrorHandleFunction);
+  // Its own answers for what nobody takes.
+  app.use((request, response, next) => (/^\/(?:nowhere|text\/)/.test(request.url ?? '') ? next() : plainListener(request, response)));
   return app;
 }
 

@@ -11,7 +11,14 @@ import { fromNode } from '../../src/node/index.ts';
 import { makeServer } from '../../src/server/index.ts';
 import type { ApplicationFunction } from '../../src/types.ts';
 import { type Answer, ask, type Question } from '../servers/client.ts';
-import { expressApplication, fastifyApplication, honoApplication, koaApplication, plainListener } from './applications.ts';
+import {
+  connectApplication,
+  expressApplication,
+  fastifyApplication,
+  honoApplication,
+  koaApplication,
+  plainListener,
+} from './applications.ts';
 
 const fastify = fastifyApplication();
 const koa = koaApplication();
@@ -20,6 +27,7 @@ const frameworks: [name: string, listener: RequestListener, application: Applica
   ['a plain listener', plainListener, fromNode(plainListener)],
   ['an http.Server', plainListener, fromNode(createServer(plainListener))],
   ['Express', expressApplication(), fromNode(expressApplication())],
+  ['Connect', connectApplication(), fromNode(connectApplication())],
   ['Koa', koa.callback(), fromNode(koa)],
   ['Fastify', (request, response) => void fastify.ready().then(() => fastify.routing(request, response)), fromNode(fastify)],
   ['Hono', getRequestListener(hono.fetch, { overrideGlobalObjects: false }), fromFetch(hono)],

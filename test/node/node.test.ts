@@ -390,6 +390,15 @@ describe('captureListen()', () => {
     expect((await call(fromNode(listener ?? (() => {})))).text).toBe('captured');
   });
 
+  test('what listens late, because it waits for something first, is waited for', async () => {
+    const main = async () => {
+      await sleep(50);
+      createServer((_request, response) => response.end('late')).listen(4570);
+    };
+    const listener = await captureListen(() => void main());
+    expect((await call(fromNode(listener ?? (() => {})))).text).toBe('late');
+  });
+
   test('Express listens by it, too; nothing is nothing; a failure passes', async () => {
     expect(await captureListen(() => express().listen({ port: 4568 }))).toBeDefined();
     expect(await captureListen(() => {})).toBeUndefined();

@@ -171,6 +171,22 @@ describe('responses', () => {
     expect(withoutDate(await exchange(port, 'GET /many HTTP/1.0\r\n\r\n'))).toBe(`${head}Connection: close\r\n\r\ngr\xc3\xbcn und blau`);
   });
 
+  test('a Content-Disposition leaves as the bytes that it is, on whatever side of the Content-Length', async () => {
+    const names: [string, string][] = [
+      ['Content-Disposition', 'inline; filename="\xc3\xbc \xfc"'],
+      ['Content-Length', '1'],
+    ];
+    for (const headers of [names, names.toReversed()]) {
+      const { port } = await serve((_environ, startResponse) => {
+        startResponse('200 OK', headers);
+        return 'x';
+      });
+      expect(await exchange(port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).toContain(
+        '\r\nContent-Disposition: inline; filename="\xc3\xbc \xfc"\r\n',
+      );
+    }
+  });
+
   test('blocks leave as they are made', async () => {
     const { port } = await serve(
       validator(async function* (_environ, startResponse) {
