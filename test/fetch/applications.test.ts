@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
 import { fromFetch } from '../../src/fetch/index.ts';
 import { cgiScript } from '../../src/host/index.ts';
@@ -105,7 +105,7 @@ async function through(gateway: Application, question: Question): Promise<Answer
   };
 }
 
-/** The gateway tells a length when the application does not, and leaves the connection to the server; all else is as the application says. */
+/** The gateway tells a length where the application does not, and leaves the connection to the server; nothing else may differ. */
 function comparable({ headers, ...rest }: Answer, other: Answer): object {
   const tellsLength = other.headers.some(([name]) => name === 'content-length');
   const isFraming = (name: string) => /^(?:connection|transfer-encoding)$/.test(name) || (name === 'content-length' && !tellsLength);
@@ -114,6 +114,8 @@ function comparable({ headers, ...rest }: Answer, other: Answer): object {
 
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-fetch-'));
 afterAll(() => rmSync(folder, { recursive: true }));
+// h3 logs what a handler throws.
+beforeAll(() => void vi.spyOn(console, 'error').mockImplementation(() => {}));
 
 describe.each(applications)('%s', (name, application) => {
   const script = join(folder, `${name}.cgi`);

@@ -1,7 +1,7 @@
 // The routes of the comparison, in Elysia.
 
 import { Elysia, redirect, status } from 'elysia';
-import { BYTES, blocks, describeForm, noted, PAGE } from './parts.ts';
+import { BYTES, blocks, describeForm, noted, PAGE, streamOf } from './parts.ts';
 
 const text = ({ body }: { body: unknown }) => String(body);
 
@@ -39,7 +39,7 @@ export default new Elysia()
   .get('/query', ({ query }) => query)
   .get('/request', ({ request, path, headers }) => [request.method, request.url, path, headers, noted(request)])
   .get('/stream', blocks)
-  .get('/readable', () => new Response(new ReadableStream({ start: fill })))
+  .get('/readable', () => new Response(streamOf(blocks())))
   .all('/method', ({ request }) => request.method)
   .post('/body/text', text, { parse: 'text' })
   .post('/body/json', ({ body }) => body, { parse: 'json' })
@@ -49,8 +49,3 @@ export default new Elysia()
   .post('/body/pipe', ({ request }) => new Response(request.body), { parse: 'none' })
   .post('/body/clone', async ({ request }) => [await request.clone().text(), await request.text()], { parse: 'none' })
   .post('/body/unread', () => 'not read', { parse: 'none' });
-
-async function fill(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-  for await (const block of blocks()) controller.enqueue(new TextEncoder().encode(block));
-  controller.close();
-}

@@ -4,7 +4,7 @@ import { Hono } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { HTTPException } from 'hono/http-exception';
 import { stream, streamSSE } from 'hono/streaming';
-import { BYTES, blocks, describeForm, noted, PAGE } from './parts.ts';
+import { BYTES, blocks, describeForm, noted, PAGE, streamOf } from './parts.ts';
 
 const app = new Hono();
 app.use('/wrapped/*', async (c, next) => {
@@ -40,7 +40,7 @@ app.get('/stream', (c) =>
     for await (const block of blocks()) await out.write(block);
   }),
 );
-app.get('/readable', () => new Response(new ReadableStream({ start: fill })));
+app.get('/readable', () => new Response(streamOf(blocks())));
 app.get('/events', (c) =>
   streamSSE(c, async (out) => {
     await out.writeSSE({ event: 'one', data: 'first', id: '1' });
@@ -57,10 +57,5 @@ app.post('/body/pipe', (c) => new Response(c.req.raw.body));
 app.post('/body/clone', async (c) => c.json([await c.req.raw.clone().text(), await c.req.text()]));
 app.post('/body/unread', (c) => c.text('not read'));
 app.onError((error, c) => (error instanceof HTTPException ? error.getResponse() : c.text(`failed: ${error.message}`, 500)));
-
-async function fill(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-  for await (const block of blocks()) controller.enqueue(new TextEncoder().encode(block));
-  controller.close();
-}
 
 export default app;

@@ -10,6 +10,16 @@ export async function* blocks(): AsyncGenerator<string, void> {
   }
 }
 
+export function streamOf(texts: AsyncGenerator<string, void>): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await texts.next();
+      if (done) controller.close();
+      else controller.enqueue(new TextEncoder().encode(value));
+    },
+  });
+}
+
 /** Every field, with the content of files. */
 export async function describeForm(form: Iterable<[name: string, value: string | File]>): Promise<unknown[]> {
   return Promise.all(
