@@ -56,7 +56,8 @@ function run(page: string, steps: Step[]): string[] {
   mkdirSync(installs ? place : join(place, 'node_modules/.bin'), { recursive: true });
   if (!installs) {
     symlinkSync(root, join(place, 'node_modules/run-with-cgi'));
-    for (const framework of ['express', 'hono']) symlinkSync(join(root, 'node_modules', framework), join(place, 'node_modules', framework));
+    for (const framework of ['elysia', 'express', 'h3', 'hono'])
+      symlinkSync(join(root, 'node_modules', framework), join(place, 'node_modules', framework));
     symlinkSync(join(root, 'dist/cli/main.cjs'), join(place, 'node_modules/.bin/run-with-cgi'));
   }
   const mark = '=== next ===';

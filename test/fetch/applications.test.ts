@@ -132,4 +132,9 @@ describe.each(applications)('%s', (name, application) => {
     ]);
     for (const got of others) expect(comparable(got, expected)).toEqual(comparable(expected, got));
   });
+
+  test('below the path of its script', async () => {
+    const { status, text } = await call(cgiScript(script), { path: '/text', environ: { SCRIPT_NAME: '/cgi-bin/app.cgi' } });
+    expect([status, text]).toEqual(['200 OK', 'grün €']);
+  });
 });
