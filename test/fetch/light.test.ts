@@ -200,6 +200,12 @@ describe('Headers', () => {
       headers.append('set-cookie', 'y');
       return [inspect(headers), inspect({ headers }, { depth: 0 }), inspect([[[{ headers }]]]), inspect(new H())];
     });
+    await same(({ Headers: H, Request: Q, Response: S }) => {
+      const headers = new H({ 'X-B': '1', a: '2' });
+      const copies = [new H(headers), new Q('http://a/', { headers }).clone().headers, new S('x', { headers }).clone().headers];
+      headers.append('a', '3');
+      return copies.map((copy) => inspect(copy));
+    });
   });
 });
 
@@ -317,6 +323,27 @@ describe.each(Object.entries(bodies))('a body of %s', (kind, make) => {
     await same(({ Request: Q }) => new Q('http://a/', { body: make(), duplex: 'half' }).method);
     await same(({ Request: Q }) => new Q('http://a/', { method: 'POST', body: make() }).method);
   });
+});
+
+test('any bytes are the same text, whole and in two chunks', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 12 }), fc.nat(12), async (bytes, at) => {
+      await same(({ Response: S }) => new S(bytes).text());
+      await same(({ Response: S }) => new S(ReadableStream.from([bytes.subarray(0, at), bytes.subarray(at)])).text());
+      await same(({ Response: S }) => new S(new Blob([bytes])).text());
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('any text is the same bytes', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 6 }), async (text) => {
+      await same(async ({ Response: S }) => bytes(await new S(text).arrayBuffer()));
+      await same(async ({ Response: S }) => bytes(await new S(text).clone().bytes()));
+      await same(async ({ Response: S }) => new S(`"${text}"`).json());
+    }),
+  );
 });
 
 const properties = {

@@ -114,6 +114,11 @@ export class Headers {
     if (iterate !== undefined && iterate !== null && typeof iterate !== 'function') {
       throw new TypeError('Headers constructor: the argument is not iterable');
     }
+    if (#values in init && iterate === Headers.prototype.entries) {
+      this.#values = new Map(init.#values);
+      this.#cookies = [...init.#cookies];
+      return;
+    }
     const headers = iterate ? fromSequence(init as Iterable<unknown>) : fromRecord(init);
     for (const [name, value] of headers) this.#append(name, value);
   }
