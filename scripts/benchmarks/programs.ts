@@ -48,6 +48,38 @@ runWithCgi((environ, startResponse) => {
 `,
 };
 
+const ADAPTED = {
+  'fetch-out': `const block = Buffer.alloc(65536, 'x');
+export default () => {
+  let left = Number(process.env.BENCH_BYTES) / 65536;
+  return new Response(new ReadableStream({ pull: (controller) => (left-- > 0 ? controller.enqueue(block) : controller.close()) }));
+};
+`,
+  'fetch-upload': `import { createHash } from 'node:crypto';
+export default async (request) => {
+  const hash = createHash('sha1');
+  for await (const block of request.body ?? []) hash.update(block);
+  return new Response(hash.digest('hex'));
+};
+`,
+  'node-out': `const block = Buffer.alloc(65536, 'x');
+export default (request, response) => {
+  let left = Number(process.env.BENCH_BYTES) / 65536;
+  const more = () => {
+    while (left-- > 0) if (!response.write(block)) return response.once('drain', more);
+    response.end();
+  };
+  more();
+};
+`,
+  'node-upload': `import { createHash } from 'node:crypto';
+export default (request, response) => {
+  const hash = createHash('sha1');
+  request.on('data', (block) => hash.update(block)).on('end', () => response.end(hash.digest('hex')));
+};
+`,
+};
+
 /** The same as a module whose interpreter line names the command. */
 const INTERPRETED = `export default (environ, startResponse) => {
   startResponse('200 OK', [['Content-Type', 'text/plain']]);
@@ -98,6 +130,15 @@ export async function makePrograms(folder: string): Promise<void> {
   for (const [name, source] of Object.entries(OURS)) {
     writeFileSync(join(folder, `${name}.ts`), source);
     await buildScript(join(folder, `${name}.ts`), join(folder, `${name}.cjs`), { env: { BENCH_FILE: '/dev/null', BENCH_BYTES: '1000' } });
+  }
+  for (const [name, source] of Object.entries(ADAPTED)) {
+    writeFileSync(join(folder, `${name}.mjs`), source);
+    const kind = name.startsWith('fetch') ? 'fetch' : 'node';
+    await buildScript(join(folder, `${name}.mjs`), join(folder, `${name}.cjs`), {
+      exportName: 'default',
+      interface: kind,
+      env: { BENCH_BYTES: '1000' },
+    });
   }
   writeFileSync(join(folder, 'unbuilt.mjs'), UNBUILT);
   writeFileSync(join(folder, 'interpreted.mjs'), INTERPRETED);

@@ -34,6 +34,25 @@ export async function readDescriptorAsync(descriptor: number, buffer: Uint8Array
   }
 }
 
+/** Opens the pipe behind `descriptor` anew for reads that do not wait. Undefined for anything else, and where that cannot be done. */
+export function openReady(descriptor: number): number | undefined {
+  if (!target(descriptor).startsWith('pipe:')) return undefined;
+  try {
+    return fs.openSync(SELF + descriptor, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  } catch {
+    return undefined; // another user's
+  }
+}
+
+/** Fills the start of `buffer` with what is there already. Returns the count of bytes; 0 when there is nothing, or an end. */
+export function readReady(descriptor: number, buffer: Uint8Array): number {
+  try {
+    return fs.readSync(descriptor, buffer, 0, buffer.length, null);
+  } catch {
+    return 0;
+  }
+}
+
 /** Writes all of `bytes`, however slowly the peer takes them. Throws a `RequestError` when nobody takes them any more. */
 export function writeDescriptor(descriptor: number, bytes: Uint8Array): void {
   let done = 0;

@@ -9,7 +9,7 @@ import { Spool, spoolSource } from './spool.ts';
 export interface Source {
   read(buffer: Uint8Array): number;
   /** The same without blocking the event loop, where the source can. */
-  readAsync?(buffer: Uint8Array): Promise<number>;
+  readAsync?(buffer: Uint8Array): number | Promise<number>;
 }
 
 const CHUNK = 65_536;

@@ -88,7 +88,11 @@ def foreign_pipes():
     """suexec: the pipes belong to the server's user, and the script is another's."""
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out_write, stderr=err_write, user=65534)
+    in_read, in_write = os.pipe()
+    child = subprocess.Popen(command, stdin=in_read, stdout=out_write, stderr=err_write, user=65534)
+    os.close(in_read)
+    send = threading.Thread(target=lambda: (os.write(in_write, data), os.close(in_write)))
+    send.start()
     os.close(out_write)
     os.close(err_write)
     drain(lambda count: os.read(out_read, count))

@@ -173,6 +173,11 @@ describe('the request body', () => {
     },
   );
 
+  test('from a pipe of another user', async () => {
+    const input = Buffer.alloc(200_000, 'abcdefg');
+    expect((await launch('in-step', { mode: 'foreign_pipes', env: post(input.length), input })).output).toBe(ok(`begin${input}`));
+  });
+
   test('from a terminal', async () => {
     expect((await launch('echo', { mode: 'terminal', env: post(3), input: 'ab\n' })).output).toMatch(/\r\nab\r\n$/);
   });
