@@ -30,6 +30,12 @@ const cases: Record<string, ApplicationFunction> = {
   echo: text((environ) => environ['wsgi.input'].read()),
   length: text((environ) => String(environ['wsgi.input'].read().length)),
   'async-echo': text((environ) => environ['wsgi.input']),
+  async 'async-whole'(environ, startResponse) {
+    const blocks: Buffer[] = [];
+    for await (const block of environ['wsgi.input']) blocks.push(block);
+    startResponse('200 OK', TEXT);
+    return Buffer.concat(blocks);
+  },
   'write-then-read': text(function* (environ) {
     yield MEGABYTE;
     yield MEGABYTE;

@@ -173,10 +173,14 @@ describe('the request body', () => {
     },
   );
 
-  test('from a pipe of another user', async () => {
-    const input = Buffer.alloc(200_000, 'abcdefg');
-    expect((await launch('in-step', { mode: 'foreign_pipes', env: post(input.length), input })).output).toBe(ok(`begin${input}`));
-  });
+  test.each(['pipes', 'foreign_pipes', 'nonblocking', 'one_socket', 'deleted_file'])(
+    'block by block, as it arrives, from %s',
+    async (mode) => {
+      const input = Buffer.alloc(200_000, 'abcdefg');
+      const { output } = await launch('async-whole', { mode, env: post(input.length), input });
+      expect(output).toBe(sized(input.toString()));
+    },
+  );
 
   test('from a terminal', async () => {
     expect((await launch('echo', { mode: 'terminal', env: post(3), input: 'ab\n' })).output).toMatch(/\r\nab\r\n$/);
