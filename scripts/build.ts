@@ -46,7 +46,6 @@ await build({
   entryPoints: [
     'cli/commands',
     'build/first',
-    'build/url',
     'fastcgi/index',
     'fetch/index',
     'fetch/light',

@@ -49,8 +49,8 @@ export async function bundle(entry: Entry, folder: string, { runtime, external, 
       'process.env.NODE_ENV': '"production"',
     },
     // They run before the modules of the application.
-    inject: ['build/first', ...(isWarm ? ['warm/index'] : []), 'build/url', ...(runtime === 'node' ? ['fetch/light/index'] : [])].map(
-      (name) => join(packageFolder, `dist/${name}.js`),
+    inject: ['build/first', ...(isWarm ? ['warm/index'] : []), ...(runtime === 'node' ? ['fetch/light/index'] : [])].map((name) =>
+      join(packageFolder, `dist/${name}.js`),
     ),
     plugins: [ownPackage(runtime === 'node'), noAddons, mimeTypes, largeJson, ...(runtime === 'node' ? [lazyBuiltIns] : [])],
   };

@@ -33,16 +33,22 @@ export const REQUEST = {
  * otherwise it compiles the source.
  */
 export async function pack(source: string, { name, head, env }: PackOptions): Promise<string> {
-  const wrapped = `(function(exports,require,module,__filename,__dirname){\n${source}\n})`;
+  const wrapped = wrap(source);
   const code = await compile(wrapped, name, env);
   return `${head}
 "use strict";${STACKS}new(require("vm").Script)(${JSON.stringify(wrapped)},{filename:${JSON.stringify(name)},lineOffset:-1,cachedData:Buffer.from("${code.toString('base64')}","base64")}).runInThisContext()(exports,require,module,__filename,__dirname);
 `;
 }
 
+/** As Node wraps a module; with import.meta.url, for which the bundle has this name, where somebody asks for it. */
+function wrap(source: string): string {
+  const url = source.includes('__runWithCgiUrl') ? 'const __runWithCgiUrl=require("url").pathToFileURL(__filename).href;' : '';
+  return `(function(exports,require,module,__filename,__dirname){${url}\n${source}\n})`;
+}
+
 /** The file for Bun, which by its second line need not look for what it would have to translate. */
 export function packForBun(source: string, interpreter: string): string {
-  return `#!${interpreter}\n// @bun @bun-cjs\n(function(exports, require, module, __filename, __dirname) {${source}\n})\n`;
+  return `#!${interpreter}\n// @bun @bun-cjs\n${wrap(source)}\n`;
 }
 
 /**
