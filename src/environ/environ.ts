@@ -23,8 +23,11 @@ export interface GatewayValues {
  * PEP 3333 #4 to #7 require. `extras`, the deployer's own, come last and win.
  */
 export function requestVariables(given: Readonly<Variables>, extras: Extras = {}): Record<string, unknown> {
-  const environ: Record<string, unknown> = { ...given };
+  return completeVariables({ ...given }, extras);
+}
 
+/** The same in place: `environ` holds the variables that the server has given, and is returned. */
+export function completeVariables(environ: Record<string, unknown>, extras: Extras = {}): Record<string, unknown> {
   // A "Proxy:" header would become HTTP_PROXY, which HTTP clients obey (httpoxy). Most servers pass it on.
   delete environ.HTTP_PROXY;
   // busybox, nginx and others pass these beside the variables that count, not always with the same value.

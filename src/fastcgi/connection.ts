@@ -139,7 +139,7 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
   /** §4.1: names that are not known are left out. */
   #getValues(content: Buffer): void {
     const asked: Variables = {};
-    if (!decodePairs(content, asked)) {
+    if (!decodePairs(content.toString('latin1'), asked)) {
       this.#break('FCGI_GET_VALUES ends within a name-value pair');
       return;
     }

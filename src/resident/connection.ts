@@ -30,16 +30,6 @@ export abstract class ResidentConnection {
 
   constructor(socket: Socket) {
     this.socket = socket;
-    socket.on('data', (chunk: Buffer) => {
-      if (this.closed) return;
-      this.receive(chunk);
-      this.#isNew = false;
-      if (this.draining && !this.busy) this.leave();
-      if (socket.writableLength > CONGESTED) {
-        this.#paused = true;
-        socket.pause();
-      }
-    });
     // A web server says only in this way that its client has left.
     socket.on('end', () => this.#left());
     socket.on('close', () => this.#left());
@@ -47,7 +37,20 @@ export abstract class ResidentConnection {
     socket.on('error', () => {});
   }
 
-  protected abstract receive(chunk: Buffer): void;
+  /** Takes what has arrived. `bytes` are the caller's again when this returns. */
+  take(bytes: Buffer): void {
+    if (this.closed) return;
+    this.receive(bytes);
+    this.#isNew = false;
+    if (this.draining && !this.busy) this.leave();
+    if (this.socket.writableLength > CONGESTED) {
+      this.#paused = true;
+      this.socket.pause();
+    }
+  }
+
+  /** Keeps no part of `bytes` that is no copy. */
+  protected abstract receive(bytes: Buffer): void;
 
   /** The peer has left. Called once. */
   protected abstract gone(): void;

@@ -8,14 +8,21 @@ declare module 'node:net' {
     close(): void;
     /** Of a port only. Fills `address`; returns 0 or a system error's number. */
     getsockname?(address: { port?: number }): number;
-    /** Of one that listens: takes the handle of a connection as if it had been accepted here. */
-    onconnection?(status: 0, connection: Handle): void;
+    /** Of one that listens: is called with the handle of each connection that is accepted, or with a system error's number. */
+    onconnection?(status: number, connection?: Handle): void;
+  }
+  interface SocketConstructorOpts {
+    handle?: Handle;
+    onread?: OnReadOpts;
   }
   interface Socket {
     readonly _handle: Handle | null;
+    /** Whose `_connections` it counts among. */
+    _server: Server | null;
   }
   interface Server {
     readonly _handle: Handle | null;
+    _connections: number;
   }
   /** Binds, and neither listens nor accepts. A Unix socket has -1 for port and family. Returns a system error's number if it fails. */
   function _createServerHandle(address: string, port: number, family: number): Handle | number;

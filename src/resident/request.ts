@@ -2,7 +2,7 @@
 // kept until it is whole, then the application's turn. A protocol adds how the response leaves.
 
 import { bodyLength, checkBodySize } from '../environ/body-length.ts';
-import { requestVariables, toEnviron } from '../environ/environ.ts';
+import { completeVariables, requestVariables, toEnviron } from '../environ/environ.ts';
 import type { Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { describe } from '../gateway/describe.ts';
@@ -48,11 +48,11 @@ export abstract class ResidentRequest implements Sink {
     return this.#announced;
   }
 
-  /** The variables are complete. What they announce may be refused at once. */
+  /** The variables are complete, and this request's to change. What they announce may be refused at once. */
   setVariables(given: Variables): void {
     const { gateway } = this;
     mount(given, gateway.scriptName);
-    const variables = requestVariables(given, gateway.env);
+    const variables = completeVariables(given, gateway.env);
     this.#variables = variables;
     // Caddy says so of a chunked body.
     if (variables.CONTENT_LENGTH === '-1') delete variables.CONTENT_LENGTH;

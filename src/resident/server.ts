@@ -1,15 +1,22 @@
 // A resident gateway's listening side: who may connect, how many at a time, and how it all ends in good order.
 
-import { type Handle, Server, type Socket } from 'node:net';
+import { type Handle, Server, Socket } from 'node:net';
 import type { HandOn, ResidentConnection } from './connection.ts';
 import { BACKLOG, type ListenOptions, listen } from './listen.ts';
 
 /** Makes the connection of `socket`; undefined when this peer may not have one. */
 export type OpenConnection = (socket: Socket) => ResidentConnection | undefined;
 
+/**
+ * All connections are read into this one, since what arrives is used, or copied, at once. By itself Node makes a new
+ * buffer of 64 KiB for each read: a seventh of what a small request costs.
+ */
+const ARRIVED = Buffer.allocUnsafeSlow(65_536);
+
 export class ResidentServer extends Server {
   /** Milliseconds after close() in which connections that are open go on being served. */
   readonly grace: number;
+  #make: OpenConnection;
   #connections = new Set<ResidentConnection>();
   /** How many connections there have been. */
   #taken = 0;
@@ -20,19 +27,53 @@ export class ResidentServer extends Server {
   constructor(place: ListenOptions, maxConnections: number, grace: number, open: OpenConnection) {
     super({ noDelay: true });
     this.grace = grace;
-    if (maxConnections !== Infinity) this.maxConnections = maxConnections;
-    this.on('connection', (socket: Socket) => {
-      this.#taken++;
-      const connection = open(socket);
-      if (!connection) {
-        socket.destroy();
+    this.#make = open;
+    this.maxConnections = maxConnections;
+    this.on('listening', () => this.#accept());
+    listen(this, place, () => this.#closing);
+  }
+
+  /** As Node does it, but for the buffer. */
+  #accept(): void {
+    const { _handle: listening } = this;
+    const { onconnection: accept } = listening ?? {};
+    if (!listening || !accept) {
+      this.on('connection', (socket: Socket) => {
+        const connection = this.#open(socket);
+        socket.on('data', (bytes: Buffer) => connection?.take(bytes));
+      });
+      return;
+    }
+    listening.onconnection = (status, handle) => {
+      if (!handle || this._connections >= this.maxConnections) {
+        accept.call(listening, status, handle);
         return;
       }
-      this.#connections.add(connection);
-      socket.on('close', () => this.#connections.delete(connection));
-      if (this.#draining) connection.drain(this.#handOn);
-    });
-    listen(this, place, () => this.#closing);
+      const callback = (length: number): boolean => {
+        connection?.take(ARRIVED.subarray(0, length));
+        return true;
+      };
+      const socket = new Socket({ handle, onread: { buffer: ARRIVED, callback } });
+      socket.setNoDelay();
+      // So it is counted, and close() waits for it.
+      socket._server = this;
+      this._connections++;
+      const connection = this.#open(socket);
+      this.emit('connection', socket);
+    };
+  }
+
+  #open(socket: Socket): ResidentConnection | undefined {
+    this.#taken++;
+    const connection = this.#make(socket);
+    if (!connection) {
+      socket.destroy();
+      return undefined;
+    }
+    this.#connections.add(connection);
+    socket.on('close', () => this.#connections.delete(connection));
+    if (this.#draining) connection.drain(this.#handOn);
+    return connection;
   }
 
   /** Takes no new connections; after the grace closes those that are idle, and the others when their requests are answered. */
@@ -43,7 +84,8 @@ export class ResidentServer extends Server {
     }
     this.#closing = true;
     if (callback) this.once('close', callback);
-    setImmediate(() => this.#takeWaiting(BACKLOG));
+    // Who hands on leaves those that wait to the others.
+    setImmediate(() => (this.#handOn ? this.#stopListening() : this.#takeWaiting(BACKLOG)));
     return this;
   }
 

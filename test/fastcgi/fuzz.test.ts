@@ -90,12 +90,12 @@ test(`${COUNT} connections are answered or closed`, { timeout: 0 }, async () => 
     const bytes = mutate(next, stream(next));
     const wire = new Wire(below(next, 4) === 0);
     const connection = new FastCgiConnection(wire.socket, gateway, MAX_REQUESTS);
-    for (const piece of cut(next, bytes)) if (!wire.destroyed) wire.emit('data', piece);
+    for (const piece of cut(next, bytes)) if (!wire.destroyed) connection.take(piece);
     if (below(next, 2) === 0) await turn();
     wire.flush();
     const { ids, isWhole } = begun(bytes);
     // What still runs is stopped, so that all must have been answered.
-    if (isWhole) for (const id of ids) if (!wire.over) wire.emit('data', record('ABORT_REQUEST', id));
+    if (isWhole) for (const id of ids) if (!wire.over) connection.take(record('ABORT_REQUEST', id));
     const { isOpen } = connection;
     wire.flush();
     const received = parse(Buffer.concat(wire.sent));

@@ -74,7 +74,7 @@ describe('name-value pairs', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.tuple(name, byteString(300)), { selector: ([one]) => one }), (list) => {
         const variables = {};
-        expect(decodePairs(encodePairs(list), variables)).toBe(true);
+        expect(decodePairs(encodePairs(list).toString('latin1'), variables)).toBe(true);
         expect(Object.entries(variables).sort()).toEqual(list.map(([one, value]) => [one, value]).sort());
         expect(encodePairs(list)).toEqual(Buffer.concat(list.map(([one, value]) => pairs({ [one]: value }))));
       }),
@@ -84,12 +84,14 @@ describe('name-value pairs', () => {
   test('that are not whole are refused', () => {
     const bytes = Buffer.concat([pairs({ A: '1' }), pairs({ B: 'x'.repeat(200) })]);
     for (let length = 1; length < bytes.length; length++) {
-      expect(decodePairs(bytes.subarray(0, length), {})).toBe(length === 4);
+      expect(decodePairs(bytes.toString('latin1', 0, length), {})).toBe(length === 4);
     }
   });
 
   test('of any bytes crash nothing', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => typeof decodePairs(Buffer.from(bytes), {}) === 'boolean'));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => typeof decodePairs(Buffer.from(bytes).toString('latin1'), {}) === 'boolean'),
+    );
   });
 
   test('cannot reach the prototype of an object', () => {
@@ -100,7 +102,7 @@ describe('name-value pairs', () => {
           ['__proto__', 'x'],
           ['constructor', 'y'],
         ]),
-      ),
+      ).toString('latin1'),
       variables,
     );
     expect(Object.getPrototypeOf(variables)).toBe(Object.prototype);

@@ -31,9 +31,9 @@ test(`${COUNT} connections are answered once, or closed`, { timeout: 0 }, async 
   for (let count = 0; count < COUNT; count++) {
     const valid = request({ QUERY_STRING: 'q'.repeat(below(next, 120)) }, 'b'.repeat(below(next, 30)));
     const wire = new Wire(below(next, 4) === 0);
-    new ScgiConnection(wire.socket, gateway);
+    const connection = new ScgiConnection(wire.socket, gateway);
     const bytes = mutate(next, Buffer.from(valid));
-    for (const piece of cut(next, bytes)) if (!wire.destroyed) wire.emit('data', piece);
+    for (const piece of cut(next, bytes)) if (!wire.destroyed) connection.take(piece);
     // Late ones need a few.
     for (let turns = 0; turns < (count % 8 === 0 ? 3 : 0); turns++) {
       await turn();
