@@ -32,6 +32,7 @@ listens on descriptor 0, as spawn-fcgi and web servers leave it.
   --max-body <bytes>   a larger request body is answered with 413
   --script-name <path> where the application is mounted, if the server does not
                        say
+  --own-log            wsgi.errors goes to standard error, not to the web server
   --interface <kind>   wsgi, fetch or node, where the application does not show
                        it
 
@@ -53,6 +54,7 @@ const options = {
   timeout: { type: 'string' },
   'max-body': { type: 'string' },
   'script-name': { type: 'string' },
+  'own-log': { type: 'boolean' },
   interface: { type: 'string' },
 } as const;
 
@@ -83,6 +85,7 @@ export async function runResident(name: string, serve: Serve, words: string[]): 
     timeout: toNumber('--timeout', values.timeout, 1),
     maxBodySize: toNumber('--max-body', values['max-body']),
     scriptName: values['script-name'],
+    sendErrors: values['own-log'] ? false : undefined,
   });
   const isWorker = process.env[WORKER] !== undefined;
   delete process.env[WORKER]; // what the application starts is none

@@ -94,6 +94,17 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
     else if (this.draining) this.leave();
   }
 
+  /**
+   * Ends the connection in the middle of the request's response: no record could say that it is incomplete. False when
+   * others run here; they must not break off, too.
+   */
+  breakOff(request: FastCgiRequest): boolean {
+    if (this.#running > 1) return false;
+    this.#isLast = true;
+    this.release(request);
+    return true;
+  }
+
   protected override close(): void {
     this.#parser.stop();
     super.close();

@@ -20,14 +20,17 @@ export class FastCgiRequest extends ResidentRequest {
   ended = false;
   /** Whether all of STDIN is here. */
   received = false;
-  protected readonly errors: ErrorStream = new RequestErrors(this);
+  protected readonly errors: ErrorStream;
   #connection: FastCgiConnection;
   /** What has come of PARAMS, as a byte string; undefined when it is complete. */
   #params: string | undefined = '';
   #usesStderr = false;
+  /** Nobody waits for the response any more. */
+  #isUnwanted = false;
 
   constructor(gateway: Gateway, connection: FastCgiConnection, id: number, keepsConnection: boolean) {
     super(gateway);
+    this.errors = gateway.sendsErrors ? new RequestErrors(this) : gateway.errors;
     this.#connection = connection;
     this.id = id;
     this.keepsConnection = keepsConnection;
@@ -78,15 +81,24 @@ export class FastCgiRequest extends ResidentRequest {
     return this.#send('', block, false);
   }
 
+  override abandon(): void {
+    this.#isUnwanted = true;
+    super.abandon();
+  }
+
   override end(complete: boolean): void | Promise<void> {
     if (this.ended) return;
-    if (this.#connection.isOpen) {
+    const connection = this.#connection;
+    if (!connection.isOpen) {
+      this.ended = true;
+      connection.release(this);
+    } else if (!complete && this.keepsConnection && !this.#isUnwanted && connection.breakOff(this)) {
+      this.ended = true;
+    } else {
       const sent = this.#send('', undefined, true);
       // Who breaks off does not wait.
       return complete ? sent : undefined;
     }
-    this.ended = true;
-    this.#connection.release(this);
   }
 
   #send(head: string, block: Block | undefined, isLast: boolean): void | Promise<void> {

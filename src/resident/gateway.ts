@@ -29,8 +29,10 @@ export interface ResidentOptions extends ListenOptions {
   multiprocess?: boolean;
   /** What the deployer adds to environ; it wins over what the server says. */
   env?: Extras;
-  /** Where `wsgi.errors` and the causes of failures go when the web server does not take them. Default: standard error. */
+  /** Where `wsgi.errors` and the causes of failures go when they are not sent to the web server. Default: standard error. */
   errors?: Log;
+  /** Whether FastCGI sends them to the web server, for its log. Caddy 2.6 drops them. Default: true. */
+  sendErrors?: boolean;
 }
 
 export interface Gateway {
@@ -46,12 +48,13 @@ export interface Gateway {
   readonly multiprocess: boolean;
   readonly env: Extras;
   readonly errors: ErrorStream;
+  readonly sendsErrors: boolean;
 }
 
 /** Throws an `ApplicationError` when `application` is none. */
 export function makeGateway(name: string, application: Application, options: ResidentOptions): Gateway {
   const { maxBodySize = Infinity, maxParamsSize = 256 * 1024, maxConnections = 1024, grace = 0 } = options;
-  const { multiprocess = true, env = {} } = options;
+  const { multiprocess = true, env = {}, sendErrors = true } = options;
   return {
     name,
     application: toFunction(application),
@@ -64,5 +67,6 @@ export function makeGateway(name: string, application: Application, options: Res
     multiprocess,
     env,
     errors: errorStream(options.errors ?? process.stderr, undefined),
+    sendsErrors: sendErrors,
   };
 }

@@ -77,7 +77,7 @@ export function end(id: number, protocolStatus = 0): Buffer {
   return record('END_REQUEST', id, Buffer.of(0, 0, 0, 0, protocolStatus, 0, 0, 0));
 }
 
-/** A CGI response, as the gateway writes it. */
+/** The response of a CGI script, but for its order: Status comes last. */
 export function response(status: string, headers: string[], body = ''): string {
   return [...headers, `Status: ${status}`, '', body].join('\r\n');
 }

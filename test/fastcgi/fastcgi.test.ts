@@ -379,17 +379,35 @@ describe('the response', () => {
     expect(parse(all).at(-2)).toEqual({ type: 'STDERR', id: 1, content: '' });
   });
 
-  test('of one that fails within it ends short, with END_REQUEST', async () => {
-    const { client } = await serve((_environ, startResponse) => {
+  describe('of one that fails within it ends short', () => {
+    const SHORT = response('200 OK', ['Content-Type: text/plain', 'Content-Length: 9'], 'abc');
+    const failing: ApplicationFunction = (environ, startResponse) => {
       startResponse('200 OK', [...PLAIN, ['Content-Length', '9']]);
-      return (function* () {
+      return (async function* () {
         yield 'abc';
+        if (environ.PATH_INFO === '/wait') await new Promise(() => {});
         throw new Error('the cause');
       })();
+    };
+
+    test('with the connection, where that was to be kept: no record could say so', async () => {
+      const { client } = await serve(failing);
+      const all = await client().send(request(1)).end();
+      expect(stream(all, 'STDOUT')).toBe(SHORT);
+      expect(parse(all).map(({ type }) => type)).not.toContain('END_REQUEST');
     });
-    const all = await client().send(request(1)).ends();
-    expect(stream(all, 'STDOUT')).toBe(response('200 OK', ['Content-Type: text/plain', 'Content-Length: 9'], 'abc'));
-    expect(parse(all).filter(({ type }) => type === 'END_REQUEST')).toHaveLength(1);
+
+    test.each([
+      ['where the connection ends in any case', [request(1, {}, '', 0)]],
+      ['where others run on the connection', [request(2, { PATH_INFO: '/wait' }), request(1)]],
+    ])('with END_REQUEST, %s', async (_where, requests) => {
+      const { client } = await serve(failing);
+      const all = await client()
+        .send(...requests)
+        .ends();
+      expect(stream(all, 'STDOUT')).toBe(SHORT);
+      expect(parse(all).filter(({ type }) => type === 'END_REQUEST')).toMatchObject([{ id: 1 }]);
+    });
   });
 
   test('that takes longer than the timeout is a 504', async () => {
@@ -466,6 +484,18 @@ describe('wsgi.errors', () => {
       return hello(environ, startResponse);
     });
     expect(stream(await client().send(request(1)).ends(), 'STDERR')).toBe('x'.repeat(200_000));
+  });
+
+  test('goes to the log alone where the web server is not to have it', async () => {
+    const serving = await serve(
+      (environ, startResponse) => {
+        environ['wsgi.errors'].write('a word\n');
+        return hello(environ, startResponse);
+      },
+      { sendErrors: false },
+    );
+    expect(await serving.client().send(request(1)).ends()).toEqual(answer(1, text('hello')));
+    expect(serving.errors).toBe('a word\n');
   });
 
   test('goes to the log once the request is over', async () => {

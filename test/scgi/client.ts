@@ -23,6 +23,16 @@ export function request(variables: Record<string, string> = {}, body = ''): stri
   return head(variables, body.length) + body;
 }
 
+/** The response of a CGI script. */
+export function response(status: string, headers: string[], body = ''): string {
+  return [`Status: ${status}`, ...headers, '', body].join('\r\n');
+}
+
+/** A response of one text block. */
+export function text(body: string, status = '200 OK'): string {
+  return response(status, ['Content-Type: text/plain', `Content-Length: ${body.length}`], body);
+}
+
 export class Client {
   readonly socket: Socket;
   closed = false;

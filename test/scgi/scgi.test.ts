@@ -8,9 +8,8 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { serveScgi } from '../../src/scgi/index.ts';
 import type { ApplicationFunction, Environ } from '../../src/types.ts';
-import { response, text } from '../fastcgi/client.ts';
 import { until } from '../host/processes.ts';
-import { head, request, serve } from './client.ts';
+import { head, request, response, serve, text } from './client.ts';
 
 const PLAIN: [string, string][] = [['Content-Type', 'text/plain']];
 

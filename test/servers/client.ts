@@ -9,6 +9,8 @@ export interface Answer {
   headers: [name: string, value: string][];
   /** A byte string; chunked framing is taken off. */
   body: string;
+  /** Whether the end that the response announces has come, a last chunk or all of Content-Length. */
+  isWhole: boolean;
   /** When each piece of the response arrived, in milliseconds from the first. */
   arrivals: number[];
 }
@@ -64,7 +66,9 @@ function parse(text: string): Omit<Answer, 'arrivals'> {
   });
   const isChunked = headers.some(([name, value]) => name === 'transfer-encoding' && value === 'chunked');
   const body = end < 0 ? '' : text.slice(end + 4);
-  return { status: Number(status ?? 0), reason, headers, body: isChunked ? unchunk(body) : body };
+  const length = headers.find(([name]) => name === 'content-length')?.[1];
+  const isWhole = isChunked ? /(^|\r\n)0\r\n\r\n$/.test(body) : length === undefined || body.length >= Number(length);
+  return { status: Number(status ?? 0), reason, headers, body: isChunked ? unchunk(body) : body, isWhole };
 }
 
 function unchunk(text: string): string {

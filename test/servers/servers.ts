@@ -14,6 +14,8 @@ export interface Site {
   /** Holds everything: root/cgi-bin/, logs/, marks/. */
   folder: string;
   port: number;
+  /** Another free one, for what the server connects to. */
+  gatewayPort: number;
 }
 
 export interface RealServer {
@@ -22,63 +24,98 @@ export interface RealServer {
   commands(site: Site): string[][];
 }
 
-const apache = (name: string, cgi: string, mpm: string): RealServer => ({
-  name,
-  commands({ folder, port }) {
-    writeFileSync(
-      join(folder, 'httpd.conf'),
-      `ServerRoot ${folder}
+/** Apache with these modules, and `lines` about what it serves. */
+export function apache({ folder, port }: Site, modules: string[], lines: string): string[] {
+  writeFileSync(
+    join(folder, 'httpd.conf'),
+    `ServerRoot ${folder}
 ServerName localhost
 Listen 127.0.0.1:${port}
 PidFile ${folder}/pid
 ErrorLog ${folder}/logs/error.log
 User www-data
 Group www-data
-LoadModule mpm_${mpm}_module /usr/lib/apache2/modules/mod_mpm_${mpm}.so
-LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
-LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
-LoadModule env_module /usr/lib/apache2/modules/mod_env.so
-LoadModule ${cgi}_module /usr/lib/apache2/modules/mod_${cgi}.so
-${cgi === 'cgid' ? `ScriptSock ${folder}/cgid.sock` : ''}
+${modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join('\n')}
 DocumentRoot ${folder}/root
-ScriptAlias /cgi-bin/ ${folder}/root/cgi-bin/
-ErrorDocument 404 /cgi-bin/environ.cgi/error-document
-<Directory ${folder}/root/cgi-bin>
-  Require all granted
-  CGIPassAuth On
-  SetEnv ap_trust_cgilike_cl 1
-</Directory>
+${lines}
 `,
-    );
-    return [['/usr/sbin/apache2', '-f', join(folder, 'httpd.conf'), '-DFOREGROUND']];
-  },
-});
+  );
+  return ['/usr/sbin/apache2', '-f', join(folder, 'httpd.conf'), '-DFOREGROUND'];
+}
 
-export const servers: RealServer[] = [
-  apache('Apache mod_cgid', 'cgid', 'event'),
-  apache('Apache mod_cgi', 'cgi', 'prefork'),
-  {
-    name: 'lighttpd',
-    commands({ folder, port }) {
-      writeFileSync(
-        join(folder, 'lighttpd.conf'),
-        `server.document-root = "${folder}/root"
+/** lighttpd with these modules, and `lines` about what it serves. */
+export function lighttpd({ folder, port }: Site, modules: string[], lines: string): string[] {
+  writeFileSync(
+    join(folder, 'lighttpd.conf'),
+    `server.document-root = "${folder}/root"
 server.bind = "127.0.0.1"
 server.port = ${port}
 server.username = "www-data"
 server.groupname = "www-data"
-server.modules = ( "mod_cgi", "mod_setenv" )
+server.modules = ( ${modules.map((name) => `"${name}"`).join(', ')} )
 server.errorlog = "${folder}/logs/error.log"
 server.breakagelog = "${folder}/logs/breakage.log"
-server.stream-response-body = 1
+${lines}
+`,
+  );
+  return ['/usr/sbin/lighttpd', '-D', '-f', join(folder, 'lighttpd.conf')];
+}
+
+/** nginx with `lines` in its "http" block. */
+export function nginx({ folder }: Site, lines: string): string[] {
+  const places = ['client_body', 'fastcgi', 'proxy', 'scgi', 'uwsgi'].map((kind) => `  ${kind}_temp_path ${folder}/${kind};`);
+  writeFileSync(
+    join(folder, 'nginx.conf'),
+    `user www-data;
+worker_processes 1;
+pid ${folder}/pid;
+error_log ${folder}/logs/error.log;
+events {}
+http {
+  access_log off;
+  client_max_body_size 0;
+${places.join('\n')}
+${lines}
+}
+`,
+  );
+  return ['/usr/sbin/nginx', '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;'];
+}
+
+const apacheWithCgi = (name: string, cgi: string, mpm: string): RealServer => ({
+  name,
+  commands: (site) => [
+    apache(
+      site,
+      [`mpm_${mpm}`, 'authz_core', 'alias', 'env', cgi],
+      `${cgi === 'cgid' ? `ScriptSock ${site.folder}/cgid.sock` : ''}
+ScriptAlias /cgi-bin/ ${site.folder}/root/cgi-bin/
+ErrorDocument 404 /cgi-bin/environ.cgi/error-document
+<Directory ${site.folder}/root/cgi-bin>
+  Require all granted
+  CGIPassAuth On
+  SetEnv ap_trust_cgilike_cl 1
+</Directory>`,
+    ),
+  ],
+});
+
+export const servers: RealServer[] = [
+  apacheWithCgi('Apache mod_cgid', 'cgid', 'event'),
+  apacheWithCgi('Apache mod_cgi', 'cgi', 'prefork'),
+  {
+    name: 'lighttpd',
+    commands: (site) => [
+      lighttpd(
+        site,
+        ['mod_cgi', 'mod_setenv'],
+        `server.stream-response-body = 1
 $HTTP["url"] =~ "^/cgi-bin/" {
   cgi.assign = ( "" => "" )
   setenv.set-environment = ( "PATH" => "${process.env.PATH}" )
-}
-`,
-      );
-      return [['/usr/sbin/lighttpd', '-D', '-f', join(folder, 'lighttpd.conf')]];
-    },
+}`,
+      ),
+    ],
   },
   {
     name: 'busybox httpd',
@@ -88,59 +125,41 @@ $HTTP["url"] =~ "^/cgi-bin/" {
   },
   {
     name: 'nginx with fcgiwrap',
-    commands({ folder, port }) {
-      writeFileSync(
-        join(folder, 'nginx.conf'),
-        `user www-data;
-worker_processes 1;
-pid ${folder}/pid;
-error_log ${folder}/logs/error.log;
-events {}
-http {
-  access_log off;
-  client_max_body_size 0;
-  client_body_temp_path ${folder}/body;
-  fastcgi_temp_path ${folder}/fastcgi;
-  proxy_temp_path ${folder}/proxy;
-  scgi_temp_path ${folder}/scgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  server {
-    listen 127.0.0.1:${port};
-    location /cgi-bin/ {
-      root ${folder}/root;
-      fastcgi_split_path_info ^(/cgi-bin/[^/]+)(/.*)?$;
-      include /etc/nginx/fastcgi_params;
-      fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
-      fastcgi_param PATH_INFO $fastcgi_path_info;
-      fastcgi_param NO_BUFFERING "";
-      fastcgi_buffering off;
-      fastcgi_pass unix:${folder}/fcgiwrap.sock;
-    }
+    commands: (site) => [
+      [
+        '/usr/bin/spawn-fcgi',
+        '-n',
+        '-s',
+        join(site.folder, 'fcgiwrap.sock'),
+        '-M',
+        '0666',
+        '-u',
+        'www-data',
+        '-g',
+        'www-data',
+        '--',
+        '/usr/sbin/fcgiwrap',
+        '-c',
+        '8',
+        '-f',
+      ],
+      nginx(
+        site,
+        `server {
+  listen 127.0.0.1:${site.port};
+  location /cgi-bin/ {
+    root ${site.folder}/root;
+    fastcgi_split_path_info ^(/cgi-bin/[^/]+)(/.*)?$;
+    include /etc/nginx/fastcgi_params;
+    fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
+    fastcgi_param PATH_INFO $fastcgi_path_info;
+    fastcgi_param NO_BUFFERING "";
+    fastcgi_buffering off;
+    fastcgi_pass unix:${site.folder}/fcgiwrap.sock;
   }
-}
-`,
-      );
-      return [
-        [
-          '/usr/bin/spawn-fcgi',
-          '-n',
-          '-s',
-          join(folder, 'fcgiwrap.sock'),
-          '-M',
-          '0666',
-          '-u',
-          'www-data',
-          '-g',
-          'www-data',
-          '--',
-          '/usr/sbin/fcgiwrap',
-          '-c',
-          '8',
-          '-f',
-        ],
-        ['/usr/sbin/nginx', '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;'],
-      ];
-    },
+}`,
+      ),
+    ],
   },
   {
     name: 'the development server',
@@ -158,13 +177,15 @@ http {
 
 export interface Running extends Site {
   log(): string;
+  /** Runs one more command beside the server, until that is stopped. */
+  run(command: string[]): ChildProcess;
   stop(): Promise<void>;
 }
 
 /** Starts `server` with the scripts that `fill` puts into its cgi-bin. Fails, with the log, when it does not come up. */
 export async function start(server: RealServer, fill: (cgiBin: string) => void): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-server-'));
-  const site = { folder, port: await freePort() };
+  const site = { folder, port: await freePort(), gatewayPort: await freePort() };
   for (const name of ['root', 'root/cgi-bin', 'logs', 'marks']) {
     mkdirSync(join(folder, name));
     chmodSync(join(folder, name), 0o755);
@@ -184,7 +205,7 @@ export async function start(server: RealServer, fill: (cgiBin: string) => void):
 
   let output = '';
   const children: ChildProcess[] = [];
-  for (const [command = '', ...options] of server.commands(site)) {
+  const run = ([command = '', ...options]: string[]) => {
     const child = spawn(command, options, {
       cwd: join(folder, 'root'),
       env: { PATH: process.env.PATH },
@@ -199,10 +220,12 @@ export async function start(server: RealServer, fill: (cgiBin: string) => void):
       output += error.message;
     });
     children.push(child);
-  }
+    return child;
+  };
+  for (const command of server.commands(site)) run(command);
   const stop = async () => {
     for (const child of children.reverse()) {
-      if (child.exitCode !== null || child.pid === undefined) continue;
+      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) continue;
       child.kill('SIGTERM');
       const kill = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), 3000);
       await once(child, 'exit');
@@ -218,7 +241,7 @@ export async function start(server: RealServer, fill: (cgiBin: string) => void):
     }
     await sleep(50);
   }
-  return { ...site, log, stop };
+  return { ...site, log, run, stop };
 }
 
 async function freePort(): Promise<number> {

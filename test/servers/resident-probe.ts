@@ -1,0 +1,106 @@
+// An application for the tests of resident gateways behind real servers: PATH_INFO says what it does, and QUERY_STRING is
+// what it needs for it: a status, a URL, or a file by which it and the test tell each other how far they are.
+
+import { appendFileSync, existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ApplicationFunction } from 'run-with-cgi';
+import { validator } from 'run-with-cgi/validator';
+
+const TEXT: [string, string][] = [['Content-Type', 'text/plain']];
+
+const exists = async (path: string) => {
+  while (!existsSync(path)) await sleep(10);
+};
+
+const paths: Record<string, ApplicationFunction> = {
+  '/hello': (_environ, startResponse) => {
+    startResponse('200 OK', TEXT);
+    return 'Hello, world!\n';
+  },
+  '/echo': (environ, startResponse) => {
+    const body = environ['wsgi.input'].read();
+    startResponse('200 OK', [...TEXT, ['Content-Length', String(body.length)]]);
+    return body;
+  },
+  '/large': (_environ, startResponse) => {
+    startResponse('200 OK', TEXT);
+    return Buffer.alloc(20_000_000, 'abcdefghijk');
+  },
+  '/status': (environ, startResponse) => {
+    const hasBody = !/^[23]04/.test(environ.QUERY_STRING);
+    startResponse(decodeURIComponent(environ.QUERY_STRING), hasBody ? TEXT : []);
+    return hasBody ? 'the body\n' : '';
+  },
+  '/cookies': (_environ, startResponse) => {
+    startResponse('200 OK', [...TEXT, ['Set-Cookie', 'a=1'], ['Set-Cookie', 'b=2'], ['X-Name', 'D\xfcrer']]);
+    return 'two cookies\n';
+  },
+  '/redirect': (environ, startResponse) => {
+    startResponse('303 See Other', [...TEXT, ['Location', environ.QUERY_STRING]]);
+    return 'elsewhere\n';
+  },
+  '/say': (environ, startResponse) => {
+    environ['wsgi.errors'].write(`${decodeURIComponent(environ.QUERY_STRING)}\n`);
+    startResponse('200 OK', TEXT);
+    return 'said\n';
+  },
+  '/noise': (environ, startResponse) => {
+    environ['wsgi.errors'].write(`${'x'.repeat(1_000_000)}\n`);
+    startResponse('200 OK', TEXT);
+    return 'noisy\n';
+  },
+  '/throw': () => {
+    throw new Error('thrown before the head');
+  },
+  '/throw-late': (_environ, startResponse) => {
+    startResponse('200 OK', TEXT);
+    return (async function* () {
+      yield 'the beginning\n';
+      throw new Error('thrown behind the head');
+    })();
+  },
+  '/throw-within-length': (_environ, startResponse) => {
+    startResponse('200 OK', [...TEXT, ['Content-Length', '100']]);
+    return (async function* () {
+      yield 'the beginning\n';
+      throw new Error('thrown within the length');
+    })();
+  },
+  /** The second block is made when somebody has seen the first. */
+  '/blocks': (environ, startResponse) => {
+    startResponse('200 OK', TEXT);
+    return (async function* () {
+      yield 'first\n';
+      await exists(environ.QUERY_STRING);
+      yield 'second\n';
+    })();
+  },
+  '/endless': (environ, startResponse) => {
+    startResponse('200 OK', TEXT);
+    return {
+      async *[Symbol.asyncIterator]() {
+        for (;;) {
+          yield 'x'.repeat(10_000);
+          await sleep(5);
+        }
+      },
+      close: () => appendFileSync(environ.QUERY_STRING, 'closed'),
+    };
+  },
+  /** Says in whose hands the request is, and waits. */
+  '/held': async (environ, startResponse) => {
+    appendFileSync(environ.QUERY_STRING, `${process.pid} `);
+    await exists(`${environ.QUERY_STRING}.go`);
+    startResponse('200 OK', TEXT);
+    return `held by ${process.pid}\n`;
+  },
+};
+
+/** Everything that is text or a flag, byte strings in UTF-8. */
+const showEnviron: ApplicationFunction = (environ, startResponse) => {
+  startResponse('200 OK', [['Content-Type', 'application/json']]);
+  return JSON.stringify({ ...environ, pid: String(process.pid) });
+};
+
+export const application = validator(((environ, startResponse) =>
+  (paths[environ.PATH_INFO] ?? showEnviron)(environ, startResponse)) satisfies ApplicationFunction);
