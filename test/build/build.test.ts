@@ -12,7 +12,7 @@ const command = join(root, 'dist/cli/main.cjs');
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-build-test-'));
 const elsewhere = mkdtempSync(join(tmpdir(), 'run-with-cgi-elsewhere-'));
 /** With Bun, which scripts/prepare puts there. */
-const PATH = `${join(root, 'node_modules/.bun/node_modules/.bin')}:${process.env.PATH}`;
+const PATH = `${join(root, 'test/build/bun/node_modules/.bin')}:${process.env.PATH}`;
 
 beforeAll(() => {
   mkdirSync(join(folder, 'node_modules'));
