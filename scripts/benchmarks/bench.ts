@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { buildScript } from '../../src/build/index.ts';
 import { pathOf } from '../../src/build/probe.ts';
 import { buildBy, makePeers, makePrograms } from './programs.ts';
+import { memory, resident } from './resident.ts';
 import { server } from './server.ts';
 
 const GIB = 1024 ** 3;
@@ -177,6 +178,8 @@ const rows: Record<string, () => void | Promise<void>> = {
     );
   },
   server,
+  resident,
+  memory,
 };
 
 function hello(what: string, binary: string, script: string): void {

@@ -30,7 +30,9 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
   #gateway: Gateway;
   #maxRequests: number;
   #parser = new RecordParser(this);
-  #requests = new Map<number, FastCgiRequest>();
+  /** Those that have begun and not been released: as a rule one, which costs no entry. */
+  #first: FastCgiRequest | undefined;
+  #others = new Map<number, FastCgiRequest>();
   /** Requests without END_REQUEST, or whose END_REQUEST waits for the peer. */
   #running = 0;
   /** A request did not ask for the connection to be kept: it takes no more of them. */
@@ -66,16 +68,16 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
 
   protected override gone(): void {
     this.#parser.stop();
-    for (const request of this.#requests.values()) request.abandon();
+    this.#abandonAll();
   }
 
   record(type: number, id: number, content: Buffer): void {
     // Most frequent first.
-    if (type === PARAMS) this.#requests.get(id)?.addParams(content);
-    else if (type === STDIN) this.#requests.get(id)?.addStdin(content);
+    if (type === PARAMS) this.#find(id)?.addParams(content);
+    else if (type === STDIN) this.#find(id)?.addStdin(content);
     else if (id === 0) this.#manage(type, content);
     else if (type === BEGIN_REQUEST) this.#begin(id, content);
-    else if (type === ABORT_REQUEST) this.#requests.get(id)?.abandon();
+    else if (type === ABORT_REQUEST) this.#find(id)?.abandon();
     // Other types of a request are not for responders: ignored like those of requests that are over. §3.3
   }
 
@@ -86,7 +88,8 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
   /** The request's END_REQUEST is sent. */
   release(request: FastCgiRequest): void {
     this.#running--;
-    if (this.#requests.get(request.id) === request) this.#requests.delete(request.id);
+    if (this.#first === request) this.#first = undefined;
+    else if (this.#others.get(request.id) === request) this.#others.delete(request.id);
     if (!request.keepsConnection) this.#isLast = true;
     if (!request.received) this.#isCutOff = true;
     if (this.#running > 0) return;
@@ -116,7 +119,7 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
       this.#break(`FCGI_BEGIN_REQUEST must have 8 bytes of content, got ${body.length}`);
       return;
     }
-    const earlier = this.#requests.get(id);
+    const earlier = this.#find(id);
     if (earlier && !earlier.ended) {
       this.#break(`FCGI_BEGIN_REQUEST for request ${id}, which has not ended`);
       return;
@@ -128,7 +131,10 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
       this.#reject(id, OVERLOADED, keepsConnection);
     } else {
       this.#running++;
-      this.#requests.set(id, new FastCgiRequest(this.#gateway, this, id, keepsConnection));
+      const request = new FastCgiRequest(this.#gateway, this, id, keepsConnection);
+      // An earlier one of this id may wait for its END_REQUEST to be taken.
+      if (this.#first === undefined || this.#first === earlier) this.#first = request;
+      else this.#others.set(id, request);
     }
   }
 
@@ -164,12 +170,20 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
     this.send([makeRecord(GET_VALUES_RESULT, 0, encodePairs(known))]);
   }
 
+  #find(id: number): FastCgiRequest | undefined {
+    return this.#first?.id === id ? this.#first : this.#others.get(id);
+  }
+
+  #abandonAll(): void {
+    for (const request of [this.#first, ...this.#others.values()]) request?.abandon();
+  }
+
   /** What follows could be misunderstood, so nothing follows. */
   #break(why: string): void {
     this.#gateway.errors.write(`fastcgi: ${why}; the connection is closed\n`);
     this.#parser.stop();
     this.closed = true;
-    for (const request of this.#requests.values()) request.abandon();
+    this.#abandonAll();
     this.socket.destroy();
   }
 }

@@ -37,7 +37,7 @@ class Workers {
   #waiting: Handle[] = [];
   #delay = FIRST_DELAY;
   #isEnding = false;
-  /** One replacement at a time. */
+  /** One replacement at a time, and none before the first worker is up. */
   #replacements = Promise.resolve();
   #isReloadAhead = false;
   /** Ends it all. */
@@ -58,6 +58,10 @@ class Workers {
 
     // What is wrong with the application is said once: by the first.
     const first = this.#start();
+    let begun = (): void => {};
+    this.#replacements = new Promise((resolve) => {
+      begun = resolve;
+    });
     const isUp = await Promise.race([first.up, told]);
     if (isUp === false) {
       this.#bound.close();
@@ -66,6 +70,7 @@ class Workers {
     if (isUp) {
       first.isSettled = true;
       for (let others = 1; others < count; others++) this.#start().isSettled = true;
+      begun();
       await told;
     }
     this.#isEnding = true;
