@@ -9,6 +9,10 @@ import type { Application } from './types.ts';
 export interface RunOptions extends RunWithCgiOptions {
   /** What a resident process speaks. Default: what RUN_WITH_CGI_PROTOCOL says, or "fastcgi". */
   protocol?: 'fastcgi' | 'scgi';
+  /** Where a resident process is mounted, as for `serveFastCgi`. Default: what RUN_WITH_CGI_SCRIPT_NAME says, or what the server does. */
+  scriptName?: string;
+  /** Milliseconds for which connections that are open are served after SIGTERM. Default: the seconds of RUN_WITH_CGI_GRACE, or 0. */
+  grace?: number;
 }
 
 /** The first descriptor that systemd passes: sd_listen_fds(3). */
@@ -70,10 +74,14 @@ function isListening(fd: number): boolean {
 }
 
 async function stay(application: Application, fd: number, options: RunOptions): Promise<void> {
-  const { protocol = process.env.RUN_WITH_CGI_PROTOCOL === 'scgi' ? 'scgi' : 'fastcgi', maxBodySize, timeout, env } = options;
+  const { RUN_WITH_CGI_PROTOCOL, RUN_WITH_CGI_SCRIPT_NAME, RUN_WITH_CGI_GRACE = 0 } = process.env;
+  const { protocol = RUN_WITH_CGI_PROTOCOL === 'scgi' ? 'scgi' : 'fastcgi', maxBodySize, timeout, env } = options;
+  const { scriptName = RUN_WITH_CGI_SCRIPT_NAME, grace = Number(RUN_WITH_CGI_GRACE) * 1000 } = options;
   const { serveUntilTold } = await import('./resident/serve.ts');
   const settings = {
     fd,
+    grace,
+    ...(scriptName !== undefined && { scriptName }),
     ...(maxBodySize !== undefined && { maxBodySize }),
     ...(timeout !== undefined && { timeout }),
     ...(env && { env }),

@@ -12,7 +12,7 @@ const INTERFACES: readonly Interface[] = ['wsgi', 'fetch', 'node'];
 export function interfaceOf(value: unknown): Interface | undefined {
   if (typeof value !== 'function' && (typeof value !== 'object' || value === null)) return undefined;
   const has = (name: string) => typeof Reflect.get(value, name) === 'function';
-  // Hono, h3, Elysia, export default { fetch }
+  // Hono, Elysia, export default { fetch }
   if (has('fetch')) return 'fetch';
   // Koa; Fastify; Express and Connect; http.Server
   if (

@@ -23,7 +23,7 @@ export interface FetchContext {
 
 export type FetchFunction = (request: Request, environ: Environ, context: FetchContext) => Response | PromiseLike<Response>;
 
-/** A function, or what has one named `fetch`: an application of Hono, h3 or Elysia, `export default { fetch }`. */
+/** A function, or what has one named `fetch`: an application of Hono or Elysia, `export default { fetch }`. */
 export type FetchHandler = FetchFunction | { fetch: FetchFunction };
 
 /** Returns `handler` as an application whose requests and responses are those of `platform`. */

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
+import { request } from '../fastcgi/client.ts';
 import { until } from '../host/processes.ts';
 
 const command = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
@@ -24,6 +25,7 @@ export default async (environ, startResponse) => {
   if (environ.PATH_INFO === '/crash') process.exit(9);
   if (environ.PATH_INFO === '/slow') await new Promise((resolve) => setTimeout(resolve, 500));
   startResponse('200 OK', [['Content-Type', 'text/plain']]);
+  if (environ.PATH_INFO === '/where') return [environ.SCRIPT_NAME + '|' + environ.PATH_INFO];
   return [\`${text} \${process.pid} \${count} \${environ['wsgi.run_once']} \${environ['wsgi.multiprocess']}\`];
 };
 `;
@@ -70,13 +72,18 @@ async function ask(place: string, path = '/'): Promise<string[]> {
 async function isUp(path: string): Promise<void> {
   await until(() => existsSync(path));
   for (let tries = 0; tries < 200; tries++) {
-    const socket = connect(path);
-    const up = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false);
-    socket.destroy();
-    if (up) return;
+    if (await accepts(path)) return;
     await sleep(20);
   }
   throw new Error(`${path} never came up`);
+}
+
+async function accepts(path: string): Promise<boolean> {
+  const socket = connect(path);
+  return once(socket, 'connect')
+    .then(() => true)
+    .catch(() => false)
+    .finally(() => socket.destroy());
 }
 
 describe('run()', () => {
@@ -100,6 +107,30 @@ describe('run()', () => {
     await sleep(200);
     child.kill('SIGTERM');
     expect((await slow)[0]).toBe('old');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
+  test('is mounted where RUN_WITH_CGI_SCRIPT_NAME says', async () => {
+    start('spawn-fcgi', ['-n', '-s', file('mounted.sock'), '--', file('app.cgi')], { RUN_WITH_CGI_SCRIPT_NAME: '/app' });
+    await isUp(file('mounted.sock'));
+    expect((await ask(file('mounted.sock'), '/app/where')).at(-1)).toBe('/app|/where');
+  });
+
+  test('serves open connections for as long as RUN_WITH_CGI_GRACE says', async () => {
+    const child = start('spawn-fcgi', ['-n', '-s', file('grace.sock'), '--', file('app.cgi')], { RUN_WITH_CGI_GRACE: '1' });
+    await isUp(file('grace.sock'));
+    const kept = connect(file('grace.sock'));
+    let answers = '';
+    kept.on('data', (text) => {
+      answers += text;
+    });
+    kept.write(request(1));
+    await until(() => answers.includes('old'));
+    child.kill('SIGTERM');
+    while (await accepts(file('grace.sock'))) await sleep(20);
+    answers = '';
+    kept.write(request(1));
+    await until(() => answers.includes('old'));
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
