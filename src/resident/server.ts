@@ -1,6 +1,7 @@
 // A resident gateway's listening side: who may connect, how many at a time, and how it all ends in good order.
 
 import { type Handle, Server, Socket } from 'node:net';
+import { fs } from '../fs.ts';
 import type { HandOn, ResidentConnection } from './connection.ts';
 import { BACKLOG, type ListenOptions, listen } from './listen.ts';
 
@@ -13,9 +14,13 @@ export type OpenConnection = (socket: Socket) => ResidentConnection | undefined;
  */
 const ARRIVED = Buffer.allocUnsafeSlow(65_536);
 
+/** Descriptors up to this one Node leaves open when it closes what it has made of them. */
+const LAST_STANDARD = 2;
+
 export class ResidentServer extends Server {
   /** Milliseconds after close() in which connections that are open go on being served. */
   readonly grace: number;
+  #fd: number | undefined;
   #make: OpenConnection;
   #connections = new Set<ResidentConnection>();
   /** How many connections there have been. */
@@ -27,6 +32,7 @@ export class ResidentServer extends Server {
   constructor(place: ListenOptions, maxConnections: number, grace: number, open: OpenConnection) {
     super({ noDelay: true });
     this.grace = grace;
+    this.#fd = place.fd;
     this.#make = open;
     this.maxConnections = maxConnections;
     this.on('listening', () => this.#accept());
@@ -102,7 +108,10 @@ export class ResidentServer extends Server {
   }
 
   #stopListening(): void {
-    if (this.listening) super.close();
+    if (this.listening) {
+      super.close();
+      if (this.#fd !== undefined && this.#fd <= LAST_STANDARD) letGo(this.#fd);
+    }
     if (this.grace > 0 && !this.#handOn) {
       const timer = setTimeout(() => this.#drain(), this.grace);
       this.once('close', () => clearTimeout(timer));
@@ -136,4 +145,10 @@ export class ResidentServer extends Server {
     this.#draining = true;
     for (const connection of this.#connections) connection.drain(this.#handOn);
   }
+}
+
+/** Who connected to it would wait for nobody. Something has to have its number, lest the next file does. */
+function letGo(descriptor: number): void {
+  fs.closeSync(descriptor);
+  fs.openSync('/dev/null', fs.constants.O_RDONLY);
 }
