@@ -5,7 +5,7 @@ import { takeApplications } from '../cgi/hand-over.ts';
 import { startWorker, takeSocketPath } from './start.ts';
 
 const waiting = takeSocketPath('RUN_WITH_CGI_WARM');
-const own = takeSocketPath('RUN_WITH_CGI_WORKER');
+const own = takeSocketPath('RUN_WITH_CGI_WARM_WORKER');
 if (own !== undefined) {
   takeApplications(({ application, options }) => {
     import('./worker.ts').then(({ work }) => work(application, options, own));

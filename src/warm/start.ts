@@ -38,7 +38,7 @@ export function startWorker(socket: string): void {
       .spawn(process.execPath, [...process.execArgv, process.argv[1] ?? ''], {
         detached: true,
         stdio: ['ignore', log, log],
-        env: { ...environment(), RUN_WITH_CGI_WORKER: socket },
+        env: { ...environment(), RUN_WITH_CGI_WARM_WORKER: socket },
       })
       .on('error', () => {})
       .unref();

@@ -78,7 +78,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Processes of Node that run a script below our folder, and not for one request. */
 function workers(): number[] {
-  const found = spawnSync('/bin/sh', ['-c', `grep -lz ^RUN_WITH_CGI_WORKER=${folder} /proc/[0-9]*/environ 2>/dev/null`], {
+  const found = spawnSync('/bin/sh', ['-c', `grep -lz ^RUN_WITH_CGI_WARM_WORKER=${folder} /proc/[0-9]*/environ 2>/dev/null`], {
     encoding: 'utf8',
   });
   return found.stdout.split('\n').flatMap((path) => /\d+/.exec(path)?.map(Number) ?? []);
@@ -332,7 +332,7 @@ describe('no request is lost', () => {
     deploy(one);
     const pid = await warmUp();
     const [socket = ''] = spawnSync('/usr/bin/find', [join(folder, 'tmp'), '-type', 's'], { encoding: 'utf8' }).stdout.split('\n');
-    const env = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, RUN_WITH_CGI_WORKER: socket };
+    const env = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, RUN_WITH_CGI_WARM_WORKER: socket };
     spawn(process.execPath, [script], { env, detached: true, stdio: 'ignore' });
     await askAllTheTime(() => until(() => workers().length === 1 && !workers().includes(pid)));
     expect((await see()).pid).toBe(workers()[0]);
