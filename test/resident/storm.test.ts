@@ -164,10 +164,10 @@ describe('a storm of requests', () => {
         if (answered % 300 === 0) gateway.kill('SIGHUP');
         // The system takes a while to close what a killed process had open: until its last thread has ended.
         for (const kill of kills) if (kill.over === Infinity && !existsSync(`/proc/${kill.pid}`)) kill.over = Date.now();
-        if (answered % 200 !== 0) return;
-        // The oldest: one that dies young is given time before it is replaced.
-        const [pid] = workersOf(gateway);
-        if (pid === undefined) return;
+        if (answered % 100 !== 0) return;
+        // When all are there, the oldest: one that dies young is given time before it is replaced.
+        const [pid, ...others] = workersOf(gateway);
+        if (pid === undefined || others.length < 3) return;
         process.kill(pid, 'SIGKILL');
         kills.push({ pid, at: Date.now(), over: Infinity });
       });
@@ -188,7 +188,7 @@ describe('a storm of requests', () => {
         return !wasCut || (pid !== undefined && !killed.has(pid));
       });
       expect(unexplained).toEqual([]);
-      expect(kills.length).toBeGreaterThan(REQUESTS / 500);
+      expect(kills.length).toBeGreaterThan(3);
       // There was always a socket to connect to.
       expect(log()).not.toMatch(/connect\(\)/);
     },
