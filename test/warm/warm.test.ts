@@ -153,7 +153,7 @@ function ask({ path = '/', body = '', env = {}, tmp = 'tmp', file = script, uid 
 
 async function see(request: Request = {}): Promise<Seen> {
   const { head, body, errors } = await ask(request);
-  if (!head.startsWith('Status: 200 OK')) throw new Error(`no answer: ${head}${body}${errors}`);
+  if (!/^Status: 200 OK$/m.test(head)) throw new Error(`no answer: ${head}${body}${errors}`);
   return JSON.parse(body);
 }
 
@@ -238,7 +238,7 @@ describe('a warm script', () => {
     deploy(one);
     await warmUp();
     const { head, errors } = await ask({ path: '/throw' });
-    expect(head).toMatch(/^Status: 500 /);
+    expect(head).toMatch(/^Status: 500 /m);
     expect(errors).toContain('Error: on purpose');
   });
 
