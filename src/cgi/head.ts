@@ -8,8 +8,8 @@ export type RenderHead = (status: string, headers: readonly Header[]) => string;
 /** `Status` comes first: busybox looks for it in the first 8 bytes only. */
 export const cgiHead: RenderHead = (status, headers) => `Status: ${status}\r\n${lines(headers)}\r\n`;
 
-/** `Status` comes last: of Status and Location, HAProxy believes what it reads last, and takes any Location for a 302. */
-export const fastCgiHead: RenderHead = (status, headers) => `${lines(headers)}Status: ${status}\r\n\r\n`;
+/** The same with `Status` last: of Status and Location, HAProxy believes what it reads last, and takes any Location for a 302. */
+export const haproxyHead: RenderHead = (status, headers) => `${lines(headers)}Status: ${status}\r\n\r\n`;
 
 /** RFC 3875 #16: the form follows SERVER_PROTOCOL, and the connection is not kept. */
 export function nphHead(serverProtocol: string): RenderHead {

@@ -1,7 +1,7 @@
 // One request of FastCGI 1.0 in the role of a responder (§6.2): from its first record to END_REQUEST, which
 // is sent exactly once.
 
-import { fastCgiHead } from '../cgi/head.ts';
+import { cgiHead, haproxyHead, type RenderHead } from '../cgi/head.ts';
 import type { Variables } from '../environ/variables.ts';
 import type { Gateway } from '../resident/gateway.ts';
 import { ResidentRequest } from '../resident/request.ts';
@@ -24,6 +24,7 @@ export class FastCgiRequest extends ResidentRequest {
   #connection: FastCgiConnection;
   /** What has come of PARAMS, as a byte string; undefined when it is complete. */
   #params: string | undefined = '';
+  #renderHead: RenderHead = cgiHead;
   #usesStderr = false;
   /** Nobody waits for the response any more. */
   #isUnwanted = false;
@@ -69,12 +70,13 @@ export class FastCgiRequest extends ResidentRequest {
       this.refuseAs('400 Bad Request', 'FCGI_PARAMS ends within a name-value pair; its lengths are those of another text');
       return;
     }
+    if (variables.SERVER_SOFTWARE?.startsWith('HAProxy')) this.#renderHead = haproxyHead;
     this.setVariables(variables);
     if (this.received) this.callApplication();
   }
 
   override start(status: string, headers: readonly Header[], block: Block | undefined, isComplete: boolean): void | Promise<void> {
-    return this.#send(fastCgiHead(status, headers), block, isComplete);
+    return this.#send(this.#renderHead(status, headers), block, isComplete);
   }
 
   override write(block: Block): void | Promise<void> {

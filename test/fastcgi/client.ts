@@ -77,9 +77,9 @@ export function end(id: number, protocolStatus = 0): Buffer {
   return record('END_REQUEST', id, Buffer.of(0, 0, 0, 0, protocolStatus, 0, 0, 0));
 }
 
-/** The response of a CGI script, but for its order: Status comes last. */
+/** The response of a CGI script. */
 export function response(status: string, headers: string[], body = ''): string {
-  return [...headers, `Status: ${status}`, '', body].join('\r\n');
+  return [`Status: ${status}`, ...headers, '', body].join('\r\n');
 }
 
 /** A response of one text block. */

@@ -451,14 +451,19 @@ describe('the response', () => {
   });
 });
 
-test('Status comes last: HAProxy takes a Location behind it for a 302', async () => {
+test('Status comes first, as in CGI, but for HAProxy, which takes a Location behind it for a 302', async () => {
   const { client } = await serve((_environ, startResponse) => {
     startResponse('308 Permanent Redirect', [['Location', '/there']]);
     return '';
   });
-  expect(await client().send(request(1)).ends()).toEqual(
-    answer(1, 'Location: /there\r\nContent-Length: 0\r\nStatus: 308 Permanent Redirect\r\n\r\n'),
-  );
+  const redirect = ['Location: /there\r\n', 'Content-Length: 0\r\n'];
+  const status = 'Status: 308 Permanent Redirect\r\n';
+  expect(await client().send(request(1)).ends()).toEqual(answer(1, [status, ...redirect, '\r\n'].join('')));
+  expect(
+    await client()
+      .send(request(1, { SERVER_SOFTWARE: 'HAProxy 2.6.12' }))
+      .ends(),
+  ).toEqual(answer(1, [...redirect, status, '\r\n'].join('')));
 });
 
 describe('wsgi.errors', () => {
