@@ -44,10 +44,12 @@ export type RequestErrorCode =
   | 'environment-proxy'
   | 'host-malformed'
   | 'output-failed'
+  | 'params-malformed'
+  | 'params-too-large'
   | 'terminated';
 
 /** The statuses that a failure is answered with. */
-export type StatusHint = 400 | 411 | 413 | 500 | 502 | 503 | 504 | 507;
+export type StatusHint = 400 | 411 | 413 | 431 | 500 | 502 | 503 | 504 | 507;
 
 /** The application broke the contract of PEP 3333. */
 export class ApplicationError extends Error {

@@ -27,7 +27,6 @@ import {
 import { FastCgiRequest } from './request.ts';
 
 export class FastCgiConnection extends ResidentConnection implements RecordReceiver {
-  #gateway: Gateway;
   #maxRequests: number;
   #parser = new RecordParser(this);
   /** Those that have begun and not been released: as a rule one, which costs no entry. */
@@ -41,13 +40,8 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
   #isCutOff = false;
 
   constructor(socket: Socket, gateway: Gateway, maxRequests: number) {
-    super(socket);
-    this.#gateway = gateway;
+    super(socket, gateway);
     this.#maxRequests = maxRequests;
-  }
-
-  get isOpen(): boolean {
-    return !this.closed;
   }
 
   protected override get busy(): boolean {
@@ -56,6 +50,11 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
 
   protected override get received(): boolean {
     return !this.#isCutOff;
+  }
+
+  protected override get waits(): boolean {
+    const isUnfinished = (request: FastCgiRequest | undefined) => request?.called === false;
+    return !this.#parser.isBetween || isUnfinished(this.#first) || [...this.#others.values()].some(isUnfinished);
   }
 
   protected override get isBetween(): boolean {
@@ -131,7 +130,7 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
       this.#reject(id, OVERLOADED, keepsConnection);
     } else {
       this.#running++;
-      const request = new FastCgiRequest(this.#gateway, this, id, keepsConnection);
+      const request = new FastCgiRequest(this.gateway, this, id, keepsConnection);
       // An earlier one of this id may wait for its END_REQUEST to be taken.
       if (this.#first === undefined || this.#first === earlier) this.#first = request;
       else this.#others.set(id, request);
@@ -161,7 +160,7 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
       return;
     }
     const values = [
-      ['FCGI_MAX_CONNS', count(this.#gateway.maxConnections)],
+      ['FCGI_MAX_CONNS', count(this.gateway.maxConnections)],
       // haproxy takes it as what one connection may carry.
       ['FCGI_MAX_REQS', count(this.#maxRequests)],
       ['FCGI_MPXS_CONNS', '1'],
@@ -180,7 +179,7 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
 
   /** What follows could be misunderstood, so nothing follows. */
   #break(why: string): void {
-    this.#gateway.errors.write(`fastcgi: ${why}; the connection is closed\n`);
+    this.gateway.errors.write(`fastcgi: ${why}; the connection is closed\n`);
     this.#parser.stop();
     this.closed = true;
     this.#abandonAll();

@@ -6,9 +6,9 @@ import { ResidentServer } from '../resident/server.ts';
 import type { Application } from '../types.ts';
 import { FastCgiConnection } from './connection.ts';
 
+export type { Log } from '../gateway/error-stream.ts';
 export type { ResidentOptions } from '../resident/gateway.ts';
 export type { ListenOptions } from '../resident/listen.ts';
-export type { Log } from '../server/log.ts';
 
 export interface FastCgiOptions extends ResidentOptions {
   /** Requests at the same time on one connection, above which further ones are refused as FCGI_OVERLOADED. Default: 100. */

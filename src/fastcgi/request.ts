@@ -3,9 +3,10 @@
 
 import { cgiHead, haproxyHead, type RenderHead } from '../cgi/head.ts';
 import type { Variables } from '../environ/variables.ts';
+import { RequestError } from '../errors.ts';
+import { clientGone } from '../gateway/departure.ts';
 import type { Gateway } from '../resident/gateway.ts';
 import { ResidentRequest } from '../resident/request.ts';
-import { clientGone } from '../server/output.ts';
 import type { Block, ErrorStream, Header } from '../types.ts';
 import type { FastCgiConnection } from './connection.ts';
 import { decodePairs, stderrRecords, stdoutRecords } from './records.ts';
@@ -48,7 +49,7 @@ export class FastCgiRequest extends ResidentRequest {
     const { maxParamsSize } = this.gateway;
     if (this.#params.length > maxParamsSize) {
       this.#params = undefined;
-      this.refuseAs('431 Request Header Fields Too Large', `FCGI_PARAMS is longer than maxParamsSize, ${maxParamsSize} bytes`);
+      this.refuse(new RequestError('params-too-large', `FCGI_PARAMS is longer than maxParamsSize, ${maxParamsSize} bytes`, 431));
     }
   }
 
@@ -67,7 +68,8 @@ export class FastCgiRequest extends ResidentRequest {
     // To V8 it is a dictionary sooner or later; so from the beginning, and none that is made of something else.
     const variables: Variables = Object.create(null);
     if (!decodePairs(params, variables)) {
-      this.refuseAs('400 Bad Request', 'FCGI_PARAMS ends within a name-value pair; its lengths are those of another text');
+      const why = 'FCGI_PARAMS ends within a name-value pair; its lengths are those of another text';
+      this.refuse(new RequestError('params-malformed', why, 400));
       return;
     }
     if (variables.SERVER_SOFTWARE?.startsWith('HAProxy')) this.#renderHead = haproxyHead;

@@ -2,8 +2,8 @@
 
 import { requestVariables, toEnviron } from '../environ/environ.ts';
 import { headerVariables, targetVariables } from '../environ/http.ts';
-import { RequestError } from '../errors.ts';
 import { toFunction } from '../gateway/application.ts';
+import { clientGone } from '../gateway/departure.ts';
 import { describe } from '../gateway/describe.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
@@ -52,7 +52,7 @@ export function toFetchOn(platform: Platform, application: Application, options:
     });
     const outlet = new Outlet(platform);
     const exchange = new Exchange(callable, environ, outlet, (error) => errors.write(describe('fetch', error)));
-    const leave = () => exchange.interrupt(new RequestError('client-gone', 'The client left', 500));
+    const leave = () => exchange.interrupt(clientGone());
     request.signal.addEventListener('abort', leave);
     outlet.onCancel = leave;
     exchange.start().then(() => {

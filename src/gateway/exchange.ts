@@ -5,6 +5,7 @@ import { ApplicationError, RequestError, type StatusHint } from '../errors.ts';
 import { show } from '../show.ts';
 import type { Application, Environ } from '../types.ts';
 import { toFunction } from './application.ts';
+import { isDeparture } from './departure.ts';
 import { FileWrapper } from './file-wrapper.ts';
 import { checkBlock, Response } from './response.ts';
 import type { Sink } from './sink.ts';
@@ -213,11 +214,6 @@ export class Exchange {
     this.failed = true;
     this.#report(error);
   }
-}
-
-/** The client has left, or the server asks us to: neither is an error, and nobody waits for an answer. */
-function isDeparture(error: unknown): boolean {
-  return error instanceof RequestError && (error.code === 'client-gone' || error.code === 'terminated');
 }
 
 function statusHint(error: unknown): StatusHint {

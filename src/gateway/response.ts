@@ -20,6 +20,7 @@ export const BARE_STATUS: Readonly<Record<StatusHint, string>> = {
   400: '400 Bad Request',
   411: '411 Length Required',
   413: '413 Content Too Large',
+  431: '431 Request Header Fields Too Large',
   500: '500 Internal Server Error',
   502: '502 Bad Gateway',
   503: '503 Service Unavailable',

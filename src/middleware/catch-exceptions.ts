@@ -3,6 +3,7 @@
 
 import { ApplicationError, RequestError } from '../errors.ts';
 import { toFunction } from '../gateway/application.ts';
+import { isDeparture } from '../gateway/departure.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
 import { BARE_STATUS } from '../gateway/response.ts';
 import { isPromiseLike } from '../gateway/steps.ts';
@@ -43,11 +44,6 @@ export function catchExceptions(application: Application, options: CatchExceptio
       return recover(error);
     }
   };
-}
-
-/** The client has left or the server wants us to end: there is nobody to show a page to. */
-function isDeparture(error: unknown): boolean {
-  return error instanceof RequestError && (error.code === 'client-gone' || error.code === 'terminated');
 }
 
 function statusOf(error: unknown): string {

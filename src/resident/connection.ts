@@ -2,6 +2,7 @@
 // other side takes them, and an end that loses nothing.
 
 import type { Socket } from 'node:net';
+import type { Gateway } from './gateway.ts';
 
 /** Bytes of output that nobody takes, above which no more requests are read. */
 const CONGESTED = 256 * 1024;
@@ -17,6 +18,7 @@ export type HandOn = (socket: Socket) => void;
 
 export abstract class ResidentConnection {
   readonly socket: Socket;
+  protected readonly gateway: Gateway;
   /** Nothing that arrives counts any more. */
   protected closed = false;
   /** When nothing runs any more, this process is done with the connection. */
@@ -28,13 +30,21 @@ export abstract class ResidentConnection {
   #onFlushed: (() => void) | undefined;
   #paused = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, gateway: Gateway) {
     this.socket = socket;
+    this.gateway = gateway;
+    socket.setTimeout(gateway.stallTimeout);
+    socket.on('timeout', () => this.#checkStalled());
     // A web server says only in this way that its client has left.
     socket.on('end', () => this.#left());
     socket.on('close', () => this.#left());
     // "close" follows.
     socket.on('error', () => {});
+  }
+
+  /** Whether the peer may still want something. A socket that has been destroyed says "close" only later. */
+  get isOpen(): boolean {
+    return !this.closed && !this.socket.destroyed;
   }
 
   /** Takes what has arrived. `bytes` are the caller's again when this returns. */
@@ -60,6 +70,9 @@ export abstract class ResidentConnection {
 
   /** Whether all that the peer had to say has arrived, so that closing cannot cut it off. */
   protected abstract get received(): boolean;
+
+  /** Whether the rest of something that the peer has begun to say is still to come. */
+  protected abstract get waits(): boolean;
 
   /** Whether the next byte begins something new. */
   protected get isBetween(): boolean {
@@ -137,6 +150,17 @@ export abstract class ResidentConnection {
     } else {
       socket.destroySoon();
     }
+  }
+
+  /** Nothing has moved for a while. The application may take its time, and so may a server between two requests. */
+  #checkStalled(): void {
+    const { socket, gateway } = this;
+    const takesNothing = socket.writableLength > 0;
+    const saysNothing = !this.closed && (this.waits || this.#isNew);
+    if (!takesNothing && !saysNothing) return;
+    const what = takesNothing ? 'taken nothing of a response' : 'not sent the rest of a request';
+    gateway.errors.write(`${gateway.name}: the web server has ${what} for ${gateway.stallTimeout} ms; the connection is closed\n`);
+    socket.destroy();
   }
 
   #left(): void {

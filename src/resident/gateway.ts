@@ -2,7 +2,7 @@
 
 import type { Extras } from '../environ/environ.ts';
 import { toFunction } from '../gateway/application.ts';
-import { errorStream, type Log } from '../server/log.ts';
+import { errorStream, type Log } from '../gateway/error-stream.ts';
 import type { Application, ApplicationFunction, ErrorStream } from '../types.ts';
 import type { ListenOptions } from './listen.ts';
 
@@ -23,6 +23,11 @@ export interface ResidentOptions extends ListenOptions {
    * keeps them can notice, by those that are refused, and stop using them. Default: 0.
    */
   grace?: number;
+  /**
+   * Milliseconds for which a web server may be silent in the middle of a request that it has begun, or take nothing of a
+   * response; then its connection is closed. Connections between two requests may rest. 0 is no limit. Default: 120,000.
+   */
+  stallTimeout?: number;
   /** Milliseconds that an application may wait for things: then the client gets a 504, or a response that ends short. Default: no limit. */
   timeout?: number;
   /** What environ says of other processes that serve the same application. Default: true. */
@@ -44,6 +49,7 @@ export interface Gateway {
   readonly maxParamsSize: number;
   readonly maxConnections: number;
   readonly grace: number;
+  readonly stallTimeout: number;
   readonly timeout: number | undefined;
   readonly multiprocess: boolean;
   readonly env: Extras;
@@ -54,7 +60,7 @@ export interface Gateway {
 /** Throws an `ApplicationError` when `application` is none. */
 export function makeGateway(name: string, application: Application, options: ResidentOptions): Gateway {
   const { maxBodySize = Infinity, maxParamsSize = 256 * 1024, maxConnections = 1024, grace = 0 } = options;
-  const { multiprocess = true, env = {}, sendErrors = true } = options;
+  const { stallTimeout = 120_000, multiprocess = true, env = {}, sendErrors = true } = options;
   return {
     name,
     application: toFunction(application),
@@ -63,10 +69,11 @@ export function makeGateway(name: string, application: Application, options: Res
     maxParamsSize,
     maxConnections,
     grace,
+    stallTimeout,
     timeout: options.timeout,
     multiprocess,
     env,
-    errors: errorStream(options.errors ?? process.stderr, undefined),
+    errors: errorStream(options.errors ?? process.stderr),
     sendsErrors: sendErrors,
   };
 }

@@ -5,13 +5,13 @@ import { bodyLength, checkBodySize } from '../environ/body-length.ts';
 import { completeVariables, requestVariables, toEnviron } from '../environ/environ.ts';
 import type { Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
+import { clientGone } from '../gateway/departure.ts';
 import { describe } from '../gateway/describe.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
 import { Input } from '../gateway/input.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { Spool } from '../gateway/spool.ts';
-import { clientGone } from '../server/output.ts';
 import type { ApplicationFunction, Block, ErrorStream, FileWrapperFunction, Header } from '../types.ts';
 import type { Gateway } from './gateway.ts';
 import { mount } from './mount.ts';
@@ -88,15 +88,6 @@ export abstract class ResidentRequest implements Sink {
   refuse(error: unknown): void {
     this.#perform(() => {
       throw error;
-    });
-  }
-
-  /** Answers a bare `status` in the application's place, for a request that is not even one; `why` is for the log. */
-  refuseAs(status: string, why: string): void {
-    this.errors.write(`${this.gateway.name}: ${why}\n`);
-    this.#perform((_environ, startResponse) => {
-      startResponse(status, [['Content-Type', 'text/plain']]);
-      return `${status}\n`;
     });
   }
 

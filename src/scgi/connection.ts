@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import { ResidentConnection } from '../resident/connection.ts';
 import type { Gateway } from '../resident/gateway.ts';
-import { HeadersError, HeadersParser } from './headers.ts';
+import { HeadersParser } from './headers.ts';
 import { ScgiRequest } from './request.ts';
 
 export class ScgiConnection extends ResidentConnection {
@@ -14,13 +14,9 @@ export class ScgiConnection extends ResidentConnection {
   #left = 0;
 
   constructor(socket: Socket, gateway: Gateway) {
-    super(socket);
+    super(socket, gateway);
     this.#request = new ScgiRequest(gateway, this);
     this.#headers = new HeadersParser(gateway.maxParamsSize);
-  }
-
-  get isOpen(): boolean {
-    return !this.closed;
   }
 
   protected override get busy(): boolean {
@@ -29,6 +25,10 @@ export class ScgiConnection extends ResidentConnection {
 
   protected override get received(): boolean {
     return !this.#headers && this.#left === 0;
+  }
+
+  protected override get waits(): boolean {
+    return !this.received && !this.#request.called;
   }
 
   protected override receive(chunk: Buffer): void {
@@ -40,19 +40,20 @@ export class ScgiConnection extends ResidentConnection {
 
   #receiveHeaders(headers: HeadersParser, chunk: Buffer): void {
     const request = this.#request;
+    let complete: ReturnType<HeadersParser['feed']>;
     try {
-      const complete = headers.feed(chunk);
-      if (!complete) return;
-      this.#headers = undefined;
-      // It must be there, by the protocol; without it there is no body.
-      complete.variables.CONTENT_LENGTH ||= '0';
-      request.setVariables(complete.variables);
-      this.#left = request.announced ?? Infinity;
-      this.#receiveBody(chunk.subarray(complete.rest));
+      complete = headers.feed(chunk);
     } catch (error) {
-      if (!(error instanceof HeadersError)) throw error;
-      request.refuseAs(error.isTooLong ? '431 Request Header Fields Too Large' : '400 Bad Request', error.message);
+      request.refuse(error);
+      return;
     }
+    if (!complete) return;
+    this.#headers = undefined;
+    // It must be there, by the protocol; without it there is no body.
+    complete.variables.CONTENT_LENGTH ||= '0';
+    request.setVariables(complete.variables);
+    this.#left = request.announced ?? Infinity;
+    this.#receiveBody(chunk.subarray(complete.rest));
   }
 
   #receiveBody(chunk: Buffer): void {

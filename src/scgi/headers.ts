@@ -1,16 +1,7 @@
 // The head of an SCGI request: CGI variables in a netstring. Takes the bytes in any cutting.
 
 import type { Variables } from '../environ/variables.ts';
-
-/** What cannot be the head of an SCGI request, or is too long; `message` is for the log. */
-export class HeadersError extends Error {
-  readonly isTooLong: boolean;
-
-  constructor(message: string, isTooLong = false) {
-    super(message);
-    this.isTooLong = isTooLong;
-  }
-}
+import { RequestError } from '../errors.ts';
 
 const ZERO = 48;
 const COLON = 58;
@@ -32,7 +23,7 @@ export class HeadersParser {
 
   /**
    * Takes the next bytes. When the head is complete, returns its variables and where in `chunk` the body begins.
-   * Throws a `HeadersError` for what is no such head.
+   * Throws a `RequestError` for what is no such head.
    */
   feed(chunk: Buffer): { variables: Variables; rest: number } | undefined {
     let at = this.#hasLength ? 0 : this.#feedLength(chunk);
@@ -51,7 +42,7 @@ export class HeadersParser {
       if (this.#filled < size) return undefined;
       bytes = this.#bytes;
     }
-    if (bytes[this.#length] !== COMMA) throw new HeadersError(`A netstring of ${this.#length} bytes must end in ","`);
+    if (bytes[this.#length] !== COMMA) throw malformed(`A netstring of ${this.#length} bytes must end in ","`);
     return { variables: toVariables(bytes.toString('latin1', 0, this.#length)), rest: at };
   }
 
@@ -63,12 +54,12 @@ export class HeadersParser {
         return at + 1;
       }
       if (byte < ZERO || byte > ZERO + 9 || (this.#digits > 0 && this.#length === 0)) {
-        throw new HeadersError('A request must begin with a netstring: a length in digits, and ":"');
+        throw malformed('A request must begin with a netstring: a length in digits, and ":"');
       }
       this.#digits++;
       this.#length = this.#length * 10 + byte - ZERO;
       if (this.#length > this.#limit) {
-        throw new HeadersError(`A request's headers must not be longer than maxParamsSize, ${this.#limit} bytes`, true);
+        throw new RequestError('params-too-large', `A request's headers must not be longer than maxParamsSize, ${this.#limit} bytes`, 431);
       }
     }
     return chunk.length;
@@ -81,7 +72,7 @@ function toVariables(text: string): Variables {
   for (let at = 0; at < text.length; ) {
     const nameEnd = text.indexOf('\0', at);
     const valueEnd = nameEnd < 0 ? -1 : text.indexOf('\0', nameEnd + 1);
-    if (valueEnd < 0) throw new HeadersError('Headers must be names and values with a NUL behind each; the last one has none');
+    if (valueEnd < 0) throw malformed('Headers must be names and values with a NUL behind each; the last one has none');
     const name = text.slice(at, nameEnd);
     const value = text.slice(nameEnd + 1, valueEnd);
     const earlier = variables[name];
@@ -90,4 +81,8 @@ function toVariables(text: string): Variables {
     at = valueEnd + 1;
   }
   return variables;
+}
+
+function malformed(message: string): RequestError {
+  return new RequestError('params-malformed', message, 400);
 }

@@ -1,9 +1,9 @@
 // One request of SCGI. Its response is that of a CGI script, and the end of the connection is its end.
 
 import { cgiHead } from '../cgi/head.ts';
+import { clientGone } from '../gateway/departure.ts';
 import type { Gateway } from '../resident/gateway.ts';
 import { ResidentRequest } from '../resident/request.ts';
-import { clientGone } from '../server/output.ts';
 import type { Block, ErrorStream, Header } from '../types.ts';
 import type { ScgiConnection } from './connection.ts';
 

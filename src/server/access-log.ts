@@ -2,7 +2,7 @@
 // each would cost a good part of what answering a small request does.
 
 import type { ServerResponse } from 'node:http';
-import type { Log } from './log.ts';
+import type { Log } from '../gateway/error-stream.ts';
 
 const PERIOD = 100;
 const FULL = 16_384;

@@ -1,5 +1,5 @@
 // run-with-cgi/server: the development server.
 
+export type { Log } from '../gateway/error-stream.ts';
 export { demoApp } from './demo.ts';
-export type { Log } from './log.ts';
 export { makeServer, type ServerOptions } from './server.ts';

@@ -7,12 +7,12 @@ import type { Extras } from '../environ/environ.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { toFunction } from '../gateway/application.ts';
 import { describe } from '../gateway/describe.ts';
+import { errorStream, type Log } from '../gateway/error-stream.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { Spool } from '../gateway/spool.ts';
 import type { Application, ErrorStream } from '../types.ts';
 import { AccessLog } from './access-log.ts';
 import { Connection } from './connection.ts';
-import { errorStream, type Log } from './log.ts';
 import { Output } from './output.ts';
 import { announcedLength, environOf } from './request.ts';
 
@@ -60,7 +60,8 @@ export class ApplicationServer extends Server {
     this.#timeout = timeout;
     this.#env = env;
     this.#accessLog = accessLog ? new AccessLog(accessLog) : undefined;
-    this.#errors = errorStream(errors, this.#accessLog);
+    // What happened before stands before it, where both logs are one.
+    this.#errors = errorStream(errors, this.#accessLog?.flush);
     this.on('close', () => this.#accessLog?.flush());
     this.on('connection', (socket) => this.#connectionOf(socket));
     this.on('request', (request, response) => this.#receive(request, response));

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { serveFastCgi } from '../../src/fastcgi/index.ts';
+import { type FastCgiOptions, serveFastCgi } from '../../src/fastcgi/index.ts';
 import type { ApplicationFunction, Environ } from '../../src/types.ts';
 import { until } from '../host/processes.ts';
 import {
@@ -294,7 +294,7 @@ describe('variables', () => {
       .send(request(1, { HTTP_X: 'x'.repeat(1000) }))
       .ends();
     expect(stream(all, 'STDOUT')).toContain('Status: 431 Request Header Fields Too Large');
-    expect(stream(all, 'STDERR')).toBe('fastcgi: FCGI_PARAMS is longer than maxParamsSize, 1000 bytes\n');
+    expect(stream(all, 'STDERR')).toBe('fastcgi: RequestError [params-too-large]: FCGI_PARAMS is longer than maxParamsSize, 1000 bytes\n');
     expect(errors).toBe('');
   });
 
@@ -306,7 +306,9 @@ describe('variables', () => {
     ['a length of two gigabytes', Buffer.of(0xff, 0xff, 0xff, 0xff, 0, 65)],
   ])('that break off within %s are a 400', async (_what, content) => {
     const client = (await serve(hello)).client().send(begin(1), record('PARAMS', 1, content), record('PARAMS', 1), stdin(1));
-    expect(stream(await client.ends(), 'STDOUT')).toContain('Status: 400 Bad Request');
+    const all = await client.ends();
+    expect(stream(all, 'STDOUT')).toBe(text('400 Bad Request\n', '400 Bad Request'));
+    expect(stream(all, 'STDERR')).toMatch(/^fastcgi: RequestError \[params-malformed\]: .*\n$/);
   });
 });
 
@@ -652,6 +654,92 @@ describe('any cutting of the stream', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('a web server that stalls', () => {
+  const silent: FastCgiOptions = { stallTimeout: 100 };
+
+  test.each([
+    ['before its first request', Buffer.alloc(0)],
+    ['within a header', begin(1).subarray(0, 5)],
+    ['within a record', params(1).subarray(0, 30)],
+    ['before the end of PARAMS', Buffer.concat([begin(1), params(1).subarray(0, -8)])],
+    ['before the end of STDIN', Buffer.concat([begin(1), params(1, { CONTENT_LENGTH: '9' }), record('STDIN', 1, 'abc')])],
+  ])('%s loses its connection, and nobody else does', async (_where, bytes) => {
+    const serving = await serve(hello, silent);
+    const resting = serving.client().send(request(1));
+    await resting.ends();
+    expect(await serving.client().send(bytes).end()).toEqual(Buffer.alloc(0));
+    expect(serving.errors).toBe('fastcgi: the web server has not sent the rest of a request for 100 ms; the connection is closed\n');
+    expect(parse(await resting.send(request(2)).ends(2)).at(-1)).toMatchObject({ type: 'END_REQUEST', id: 2 });
+  });
+
+  test('taking nothing of a response loses its connection, and the body is closed', async () => {
+    let closed = false;
+    const serving = await serve((_environ, startResponse) => {
+      startResponse('200 OK', PLAIN);
+      return (function* () {
+        try {
+          for (;;) yield 'x'.repeat(100_000);
+        } finally {
+          closed = true;
+        }
+      })();
+    }, silent);
+    const client = serving.client();
+    client.socket.pause();
+    client.send(request(1));
+    await until(() => closed);
+    expect(serving.errors).toBe('fastcgi: the web server has taken nothing of a response for 100 ms; the connection is closed\n');
+  });
+
+  test.each(['destroy', 'resetAndDestroy'] as const)('and leaves by %s ends a body that never waits for anything else', async (leave) => {
+    let closed = false;
+    let blocks = 0;
+    const { client } = await serve((_environ, startResponse) => {
+      startResponse('200 OK', PLAIN);
+      return (function* () {
+        try {
+          for (;;) {
+            blocks++;
+            yield 'x'.repeat(100_000);
+          }
+        } finally {
+          closed = true;
+        }
+      })();
+    });
+    const peer = client();
+    peer.socket.pause();
+    peer.send(request(1));
+    let before = 0;
+    await until(() => {
+      const isHeldUp = blocks > 0 && blocks === before;
+      before = blocks;
+      return isHeldUp;
+    });
+    peer.socket[leave]();
+    await until(() => closed);
+  });
+
+  test('is not one that waits for the application', async () => {
+    let release = () => {};
+    const serving = await serve(async (environ, startResponse) => {
+      if (environ.PATH_INFO === '/wait') {
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+      }
+      return hello(environ, startResponse);
+    }, silent);
+    const begun = release;
+    const waiting = serving.client().send(request(1, { PATH_INFO: '/wait' }));
+    await until(() => release !== begun);
+    // Which is silent for less long.
+    await serving.client().send(begin(1)).end();
+    release();
+    expect(await waiting.ends()).toEqual(answer(1, text('hello')));
   });
 });
 

@@ -35,6 +35,7 @@ export class Wire extends EventEmitter {
     return true;
   }
 
+  setTimeout(): void {}
   cork(): void {}
   uncork(): void {}
 

@@ -114,14 +114,16 @@ describe('is refused', () => {
   ])('with 400: %s', async (_what, bytes) => {
     const serving = await serve(hello);
     expect(await serving.client().send(bytes).end()).toBe(bare('400 Bad Request'));
-    expect(serving.errors).toMatch(/^scgi: .* must .*\n$/);
+    expect(serving.errors).toMatch(/^scgi: RequestError \[params-malformed\]: .* must .*\n$/);
   });
 
   test('with 431: headers longer than maxParamsSize, before they are sent', async () => {
     const serving = await serve(hello, { port: 0, maxParamsSize: 99 });
     const client = serving.client().send('100:');
     await until(() => client.received === bare('431 Request Header Fields Too Large'));
-    expect(serving.errors).toBe("scgi: A request's headers must not be longer than maxParamsSize, 99 bytes\n");
+    expect(serving.errors).toBe(
+      "scgi: RequestError [params-too-large]: A request's headers must not be longer than maxParamsSize, 99 bytes\n",
+    );
   });
 
   test('with 413: a body longer than maxBodySize, before it is sent, and nothing of the answer is lost', async () => {
@@ -255,6 +257,17 @@ test('a client that leaves interrupts the application, and is no failure', async
   for (let at = 0; at < bytes.length; at += 9) serving.client().send(bytes.slice(0, at)).socket.resetAndDestroy();
   await sleep(50);
   expect(serving.errors).toBe('');
+});
+
+test.each([
+  ['at once', ''],
+  ['within the length', '7'],
+  ['within the headers', head({}, 0).slice(0, 30)],
+  ['within the body', request({}, 'body').slice(0, -1)],
+])('a web server that stalls %s loses its connection', async (_where, bytes) => {
+  const serving = await serve(hello, { port: 0, stallTimeout: 100 });
+  expect(await serving.client().send(bytes).end()).toBe('');
+  expect(serving.errors).toBe('scgi: the web server has not sent the rest of a request for 100 ms; the connection is closed\n');
 });
 
 test('close() finishes what runs, and closes what is idle', async () => {

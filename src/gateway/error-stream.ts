@@ -1,20 +1,18 @@
-// Where the server says things: wsgi.errors, and, gathered, the access log.
+// wsgi.errors of a gateway that stays, and the log behind it.
 
 import type { ErrorStream } from '../types.ts';
-import type { AccessLog } from './access-log.ts';
 
 /** What takes the text of a log: `process.stderr`, or anything else with `write`. */
 export interface Log {
   write(text: string): unknown;
 }
 
-/** wsgi.errors over `log`. It takes any text and never fails (PEP 3333 #34 to #38). */
-export function errorStream(log: Log, accessLog: AccessLog | undefined): ErrorStream {
+/** wsgi.errors over `log`. It takes any text and never fails (PEP 3333 #34 to #38). `before` is called before each text. */
+export function errorStream(log: Log, before?: () => void): ErrorStream {
   return {
     write(text) {
       try {
-        // What happened before stands before it, where both logs are one.
-        accessLog?.flush();
+        before?.();
         log.write(String(text));
       } catch {
         // There is nowhere left to say it.
