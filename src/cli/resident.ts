@@ -104,7 +104,7 @@ export async function runResident(name: string, serve: Serve, words: string[]): 
   };
   if (workers !== undefined && !isWorker) {
     const bound = await bind(place).catch(refuse);
-    return runWorkers(bound, { count: workers, deadline: (grace ?? 0) + drain, log: say });
+    return runWorkers(bound, { count: workers, deadline: (grace ?? 0) + drain, log: say }).catch(refuse);
   }
   // A worker hears it when its terminal closes; its primary process decides.
   process.on('SIGHUP', () => {

@@ -5,11 +5,14 @@ import { lookup } from 'node:dns/promises';
 import { _createServerHandle, type Handle } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { fs } from '../fs.ts';
-import { clearStale, type ListenOptions, onePlace, withMode } from './listen.ts';
+import { type ListenOptions, onePlace, withMode } from './listen.ts';
+import { free, nameBeside, publish } from './path.ts';
 
 export interface Bound {
   /** The descriptor for workers to listen on. */
   readonly fd: number;
+  /** A worker listens: a Unix socket gets its path. Throws EADDRINUSE when another process was faster. */
+  open(): void;
   /** Nobody can connect any more, when the workers have closed it, too. A Unix socket's path is gone. */
   close(): void;
 }
@@ -18,15 +21,26 @@ export interface Bound {
 export async function bind(options: ListenOptions): Promise<Bound> {
   onePlace(options);
   const { fd, socket, mode = 0o660, port = 0, host = '127.0.0.1' } = options;
-  if (fd !== undefined) return { fd, close() {} };
+  if (fd !== undefined) return { fd, open() {}, close() {} };
   return socket === undefined ? bindPort(port, host) : bindPath(socket, mode);
 }
 
 async function bindPath(path: string, mode: number): Promise<Bound> {
-  if (fs.existsSync(path)) await new Promise<void>((resolve, reject) => clearStale(path, (error) => (error ? reject(error) : resolve())));
-  const handle = withMode(mode, () => must(_createServerHandle(path, -1, -1), path));
-  fs.chmodSync(path, mode);
-  return handle;
+  if (fs.existsSync(path)) await free(path);
+  const name = nameBeside(path);
+  const handle = withMode(mode, () => must(_createServerHandle(name, -1, -1), path));
+  fs.chmodSync(name, mode);
+  let withdraw = (): void => {};
+  return {
+    fd: handle.fd,
+    open() {
+      withdraw = publish(name, path);
+    },
+    close() {
+      withdraw();
+      handle.close();
+    },
+  };
 }
 
 async function bindPort(port: number, host: string): Promise<Bound> {
@@ -38,7 +52,7 @@ async function bindPort(port: number, host: string): Promise<Bound> {
     handle.close();
     throw systemError('EADDRINUSE', `${host}:${port}`);
   }
-  return handle;
+  return { fd: handle.fd, open() {}, close: () => handle.close() };
 }
 
 function must(handle: Handle | number, place: string): Handle {

@@ -1,8 +1,9 @@
 // Where a resident gateway waits for its web server: a Unix socket, a port, or a descriptor that somebody
 // else has opened.
 
-import { connect, type ListenOptions as NodeOptions, type Server } from 'node:net';
+import { Server } from 'node:net';
 import { fs } from '../fs.ts';
+import { free, nameBeside, publish } from './path.ts';
 
 export interface ListenOptions {
   /** The path of a Unix socket. One that a dead process has left behind is replaced. */
@@ -21,26 +22,15 @@ export interface ListenOptions {
 export const BACKLOG = 1024;
 
 /**
- * Lets `server` listen, unless it is closed before that; what prevents it is its "error" event. Throws a
- * `TypeError` when `options` say no place, or two.
+ * Lets `server` listen, unless it is closed before that; what prevents it is its "error" event. Returns what takes a
+ * socket's path away again. Throws a `TypeError` when `options` say no place, or two.
  */
-export function listen(server: Server, options: ListenOptions, isClosed: () => boolean): void {
+export function listen(server: Server, options: ListenOptions, isClosed: () => boolean): () => void {
   onePlace(options);
   const { socket, port, fd, host = '127.0.0.1', mode = 0o660 } = options;
-  if (fd !== undefined) server.listen({ fd, backlog: BACKLOG });
-  else if (socket === undefined) server.listen({ port, host, backlog: BACKLOG });
-  else if (!fs.existsSync(socket)) listenOnPath(server, socket, mode);
-  else {
-    clearStale(socket, (error) => {
-      if (isClosed()) return;
-      try {
-        if (error) throw error;
-        listenOnPath(server, socket, mode);
-      } catch (problem) {
-        server.emit('error', problem);
-      }
-    });
-  }
+  if (socket !== undefined) return listenOnPath(server, socket, mode, isClosed);
+  server.listen(fd === undefined ? { port, host, backlog: BACKLOG } : { fd, backlog: BACKLOG });
+  return () => {};
 }
 
 export function onePlace({ socket, port, fd }: ListenOptions): void {
@@ -48,34 +38,31 @@ export function onePlace({ socket, port, fd }: ListenOptions): void {
   if (places !== 1) throw new TypeError(`A gateway listens on one of socket, port and fd, got ${places || 'none'} of them`);
 }
 
-/** Takes the socket at `path` away when it refuses connections: only then nobody is behind it. */
-export function clearStale(path: string, proceed: (error?: unknown) => void): void {
-  const found = identity(path);
-  const probe = connect(path);
-  const decide = (isStale: boolean) => {
-    probe.destroy();
-    try {
-      // Another process may have been faster, and listen there by now.
-      if (isStale && found !== undefined && identity(path) === found) fs.unlinkSync(path);
-    } catch (error) {
-      proceed(error);
+function listenOnPath(server: Server, path: string, mode: number, isClosed: () => boolean): () => void {
+  let withdraw = (): void => {};
+  const begin = (): void => {
+    if (isClosed()) return;
+    const name = nameBeside(path);
+    withMode(mode, () => server.listen({ path: name, backlog: BACKLOG }));
+    // It does, or never will; only "listening" and "error" come later.
+    if (!server.listening) {
+      server.prependOnceListener('error', (error) => {
+        error.message = error.message.replace(name, path);
+      });
       return;
     }
-    proceed();
+    try {
+      fs.chmodSync(name, mode);
+      withdraw = publish(name, path);
+    } catch (error) {
+      Server.prototype.close.call(server);
+      fail(error);
+    }
   };
-  probe.on('connect', () => decide(false));
-  probe.on('error', (error: NodeJS.ErrnoException) => decide(error.code === 'ECONNREFUSED'));
-}
-
-/** What tells a socket from a later one of the same name; undefined for what is no socket. */
-function identity(path: string): string | undefined {
-  const status = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return status?.isSocket() ? `${status.dev} ${status.ino} ${status.ctimeNs}` : undefined;
-}
-
-function listenOnPath(server: Server, path: string, mode: number): void {
-  const options: NodeOptions = { path, backlog: BACKLOG };
-  withMode(mode, () => server.listen(options, () => fs.chmodSync(path, mode)));
+  const fail = (error: unknown) => process.nextTick(() => server.emit('error', error));
+  if (fs.existsSync(path)) free(path).then(begin, fail);
+  else begin();
+  return () => withdraw();
 }
 
 /** So that nobody can connect between bind() and chmod(). */

@@ -28,15 +28,24 @@ export class ResidentServer extends Server {
   #closing = false;
   #draining = false;
   #handOn: HandOn | undefined;
+  /** Takes a socket's path away. */
+  #withdraw: () => void;
+  #path: string | undefined;
 
   constructor(place: ListenOptions, maxConnections: number, grace: number, open: OpenConnection) {
     super({ noDelay: true });
     this.grace = grace;
     this.#fd = place.fd;
     this.#make = open;
+    this.#path = place.socket;
     this.maxConnections = maxConnections;
     this.on('listening', () => this.#accept());
-    listen(this, place, () => this.#closing);
+    this.#withdraw = listen(this, place, () => this.#closing);
+  }
+
+  /** By its path, and not by the name that it was bound by. */
+  override address(): ReturnType<Server['address']> {
+    return this.listening && this.#path !== undefined ? this.#path : super.address();
   }
 
   /** As Node does it, but for the buffer. */
@@ -89,6 +98,8 @@ export class ResidentServer extends Server {
       return super.close(callback);
     }
     this.#closing = true;
+    // Who comes too late finds nobody, and may ask another one; who has connected is answered.
+    this.#withdraw();
     if (callback) this.once('close', callback);
     // Who hands on leaves those that wait to the others.
     setImmediate(() => (this.#handOn ? this.#stopListening() : this.#takeWaiting(BACKLOG)));

@@ -68,6 +68,14 @@ class Workers {
       return (await first.ended) ?? 1;
     }
     if (isUp) {
+      try {
+        this.#bound.open();
+      } catch (error) {
+        this.#isEnding = true;
+        this.#bound.close();
+        await first.end('end', this.#options.deadline);
+        throw error;
+      }
       first.isSettled = true;
       for (let others = 1; others < count; others++) this.#start().isSettled = true;
       begun();

@@ -2,10 +2,11 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -760,6 +761,12 @@ describe('listening', () => {
     expect(existsSync(socket)).toBe(false);
   });
 
+  test('with a path as long as there can be', async () => {
+    const place = folder();
+    const socket = join(place, 's'.repeat(106 - place.length));
+    expect(await (await serve(hello, { socket })).client().send(request(1)).ends()).toEqual(answer(1, text('hello')));
+  });
+
   test('with the mode that is asked for', async () => {
     const socket = join(folder(), 's');
     await serve(hello, { socket, mode: 0o600 });
@@ -782,6 +789,49 @@ describe('listening', () => {
   test('takes the place of a socket that nobody listens to any more', async () => {
     const socket = await staleSocket();
     expect(await (await serve(hello, { socket })).client().send(request(1)).ends()).toEqual(answer(1, text('hello')));
+  });
+
+  test('takes that place once, when several processes want it at the same time', async () => {
+    const socket = await staleSocket();
+    const spare = `${socket}.stale`;
+    linkSync(socket, spare);
+    const contenders = Array.from({ length: 4 }, () => contender(socket));
+    await Promise.all(contenders.map(({ next }) => next()));
+    for (let round = 0; round < 25; round++) {
+      const said = await Promise.all(contenders.map(({ ask }) => ask('listen')));
+      expect(said.sort()).toEqual(['EADDRINUSE', 'EADDRINUSE', 'EADDRINUSE', 'listening']);
+      // The one that listens is the one that is found.
+      const probe = connect(socket);
+      await once(probe, 'connect');
+      probe.destroy();
+      await Promise.all(contenders.map(({ ask }) => ask('close')));
+      expect(readdirSync(dirname(socket))).toEqual([basename(spare)]);
+      linkSync(spare, socket);
+    }
+  });
+
+  function contender(socket: string) {
+    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('contender.ts', import.meta.url)), socket], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const next = async () => (await lines.next()).value;
+    const ask = (line: string) => {
+      child.stdin.write(`${line}\n`);
+      return next();
+    };
+    return { next, ask };
+  }
+
+  test('leaves what has come in its place in peace', async () => {
+    const socket = join(folder(), 's');
+    const first = await serve(hello, { socket });
+    rmSync(socket);
+    const second = await serve(hello, { socket });
+    first.server.close();
+    await once(first.server, 'close');
+    expect(await second.client().send(request(1)).ends()).toEqual(answer(1, text('hello')));
   });
 
   test('takes that place once, when two want it', async () => {

@@ -108,7 +108,7 @@ function connections({ folder, gatewayPort }: Running): number {
     .map((line) => line.split(/\s+/));
   return (
     tcp.filter(([, local, , state]) => local?.endsWith(port) && state === connected).length +
-    unix.filter(([, , , , , state, , path]) => path === `${folder}/app.sock` && state === '03').length
+    unix.filter(([, , , , , state, , path]) => path?.startsWith(`${folder}/`) && state === '03').length
   );
 }
 
