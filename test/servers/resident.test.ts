@@ -194,6 +194,11 @@ const cases: Case[] = [
   ['a path: UTF-8', path('/%C3%A9', '/\xc3\xa9')],
   ['a path: ISO-8859-1', path('/%E9', '/\xe9')],
   ['a path: //', path('/a//b', '/a//b'), [[...NGINX, ...APACHE, ...LIGHTTPD], 'it makes one of them', path('/a//b', '/a/b')]],
+  ['a path: ..', path('/a/../b', '/b'), [[CADDY, HAPROXY], 'it is left to the application', path('/a/../b', '/a/../b')]],
+  [
+    "a path that only begins like the application's is not its own",
+    async (site) => expect((await ask(site.port, { path: '/application' })).body).not.toContain('wsgi.run_once'),
+  ],
   ['a query is left as it is', has('/?a=%20b&c=%C3%A9+d', [], { QUERY_STRING: 'a=%20b&c=%C3%A9+d' })],
   ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].map(
     (method): Case => [
@@ -342,6 +347,10 @@ const cases: Case[] = [
     },
   ],
   ['the process has survived all of this', async (site) => expect(isRunning(site.pid)).toBe(true)],
+  [
+    'the server has understood everything',
+    async (site) => expect(site.log()).not.toMatch(/unsupported FastCGI|invalid header|unexpected record|Error parsing script headers/),
+  ],
   ['SIGTERM: the request that runs is finished', ends('SIGTERM')],
   ['SIGUSR1: the request that runs is finished', ends('SIGUSR1')],
 ];
