@@ -65,6 +65,7 @@ interface Contender {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-bench-'));
+process.on('exit', () => rmSync(folder, { recursive: true }));
 const file = (name: string) => join(folder, name);
 const ours =
   (protocol: string, application = 'hello', ...more: string[]) =>
@@ -226,7 +227,6 @@ export async function resident(): Promise<void> {
       child.kill();
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     }
-    rmSync(folder, { recursive: true });
   }
 }
 
@@ -263,7 +263,6 @@ export async function memory(): Promise<void> {
   } finally {
     gateway.kill();
     await once(gateway, 'exit');
-    rmSync(folder, { recursive: true });
   }
 }
 
