@@ -21,7 +21,7 @@ const HELLO = `export function application(environ, startResponse) {
   return 'Hello, world!\\n';
 }
 `;
-/** Half a millisecond of work: so the web server and wrk are no large part of it. */
+/** A fifth of a millisecond of work, so that the web server and wrk are no large part of it. */
 const BUSY = `import { createHash } from 'node:crypto';
 const bytes = Buffer.alloc(400_000);
 export function application(environ, startResponse) {
@@ -78,7 +78,7 @@ const bare = (place: string) => [process.execPath, file('bare.mjs'), place];
 const UNIX = 'bare node:http, Unix socket';
 const KEPT = `${UNIX}, kept`;
 const TCP = 'bare node:http, TCP, kept';
-const ONE = 'FastCGI, half a millisecond of work, one worker';
+const ONE = 'FastCGI, a fifth of a millisecond of work, one worker';
 
 const contenders: Record<string, Contender> = {
   'FastCGI, Unix socket, kept': { command: ours('fastcgi'), by: 'fastcgi', kept: true, against: KEPT },
@@ -96,7 +96,7 @@ const contenders: Record<string, Contender> = {
     env: { GOMAXPROCS: '1' },
     against: KEPT,
   },
-  'FastCGI, half a millisecond of work, two workers': {
+  'FastCGI, a fifth of a millisecond of work, two workers': {
     command: ours('fastcgi', 'busy', '--workers', '2'),
     by: 'fastcgi',
     kept: true,
