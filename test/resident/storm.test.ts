@@ -54,7 +54,8 @@ let site: Running | undefined;
 let primary: ChildProcess | undefined;
 afterEach(async () => {
   if (primary && primary.exitCode === null && primary.signalCode === null) {
-    primary.kill('SIGTERM');
+    // Its workers follow.
+    primary.kill('SIGKILL');
     await once(primary, 'exit');
   }
   await site?.stop();
