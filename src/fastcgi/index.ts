@@ -27,7 +27,7 @@ export function serveFastCgi(application: Application, options: FastCgiOptions =
   const { maxRequests = 100, socket, port, fd } = options;
   const place = socket === undefined && port === undefined && fd === undefined ? { fd: 0 } : options;
   const peers = webServers(process.env.FCGI_WEB_SERVER_ADDRS);
-  return new ResidentServer(place, gateway.maxConnections, gateway.grace, (peer) => {
+  return new ResidentServer(place, gateway, (peer) => {
     if (!isAllowed(peer, peers)) {
       gateway.errors.write(`fastcgi: ${peer.remoteAddress} is not in FCGI_WEB_SERVER_ADDRS; the connection is closed\n`);
       return undefined;

@@ -29,12 +29,13 @@ export abstract class ResidentConnection {
   #flushed: Promise<void> | undefined;
   #onFlushed: (() => void) | undefined;
   #paused = false;
+  /** What had moved when it was last looked at, and how often it has been the same since. */
+  #moved = '';
+  #looks = 0;
 
   constructor(socket: Socket, gateway: Gateway) {
     this.socket = socket;
     this.gateway = gateway;
-    socket.setTimeout(gateway.stallTimeout);
-    socket.on('timeout', () => this.#checkStalled());
     // A web server says only in this way that its client has left.
     socket.on('end', () => this.#left());
     socket.on('close', () => this.#left());
@@ -152,12 +153,18 @@ export abstract class ResidentConnection {
     }
   }
 
-  /** Nothing has moved for a while. The application may take its time, and so may a server between two requests. */
-  #checkStalled(): void {
+  /**
+   * Breaks off when it has been the peer's turn, and nothing has moved, for `looks` calls. The application may take its
+   * time, and so may a web server between two requests.
+   */
+  look(looks: number): void {
     const { socket, gateway } = this;
     const takesNothing = socket.writableLength > 0;
     const saysNothing = !this.closed && (this.waits || this.#isNew);
-    if (!takesNothing && !saysNothing) return;
+    const moved = `${takesNothing || saysNothing} ${socket.bytesRead} ${socket.writableLength} ${socket._handle?.writeQueueSize}`;
+    this.#looks = moved === this.#moved ? this.#looks + 1 : 0;
+    this.#moved = moved;
+    if (this.#looks < looks || !(takesNothing || saysNothing)) return;
     const what = takesNothing ? 'taken nothing of a response' : 'not sent the rest of a request';
     gateway.errors.write(`${gateway.name}: the web server has ${what} for ${gateway.stallTimeout} ms; the connection is closed\n`);
     socket.destroy();

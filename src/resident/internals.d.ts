@@ -4,6 +4,8 @@
 declare module 'node:net' {
   interface Handle {
     readonly fd: number;
+    /** Bytes of a connection that the system has not taken. */
+    readonly writeQueueSize?: number;
     readStop(): void;
     close(): void;
     /** Of a port only. Fills `address`; returns 0 or a system error's number. */

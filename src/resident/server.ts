@@ -3,6 +3,7 @@
 import { type Handle, Server, Socket } from 'node:net';
 import { fs } from '../fs.ts';
 import type { HandOn, ResidentConnection } from './connection.ts';
+import type { Gateway } from './gateway.ts';
 import { BACKLOG, type ListenOptions, listen } from './listen.ts';
 
 /** Makes the connection of `socket`; undefined when this peer may not have one. */
@@ -16,6 +17,9 @@ const ARRIVED = Buffer.allocUnsafeSlow(65_536);
 
 /** Descriptors up to this one Node leaves open when it closes what it has made of them. */
 const LAST_STANDARD = 2;
+
+/** Looks within which nothing moves on a connection that stalls. */
+const LOOKS = 4;
 
 export class ResidentServer extends Server {
   /** Milliseconds after close() in which connections that are open go on being served. */
@@ -32,7 +36,7 @@ export class ResidentServer extends Server {
   #withdraw: () => void;
   #path: string | undefined;
 
-  constructor(place: ListenOptions, maxConnections: number, grace: number, open: OpenConnection) {
+  constructor(place: ListenOptions, { maxConnections, grace, stallTimeout }: Gateway, open: OpenConnection) {
     super({ noDelay: true });
     this.grace = grace;
     this.#fd = place.fd;
@@ -41,6 +45,15 @@ export class ResidentServer extends Server {
     this.maxConnections = maxConnections;
     this.on('listening', () => this.#accept());
     this.#withdraw = listen(this, place, () => this.#closing);
+    if (stallTimeout > 0 && stallTimeout !== Infinity) this.#watch(stallTimeout / LOOKS);
+  }
+
+  /** All at once: a timer for each connection would have to be put off with every piece that moves. */
+  #watch(period: number): void {
+    const timer = setInterval(() => {
+      for (const connection of this.#connections) connection.look(LOOKS);
+    }, period).unref();
+    this.once('close', () => clearInterval(timer));
   }
 
   /** By its path, and not by the name that it was bound by. */

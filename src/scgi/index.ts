@@ -20,5 +20,5 @@ export interface ScgiOptions extends ResidentOptions {}
  */
 export function serveScgi(application: Application, options: ScgiOptions): Server {
   const gateway = makeGateway('scgi', application, options);
-  return new ResidentServer(options, gateway.maxConnections, gateway.grace, (peer) => new ScgiConnection(peer, gateway));
+  return new ResidentServer(options, gateway, (peer) => new ScgiConnection(peer, gateway));
 }

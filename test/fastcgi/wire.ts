@@ -35,7 +35,6 @@ export class Wire extends EventEmitter {
     return true;
   }
 
-  setTimeout(): void {}
   cork(): void {}
   uncork(): void {}
 
