@@ -3,7 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
-import { type BuildFailure, type BuildOptions, build, type Message, type Plugin } from 'esbuild';
+import { deflateRawSync } from 'node:zlib';
+import { type BuildFailure, type BuildOptions, build, type Message, type OnLoadResult, type Plugin } from 'esbuild';
 import { Problem } from '../cli/problem.ts';
 import type { Entry } from './entry.ts';
 import { lazyBuiltIns } from './lazy-built-ins.ts';
@@ -26,7 +27,8 @@ export interface BundleOptions {
 /** Characters. */
 const LARGE = 10_000;
 
-const { resolve: resolveOwn } = createRequire(import.meta.url);
+const requireHere = createRequire(import.meta.url);
+const { resolve: resolveOwn } = requireHere;
 const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
 
 /** Bundles `entry` into a script: a module's path, or JavaScript whose imports start from `folder`. Throws a `Problem` that says what cannot be put into one file. */
@@ -52,7 +54,7 @@ export async function bundle(entry: Entry, folder: string, { runtime, external, 
     inject: ['build/first', ...(isWarm ? ['warm/index'] : []), ...(runtime === 'node' ? ['fetch/light/index'] : [])].map((name) =>
       join(packageFolder, `dist/${name}.js`),
     ),
-    plugins: [ownPackage(runtime === 'node'), noAddons, mimeTypes, largeJson, ...(runtime === 'node' ? [lazyBuiltIns] : [])],
+    plugins: [ownPackage(runtime === 'node'), noAddons, mimeTypes, largeData, ...(runtime === 'node' ? [lazyBuiltIns] : [])],
   };
   try {
     return toBundle(await build(settings));
@@ -151,16 +153,30 @@ const noAddons: Plugin = {
 };
 
 /** V8 parses JSON faster than the same as JavaScript, and not before somebody needs it. */
-const largeJson: Plugin = {
-  name: 'large JSON',
+const largeData: Plugin = {
+  name: 'large data',
   setup({ onLoad }) {
     onLoad({ filter: /\.json$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8');
-      if (text.length < LARGE) return undefined;
-      return { contents: `module.exports = JSON.parse(${JSON.stringify(JSON.stringify(JSON.parse(text)))})`, loader: 'js' };
+      return text.length < LARGE ? undefined : toModule(JSON.parse(text));
     });
+    // The tables of a hundred encodings, which every reader of request bodies has with it.
+    onLoad({ filter: /\/iconv-lite\/encodings\/sbcs-data-generated\.js$/ }, ({ path }) => toModule(requireHere(path)));
   },
 };
+
+/** Tables of characters: each character would be escaped twice, and all of it read and scanned for every request, mostly in vain. */
+function compressed(bytes: Buffer): string {
+  const base64 = deflateRawSync(bytes, { level: 9 }).toString('base64');
+  return `require("node:zlib").inflateRawSync(Buffer.from("${base64}", "base64")).toString()`;
+}
+
+function toModule(data: unknown): OnLoadResult {
+  const text = JSON.stringify(data);
+  const bytes = Buffer.from(text);
+  const isAscii = bytes.length === text.length;
+  return { contents: `module.exports = JSON.parse(${isAscii ? JSON.stringify(text) : compressed(bytes)})`, loader: 'js' };
+}
 
 /** Built-in modules without an import statement. */
 const builtIns: Plugin = {

@@ -109,6 +109,16 @@ ${application("[data.value, page.trim(), wasm.length, (await import('./late.mjs'
     expect(body(output)).toBe('5,<p>,8,late');
   });
 
+  test('with tables of characters, which are packed, and not for nothing', () => {
+    const library = join(root, 'node_modules/iconv-lite/lib/index.js');
+    const expression =
+      "[['koi8-r', 'f0d2'], ['shift_jis', '93fa'], ['cp437', '9a']].map(([name, hex]) => iconv.decode(Buffer.from(hex, 'hex'), name)).join()";
+    expect(built({ 'tables.mjs': application(`Buffer.from(${expression})`, `import iconv from '${library}';`) })).toMatch(
+      /^Status: 200 OK\r\n[\s\S]*\r\n\r\nПр,日,Ü$/,
+    );
+    expect(statSync(join(elsewhere, 'app.cgi')).size).toBeLessThan(700_000);
+  });
+
   test('that asks where it is', () => {
     const expression = '[import.meta.url, import.meta.dirname, import.meta.filename].join()';
     expect(body(built({ 'where.mjs': application(expression) }))).toBe(
