@@ -2,11 +2,12 @@
 
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { cgiBin } from 'run-with-cgi/host';
 import { urlMap } from 'run-with-cgi/middleware';
 import { makeServer } from 'run-with-cgi/server';
 
-const folder = new URL('../dist/cgi-bin/', import.meta.url).pathname;
+const folder = fileURLToPath(new URL('../dist/cgi-bin/', import.meta.url));
 const toHello = (_environ, startResponse) => {
   startResponse('302 Found', [['Location', '/cgi-bin/hello.cgi']]);
   return null;
@@ -19,10 +20,17 @@ async function listen(port) {
   return server;
 }
 
-const wanted = Number(process.env.PORT ?? 8000);
-const server = await listen(wanted).catch((error) => {
-  if (process.env.PORT || error.code !== 'EADDRINUSE') throw error;
-  return listen(0);
+function fail(message) {
+  console.error(`scripts/demo: ${message}`);
+  process.exit(1);
+}
+
+const { PORT } = process.env;
+if (PORT && !(/^\d+$/.test(PORT) && Number(PORT) <= 65_535)) fail(`PORT must be a number up to 65535, got ${JSON.stringify(PORT)}`);
+const server = await listen(Number(PORT || 8000)).catch((error) => {
+  if (error.code === 'EACCES') fail(`Port ${PORT} needs privileges; make PORT a number above 1023`);
+  if (error.code !== 'EADDRINUSE') throw error;
+  return PORT ? fail(`Port ${PORT} is taken; with PORT=0 any that is free is used`) : listen(0);
 });
 const base = `http://127.0.0.1:${server.address().port}/cgi-bin/`;
 

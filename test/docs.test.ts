@@ -7,17 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pack } from './pack.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-docs-'));
 let archive: string;
 
 beforeAll(() => {
-  const [packed = ''] = execFileSync('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root, encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .slice(-1);
-  archive = join(folder, packed);
+  archive = pack(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 

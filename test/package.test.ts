@@ -1,0 +1,189 @@
+// The package as its users get it: packed, installed alone in an empty folder, each export imported, each command run.
+
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { install, pack } from './pack.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-package-'));
+const place = join(folder, 'place');
+const installed = join(place, 'node_modules/run-with-cgi');
+let archive: string;
+
+beforeAll(() => {
+  archive = pack(folder);
+  install(archive, place);
+}, 60_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const json = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
+const manifest = json(join(root, 'package.json'));
+const entries = Object.keys(manifest.exports)
+  .filter((name) => !name.endsWith('.json'))
+  .map((name) => name.replace(/^\./, 'run-with-cgi'));
+
+/** The installed files below `path`. */
+function files(path = ''): string[] {
+  return readdirSync(join(installed, path), { withFileTypes: true }).flatMap((entry) => {
+    const name = join(path, entry.name);
+    return entry.isDirectory() ? files(name) : [name];
+  });
+}
+
+function command(...words: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(join(place, 'node_modules/.bin/run-with-cgi'), words, {
+    cwd: place,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH ?? '' },
+  });
+}
+
+function write(name: string, content: string): void {
+  writeFileSync(join(place, name), content);
+}
+
+describe('an installation', () => {
+  test('brings nothing along', () => {
+    expect(manifest.dependencies).toBeUndefined();
+    expect(readdirSync(join(place, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['run-with-cgi']);
+  });
+
+  test('is asked for nothing: all that others may bring is optional', () => {
+    for (const name of Object.keys(manifest.peerDependencies)) expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
+  });
+
+  test('is an archive of less than 300 kB', () => {
+    expect(statSync(archive).size).toBeLessThan(300_000);
+  });
+
+  test('points at no file that is not there', () => {
+    const all = files();
+    expect(all.filter((name) => name.endsWith('.map'))).toEqual([]);
+    for (const name of all.filter((name) => /\.(?:c?js|d\.ts)$/.test(name))) {
+      const text = readFileSync(join(installed, name), 'utf8');
+      expect([name, text.includes('sourceMappingURL')]).toEqual([name, false]);
+      for (const [, path = ''] of text.matchAll(/(?:from|import|import\() ?["'](\.[^"']+)["']/g)) {
+        expect(all).toContain(join(dirname(name), path).replace(/(?<=^dist\/types\/.*)\.ts$/, '.d.ts'));
+      }
+    }
+  });
+
+  test('has lines that a stack can name: function, line, and no line that fills a log', () => {
+    for (const name of files('dist').filter((name) => /\.c?js$/.test(name))) {
+      const lines = readFileSync(join(installed, name), 'utf8').split('\n');
+      expect([name, lines.filter((line) => line.length > 1000)]).toEqual([name, []]);
+    }
+    write('refused.mjs', `import { requestUri } from 'run-with-cgi/util';\nimport 'run-with-cgi';\nrequestUri(null);\n`);
+    const { stderr } = spawnSync(process.execPath, ['refused.mjs'], { cwd: place, encoding: 'utf8' });
+    expect(stderr).toMatch(/^ {4}at requestUri \(.*\/dist\/.*\.js:\d+:\d+\)$/m);
+  });
+
+  test('has the licence of each package that is built into it', () => {
+    const notices = readFileSync(join(installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+    expect(notices).toContain(`negotiator ${json(join(root, 'node_modules/negotiator/package.json')).version}`);
+    expect(notices).toContain(readFileSync(join(root, 'node_modules/negotiator/LICENSE'), 'utf8').trim());
+  });
+});
+
+describe('with nothing beside it', () => {
+  test.each(entries)('%s can be imported', (name) => {
+    const names = execFileSync(
+      process.execPath,
+      ['--input-type=module', '-e', `console.log(Object.keys(await import('${name}')).length)`],
+      {
+        cwd: place,
+        encoding: 'utf8',
+      },
+    );
+    expect(Number(names)).toBeGreaterThan(0);
+  });
+
+  test('its types are whole, without skipLibCheck', () => {
+    write('all.mts', entries.map((name, at) => `import * as e${at} from '${name}';\nvoid e${at};\n`).join(''));
+    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--skipLibCheck', 'false', '--types', 'node'];
+    const { stdout } = spawnSync(
+      join(root, 'node_modules/.bin/tsc'),
+      [...options, '--typeRoots', join(root, 'node_modules/@types'), 'all.mts'],
+      { cwd: place, encoding: 'utf8' },
+    );
+    expect(stdout).toBe('');
+  }, 60_000);
+
+  const PLAIN = `export const application = (environ, startResponse) => { startResponse('200 OK', [['Content-Type', 'text/plain']]); return 'here'; };\n`;
+
+  test('request and validate do their work', () => {
+    write('app.mjs', PLAIN);
+    expect(command('request', 'app.mjs')).toMatchObject({ status: 0, stdout: 'here', stderr: '' });
+    expect(command('validate', 'app.mjs')).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  test.each([
+    ['wsgi', PLAIN],
+    ['fetch', `export default { fetch: () => new Response('here') };`],
+    ['node', `export default (req, res) => res.end('here');`],
+  ])('an application of the kind %s answers as a script', (kind, source) => {
+    write(`${kind}.mjs`, source);
+    const { stdout } = spawnSync(join(place, 'node_modules/.bin/run-with-cgi'), [`${kind}.mjs`], {
+      cwd: place,
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH ?? '', REQUEST_METHOD: 'GET', SCRIPT_NAME: '/app.cgi' },
+    });
+    expect(stdout).toMatch(/^Status: 200 OK\r\n[\s\S]*\r\nhere$/);
+  });
+
+  test('bodies are compressed', () => {
+    write(
+      'compressed.mjs',
+      `import { compress } from 'run-with-cgi/middleware';
+export default compress((environ, startResponse) => { startResponse('200 OK', [['Content-Type', 'text/plain']]); return 'here'.repeat(1000); });
+`,
+    );
+    const { stdout } = command('request', 'compressed.mjs', '/', '-i', '-H', 'Accept-Encoding: gzip;q=0.5, br;q=0');
+    expect(stdout).toMatch(/^Content-Encoding: gzip\r?$/m);
+  });
+
+  test.each(['serve', 'fastcgi', 'scgi'])('%s listens, and ends when it is told to', async (name) => {
+    write('app.mjs', PLAIN);
+    const socket = join(place, `${name}.sock`);
+    const child = spawn(
+      join(place, 'node_modules/.bin/run-with-cgi'),
+      [name, 'app.mjs', ...(name === 'serve' ? ['--port', '0'] : ['--socket', socket])],
+      { cwd: place, env: { PATH: process.env.PATH ?? '' } },
+    );
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (bytes: Buffer) => {
+        said += bytes;
+      });
+    const end = once(child, 'close');
+    while (child.exitCode === null && !existsSync(socket) && !/http:\/\/127\.0\.0\.1:\d+/.test(said)) await sleep(20);
+    expect([child.exitCode, said]).toEqual([null, name === 'serve' ? expect.stringContaining('http://127.0.0.1:') : '']);
+    child.kill('SIGTERM');
+    const [code, signal] = await end;
+    expect(name === 'serve' ? signal : code).toBe(name === 'serve' ? 'SIGTERM' : 0);
+  });
+});
+
+describe('the lock file', () => {
+  const PUBLIC = 'https://registry.npmjs.org/';
+
+  test.each(['package-lock.json', 'test/build/bun/package-lock.json'])(
+    '%s is whole, for every platform, and names no private registry',
+    (path) => {
+      const { packages } = json(resolve(root, path));
+      const names = new Set(Object.keys(packages).map((name) => name.replace(/^.*node_modules\//, '')));
+      for (const [name, { optionalDependencies = {}, resolved, link, integrity }] of Object.entries<Record<string, never>>(packages)) {
+        for (const optional of Object.keys(optionalDependencies))
+          expect([name, names.has(optional), optional]).toEqual([name, true, optional]);
+        expect([name, resolved ?? PUBLIC]).toEqual([name, expect.stringContaining(PUBLIC)]);
+        if (name !== '' && !link) expect([name, integrity]).toEqual([name, expect.stringMatching(/^sha512-/)]);
+      }
+    },
+  );
+});
