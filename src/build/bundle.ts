@@ -22,6 +22,8 @@ export interface BundleOptions {
   /** Modules that are not put in, but required when the script runs. */
   external: readonly string[];
   isWarm: boolean;
+  /** Variables that a warm script's worker keeps. */
+  keepEnv: readonly string[];
 }
 
 /** Characters. */
@@ -32,7 +34,7 @@ const { resolve: resolveOwn } = requireHere;
 const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
 
 /** Bundles `entry` into a script: a module's path, or JavaScript whose imports start from `folder`. Throws a `Problem` that says what cannot be put into one file. */
-export async function bundle(entry: Entry, folder: string, { runtime, external, isWarm }: BundleOptions): Promise<Bundle> {
+export async function bundle(entry: Entry, folder: string, { runtime, external, isWarm, keepEnv }: BundleOptions): Promise<Bundle> {
   const settings: Settings = {
     ...common(external),
     ...('path' in entry
@@ -49,6 +51,7 @@ export async function bundle(entry: Entry, folder: string, { runtime, external, 
       'import.meta.filename': '__filename',
       'import.meta.dirname': '__dirname',
       'process.env.NODE_ENV': '"production"',
+      __runWithCgiKeepEnv: JSON.stringify(keepEnv.join(' ')), // a list ends esbuild 0.28,
     },
     // They run before the modules of the application.
     inject: ['build/first', ...(isWarm ? ['warm/index'] : []), ...(runtime === 'node' ? ['fetch/light/index'] : [])].map((name) =>

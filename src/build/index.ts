@@ -21,6 +21,8 @@ export interface BuildScriptOptions {
   runtime?: 'node' | 'bun';
   /** Whether the script starts a worker that answers its later requests, where the host has cgi-fcgi. Default: false. */
   warm?: boolean;
+  /** Variables of the web server that this worker's process has, beside those of the system. */
+  keepEnv?: readonly string[];
   /** Modules that are not put in, but required when the script runs. */
   external?: readonly string[];
   /** Variables that the script is tried out with, beside those of the request. */
@@ -44,12 +46,13 @@ export async function buildScript(path: string, script: string, options: BuildSc
     interface: kind = 'wsgi',
     runtime = 'node',
     warm = false,
+    keepEnv = [],
     interpreter = `/usr/bin/env ${runtime}`,
     external = [],
     env = {},
   } = options;
   const entry = entryOf({ path: resolve(path), exportName, interface: kind });
-  const { source: text, map, warnings } = await bundle(entry, dirname(resolve(path)), { runtime, external, isWarm: warm });
+  const { source: text, map, warnings } = await bundle(entry, dirname(resolve(path)), { runtime, external, isWarm: warm, keepEnv });
   const name = basename(script);
   const head = warm ? `#!/bin/sh\n${warmLine(text, interpreter)}` : `#!${interpreter}`;
   const file = runtime === 'node' ? await pack(text, { name, head, env }) : packForBun(text, interpreter);

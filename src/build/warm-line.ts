@@ -19,12 +19,14 @@ export function warmLine(source: string, interpreter: string): string {
   const version = createHash('sha256').update(source).digest('hex').slice(0, 12);
   const command = interpreter.replace(/^\/usr\/bin\/env (?:-S )?/, '');
   const steps = [
-    'while read -r k u r; do case $k in Uid:) break; esac; done </proc/self/status',
+    // Real, then effective.
+    'while read -r k r u x; do case $k in Uid:) break; esac; done </proc/self/status',
     'case $0 in /*) p=$0;; *) cd -P .; p=$PWD/$0;; esac',
     `d=\${TMPDIR:-/tmp}/run-with-cgi-$u; s=$d$p.${version}`,
-    // Not a link to somebody else's choice.
+    // Only where the worker lives: cgi-fcgi would say that it finds nobody, and the descriptor for that may be the response.
+    // Not a link to somebody else's choice, nor somebody else's socket.
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
-    'if [ -S "$s" ] && [ -O "$d" ] && [ ! -L "$d" ]; then cgi-fcgi -bind -connect "/proc/self/fd/9/${s##*/}" 9<"${s%/*}"',
+    'if [ -d "$s.pid" ] && [ -S "$s" ] && [ -O "$s" ] && [ ! -L "$s" ] && [ -O "$d" ] && [ ! -L "$d" ]; then cgi-fcgi -bind -connect "/proc/self/fd/9/${s##*/}" 9<"${s%/*}"',
     `case $? in ${NOBODY});; *) exit $?; esac; fi`,
     `RUN_WITH_CGI_WARM=$s exec ${command} "$0" "$@"`,
   ];

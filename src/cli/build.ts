@@ -21,6 +21,9 @@ an empty folder, before it is left behind.
   --runtime <name>        node, or bun for a host that has Bun
   --warm                  on a host with cgi-fcgi, the first request starts a worker
                           that answers the others; elsewhere it is plain CGI
+  --keep-env <NAME>       with --warm: a variable that the web server sets for the
+                          script, and for no request alone; the worker's process
+                          has it, too
   --external <module>     is not put in, but loaded where the script runs
   --interface <kind>      wsgi, fetch or node, where the application does not
                           show it
@@ -34,6 +37,7 @@ const options = {
   interpreter: { type: 'string' },
   runtime: { type: 'string' },
   warm: { type: 'boolean' },
+  'keep-env': { type: 'string', multiple: true },
   external: { type: 'string', multiple: true },
   interface: { type: 'string' },
   env: { type: 'string', multiple: true },
@@ -52,6 +56,9 @@ export async function run(words: string[]): Promise<number> {
   if (warm && basename(script).startsWith('nph-'))
     throw new Problem('option-wrong', '--warm is not for nph- scripts: FastCGI has no such responses');
 
+  const keepEnv = (values['keep-env'] ?? []).map(toKept);
+  if (!warm && keepEnv.length > 0) throw new Problem('option-wrong', '--keep-env is for --warm; give that, too');
+
   const env = Object.fromEntries((values.env ?? []).map(toVariable));
   Object.assign(process.env, env);
   const loaded = await withModule(path, external, (module) => loadApplication(module, callable, values.interface));
@@ -61,6 +68,7 @@ export async function run(words: string[]): Promise<number> {
     interface: loaded.interface,
     runtime,
     warm,
+    keepEnv,
     external,
     env,
     ...(values.interpreter !== undefined && { interpreter: values.interpreter }),
@@ -77,6 +85,12 @@ function toVariable(text: string): [name: string, value: string] {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (name === undefined || value === undefined) throw new Problem('option-wrong', `--env is written NAME=value, got ${text}`);
   return [name, value];
+}
+
+function toKept(name: string): string {
+  if (/^\w+$/.test(name) && !name.startsWith('HTTP_')) return name;
+  const rule = name.startsWith('HTTP_') ? 'cannot name what a client sends' : 'must be the name of a variable';
+  throw new Problem('option-wrong', `--keep-env ${rule}, got ${name}`);
 }
 
 function describeSource({ exportName, interface: kind }: Loaded, path: string): string {

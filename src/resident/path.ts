@@ -26,7 +26,7 @@ export async function free(path: string): Promise<void> {
   if (fs.lstatSync(path, { throwIfNoEntry: false })) throw inUse(path);
 }
 
-function refuses(path: string): Promise<boolean> {
+export function refuses(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
     const answer = (isDead: boolean) => {

@@ -4,6 +4,9 @@
 import { takeApplications } from '../cgi/hand-over.ts';
 import { startWorker, takeSocketPath } from './start.ts';
 
+/** The names that the builder gives by --keep-env, with spaces between them. */
+declare const __runWithCgiKeepEnv: string;
+
 const waiting = takeSocketPath('RUN_WITH_CGI_WARM');
 const own = takeSocketPath('RUN_WITH_CGI_WARM_WORKER');
 if (own !== undefined) {
@@ -11,5 +14,5 @@ if (own !== undefined) {
     import('./worker.ts').then(({ work }) => work(application, options, own));
   });
 } else if (waiting !== undefined) {
-  startWorker(waiting);
+  startWorker(waiting, __runWithCgiKeepEnv.split(' '));
 }

@@ -2,17 +2,16 @@
 // in its own process, as are all that come until the worker listens.
 
 import { fs } from '../fs.ts';
+import { keepEnvironment } from './environment.ts';
 
 /** Milliseconds after which a worker that was started and does not listen is given up. */
-const PATIENCE = 10_000;
+export const PATIENCE = 10_000;
 /** Milliseconds that the shell may take before Node. */
 const START = 1_000;
 /** Bytes of the socket's name: an address has 107, and more comes before it and after. */
 const LONGEST_NAME = 75;
-
-/** What the request brings, and a process for many requests must not go by. */
-const OF_THE_REQUEST =
-  /^(?:HTTP_|REDIRECT_|SSL_|SERVER_|REMOTE_|SCRIPT_|REQUEST_|PATH_INFO$|PATH_TRANSLATED$|QUERY_STRING$|CONTENT_|AUTH_TYPE$|GATEWAY_INTERFACE$|DOCUMENT_URI$|UNIQUE_ID$|HTTPS$)/;
+/** Bytes: what the application prints goes nowhere else, and must not fill the disk. */
+const LARGEST_LOG = 1024 * 1024;
 
 /** Takes the variable out of the environment, where neither the application nor its children look for it. */
 export function takeSocketPath(name: string): string | undefined {
@@ -21,24 +20,37 @@ export function takeSocketPath(name: string): string | undefined {
   return path;
 }
 
-/** Starts the worker for `socket`, unless somebody else is just doing so, or it cannot be: then all goes on as plain CGI. */
-export function startWorker(socket: string): void {
+/**
+ * Starts the worker for `socket`, unless somebody else is just doing so, or it cannot be: then all goes on as plain CGI.
+ * Its process has the variables `named`, beside those of the system.
+ */
+export function startWorker(socket: string, named: readonly string[]): void {
   try {
     const name = socket.slice(socket.lastIndexOf('/') + 1);
-    if (Buffer.byteLength(name) > LONGEST_NAME || !hasCgiFcgi() || !isPrivate(folderOf(socket)) || !lock(`${socket}.lock`)) return;
+    const folder = privateFolder();
+    if (Buffer.byteLength(name) > LONGEST_NAME || !socket.startsWith(`${folder}/`)) return;
+    if (!hasCgiFcgi() || !isPrivate(folder) || !lock(`${socket}.lock`)) return;
     if (isFresh(socket)) {
       fs.unlinkSync(`${socket}.lock`);
       return;
     }
-    // It has no other place for what it prints, and for what ends it.
-    const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = fs.constants;
-    const log = fs.openSync(`${socket}.log`, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600);
+    // It has no other place for what it prints, and for what ends it. What has ended the one before it stays to be read.
+    const { O_WRONLY, O_CREAT, O_APPEND } = fs.constants;
+    const log = fs.openSync(`${socket}.log`, O_WRONLY | O_CREAT | O_APPEND, 0o600);
+    limitLog(log);
+    const { env, missing } = keepEnvironment(process.env, named);
+    if (missing.length > 0) {
+      fs.writeSync(
+        log,
+        `warm: the worker has no ${missing.join(', ')} in its environment: they may belong to the request that has started it; name those that are the server's by build --warm --keep-env NAME\n`,
+      );
+    }
     process
       .getBuiltinModule('node:child_process')
       .spawn(process.execPath, [...process.execArgv, process.argv[1] ?? ''], {
         detached: true,
         stdio: ['ignore', log, log],
-        env: { ...environment(), RUN_WITH_CGI_WARM_WORKER: socket },
+        env: { ...env, RUN_WITH_CGI_WARM_WORKER: socket },
       })
       .on('error', () => {})
       .unref();
@@ -48,15 +60,19 @@ export function startWorker(socket: string): void {
   }
 }
 
+/** Empties what has grown too large. */
+export function limitLog(log: number): void {
+  if (fs.fstatSync(log).size > LARGEST_LOG) fs.ftruncateSync(log);
+}
+
 function hasCgiFcgi(): boolean {
   const { PATH = '/usr/local/bin:/usr/bin:/bin' } = process.env;
   return PATH.split(':').some((folder) => fs.existsSync(`${folder}/cgi-fcgi`));
 }
 
-/** The part that is the user's own; below it lies the path of the script. */
-function folderOf(socket: string): string {
-  const name = `/run-with-cgi-${process.geteuid?.()}`;
-  return socket.slice(0, socket.indexOf(`${name}/`) + name.length);
+/** The user's own, as build/warm-line.ts has it; below it lies the path of the script. */
+function privateFolder(): string {
+  return `${process.env.TMPDIR || '/tmp'}/run-with-cgi-${process.geteuid?.()}`;
 }
 
 /** Makes the folder, and says whether it is ours alone: /tmp is everybody's, and somebody may have been there before us. */
@@ -84,8 +100,4 @@ function lock(path: string): boolean {
 function isFresh(socket: string): boolean {
   const status = fs.statSync(socket, { throwIfNoEntry: false });
   return status !== undefined && Date.now() - status.ctimeMs < process.uptime() * 1000 + START;
-}
-
-function environment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !OF_THE_REQUEST.test(name)));
 }

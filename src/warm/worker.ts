@@ -6,13 +6,13 @@ import { serveFastCgi } from '../fastcgi/index.ts';
 import { fs } from '../fs.ts';
 import { toFunction } from '../gateway/application.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
+import { limitLog } from './start.ts';
+import { sweep } from './sweep.ts';
 
 /** Milliseconds between two looks at what is there. */
 const INTERVAL = 2_000;
-/** Milliseconds in which whoever has found the socket before it was taken away still connects. */
+/** Milliseconds in which whoever has been told of the worker before it began to leave still connects. */
 const GRACE = 1_000;
-/** Bytes: what the application prints goes nowhere else, and must not fill the disk. */
-const LARGEST_LOG = 1024 * 1024;
 /** Seconds without a request; RUN_WITH_CGI_IDLE_EXIT sets others. */
 const IDLE_EXIT = 300;
 
@@ -31,8 +31,9 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
   // Under a name of its own first: to rename it replaces whatever lies there, without a moment in which nothing does. And
   // Node takes the name it knows away at the end, when the other may be another worker's. By a descriptor, as in build/warm-line.ts.
   const end = path.lastIndexOf('/');
-  const folder = fs.openSync(path.slice(0, end), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-  const ownPath = `/proc/self/fd/${folder}${path.slice(end)}.${process.pid}`;
+  const descriptor = fs.openSync(path.slice(0, end), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+  const folder = `/proc/self/fd/${descriptor}`;
+  const ownPath = `${folder}${path.slice(end)}.${process.pid}`;
   const server = serveFastCgi(counted, {
     socket: ownPath,
     mode: 0o600,
@@ -41,23 +42,57 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
     ...(env && { env }),
   });
   let own: string | undefined;
+  const sign = signAt(`${path}.pid`, `/proc/${process.pid}/fd/${descriptor}`);
   server.on('listening', () => {
     fs.renameSync(ownPath, path);
     own = identity(path);
+    sign.put();
     fs.rmSync(`${path}.lock`, { force: true });
+    sweep(folder, path.slice(end + 1));
   });
-  server.on('close', () => process.exit());
+  server.on('close', () => {
+    // What it has said stays for whoever wants to know. But nobody does when there is another version of the script.
+    const isOver = identity(script) !== version || fs.fstatSync(2).size === 0;
+    const isTaken = fs.existsSync(path) || fs.existsSync(`${path}.lock`);
+    if (isOver && !isTaken) fs.rmSync(`${path}.log`, { force: true });
+    process.exit();
+  });
 
   const leave = () => {
     clearInterval(timer);
-    if (identity(path) === own) fs.rmSync(path, { force: true });
-    setTimeout(() => server.close(), GRACE);
+    sign.remove();
+    setTimeout(() => {
+      if (identity(path) === own) fs.rmSync(path, { force: true });
+      server.close();
+    }, GRACE);
   };
   const timer = setInterval(() => {
     if (Date.now() - lastRequest >= idleExit || identity(path) !== own || identity(script) !== version) leave();
-    if (fs.fstatSync(2).size > LARGEST_LOG) fs.ftruncateSync(2);
+    limitLog(2);
   }, INTERVAL);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, leave);
+}
+
+/**
+ * The link by which the shell sees that this process lives (build/warm-line.ts): `target`, a folder that this process has open, is
+ * there for as long. A process that has ended and that nobody has waited for has a number still, but no descriptors.
+ */
+function signAt(link: string, target: string): { put(): void; remove(): void } {
+  return {
+    put() {
+      const name = `${link}.${process.pid}`;
+      fs.rmSync(name, { force: true });
+      fs.symlinkSync(target, name);
+      fs.renameSync(name, link);
+    },
+    remove() {
+      try {
+        if (fs.readlinkSync(link) === target) fs.unlinkSync(link);
+      } catch {
+        // Another worker has put its own there, or somebody has cleaned up.
+      }
+    },
+  };
 }
 
 /** What tells a file from a later one of the same name; undefined when there is none. */

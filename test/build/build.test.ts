@@ -310,6 +310,9 @@ test.each([
   [['nowhere.mjs'], 'There is no file nowhere.mjs [module-not-found]'],
   [['a.mjs', '--runtime', 'deno'], 'The runtime must be node or bun, got deno [option-wrong]'],
   [['a.mjs', '--interface', 'x'], 'The interface must be one of wsgi, fetch, node, got "x" [option-wrong]'],
+  [['a.mjs', '--keep-env', 'DATABASE_URL'], '--keep-env is for --warm; give that, too [option-wrong]'],
+  [['a.mjs', '--warm', '--keep-env', 'A=b'], '--keep-env must be the name of a variable, got A=b [option-wrong]'],
+  [['a.mjs', '--warm', '--keep-env', 'HTTP_COOKIE'], '--keep-env cannot name what a client sends, got HTTP_COOKIE [option-wrong]'],
   [['a.mjs', '--env', 'x'], '--env is written NAME=value, got x [option-wrong]'],
 ])('%j: %s', (words, message) => {
   write({ 'a.mjs': application('1') });

@@ -21,7 +21,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
 import { ask as askServer } from '../servers/client.ts';
 import { servers, start } from '../servers/servers.ts';
@@ -43,6 +43,7 @@ const source = (version: string) => `export function application(environ, startR
 `;
 
 interface Seen {
+  errors: string;
   version: string;
   pid: number;
   resident: boolean;
@@ -52,7 +53,7 @@ interface Seen {
 async function build(version: string, path = join(folder, `${version}.cgi`)): Promise<string> {
   const module = join(folder, `${version}.mjs`);
   writeFileSync(module, source(version));
-  await buildScript(module, path, { exportName: 'application', warm: true });
+  await buildScript(module, path, { exportName: 'application', warm: true, keepEnv: ['OF_THE_SERVER'] });
   return path;
 }
 
@@ -97,6 +98,8 @@ interface Request {
   env?: Record<string, string>;
   tmp?: string;
   file?: string;
+  /** What runs it, where that is not the system. */
+  command?: string[];
   uid?: number;
 }
 
@@ -108,11 +111,12 @@ interface Answer {
 
 const children = new Set<ChildProcess>();
 
-function ask({ path = '/', body = '', env = {}, tmp = 'tmp', file = script, uid }: Request = {}): Promise<Answer> {
+function ask({ path = '/', body = '', env = {}, tmp = 'tmp', file = script, command = [file], uid }: Request = {}): Promise<Answer> {
   const place = join(folder, tmp);
   mkdirSync(place, { recursive: true });
   if (uid !== undefined) chownSync(place, uid, uid);
-  const child = spawn(file, [], {
+  const [program = '', ...words] = command;
+  const child = spawn(program, words, {
     cwd: dirname(script),
     env: {
       PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
@@ -151,10 +155,23 @@ function ask({ path = '/', body = '', env = {}, tmp = 'tmp', file = script, uid 
   });
 }
 
+/** The only file below the folder of sockets whose name ends so. */
+function left(ending: string): string {
+  return files('tmp')
+    .filter((name) => name.endsWith(ending))
+    .join();
+}
+
+/** All that lies below a folder of sockets, sockets too. */
+function files(tmp: string): string[] {
+  const found = spawnSync('/usr/bin/find', [join(folder, tmp), '!', '-type', 'd'], { encoding: 'utf8' });
+  return found.stdout.split('\n').filter(Boolean).sort();
+}
+
 async function see(request: Request = {}): Promise<Seen> {
   const { head, body, errors } = await ask(request);
   if (!head.startsWith('Status: 200 OK')) throw new Error(`no answer: ${head}${body}${errors}`);
-  return JSON.parse(body);
+  return { ...JSON.parse(body), errors };
 }
 
 /** Asks until the worker answers; returns its process. */
@@ -218,13 +235,37 @@ describe('a warm script', () => {
     });
   });
 
-  test('has variables of the server in its process, and none of a request', async () => {
+  test('has in its process what is the system’s, and what the builder names, and nothing of a request', async () => {
     deploy(one);
-    await warmUp({ env: { HTTP_AUTHORIZATION: 'secret', QUERY_STRING: 'secret' } });
+    const request = {
+      ...{
+        HTTP_AUTHORIZATION: 'Basic of one',
+        HTTP_PROXY: 'of one',
+        QUERY_STRING: 'of one',
+        REMOTE_USER: 'of one',
+        SSL_CLIENT_CERT: 'of one',
+      },
+      // What modules of a server call what they know about a client: of OpenID Connect, PHP, LDAP, Shibboleth, Kerberos, SetEnvIf.
+      ...{ OIDC_CLAIM_email: 'of one', PHP_AUTH_PW: 'of one', AUTHENTICATE_MAIL: 'of one', eppn: 'of one', 'Shib-Session-ID': 'of one' },
+      ...{ KRB5CCNAME: 'of one', GEOIP_COUNTRY_CODE: 'of one', is_mobile: 'of one', USER: 'of one', HTTPS: 'on', REDIRECT_eppn: 'of one' },
+    };
+    const system = {
+      LC_ALL: 'C.UTF-8',
+      TZ: 'UTC',
+      HOME: folder,
+      NODE_ENV: 'production',
+      SSL_CERT_FILE: '/nowhere',
+      https_proxy: 'http://proxy.test',
+    };
+    await warmUp({ env: { ...request, ...system } });
     const { env } = await see();
-    expect(env).toMatchObject({ OF_THE_SERVER: 'yes' });
-    expect(JSON.stringify(env)).not.toContain('secret');
-    expect(Object.keys(env).filter((name) => name.startsWith('RUN_WITH_CGI'))).toEqual([]);
+    const { PATH, TMPDIR, ...others } = env;
+    expect(others).toEqual({ ...system, OF_THE_SERVER: 'yes' });
+    expect([PATH, TMPDIR]).toEqual([`${dirname(process.execPath)}:/usr/bin:/bin`, join(folder, 'tmp')]);
+    const log = readFileSync(left('.log'), 'utf8');
+    expect(log).toBe(
+      "warm: the worker has no AUTHENTICATE_MAIL, GEOIP_COUNTRY_CODE, KRB5CCNAME, OIDC_CLAIM_email, PHP_AUTH_PW, USER, eppn, is_mobile in its environment: they may belong to the request that has started it; name those that are the server's by build --warm --keep-env NAME\n",
+    );
   });
 
   test('passes bodies of any size, both ways', async () => {
@@ -267,7 +308,8 @@ describe('no request is lost', () => {
       const pid = await warmUp();
       process.kill(pid, 'SIGKILL');
       await until(() => workers().length === 0);
-      expect((await see()).resident).toBe(false);
+      const { head, body, errors } = await ask();
+      expect([head.slice(0, 14), JSON.parse(body).resident, errors]).toEqual(['Status: 200 OK', false, '']);
     }
   });
 
@@ -282,6 +324,7 @@ describe('no request is lost', () => {
       await warmUp();
       await until(() => !workers().includes(old));
     });
+    expect(all.map(({ errors }) => errors).join('')).toBe('');
     const versions = all.map(({ version }) => version);
     expect(new Set(versions)).toEqual(new Set(['one', 'two']));
     // Four ask at a time, so that a few answers can overtake.
@@ -304,8 +347,7 @@ describe('no request is lost', () => {
     const env = { RUN_WITH_CGI_IDLE_EXIT: '1' };
     const pid = await warmUp({ env });
     await until(() => !workers().includes(pid));
-    const left = spawnSync('/usr/bin/find', [join(folder, 'tmp'), '-type', 's'], { encoding: 'utf8' }).stdout;
-    expect(left).toBe('');
+    expect(files('tmp')).toEqual([]);
     expect((await see({ env })).resident).toBe(false);
   });
 
@@ -336,6 +378,56 @@ describe('no request is lost', () => {
     spawn(process.execPath, [script], { env, detached: true, stdio: 'ignore' });
     await askAllTheTime(() => until(() => workers().length === 1 && !workers().includes(pid)));
     expect((await see()).pid).toBe(workers()[0]);
+  });
+});
+
+describe('what is left', () => {
+  const namesOf = (version: string) => {
+    const built = { one, two }[version];
+    const [, hash = version] = built ? (/\.([0-9a-f]{12});/.exec(readFileSync(built, 'latin1')) ?? []) : [];
+    return files('tmp').flatMap((path) => (path.includes(hash) ? [path.slice(path.indexOf(hash) + hash.length)] : []));
+  };
+
+  test('by a worker that gives way to a new version is nothing', async () => {
+    deploy(one);
+    const old = await warmUp();
+    deploy(two);
+    await warmUp();
+    await until(() => !workers().includes(old));
+    expect([namesOf('one'), namesOf('two')]).toEqual([[], ['', '.log', '.pid']]);
+  });
+
+  test('by a worker that was killed is taken away by the next version', async () => {
+    deploy(one);
+    const pid = await warmUp();
+    writeFileSync(left('.log').replace(/log$/, 'lock'), '');
+    utimesSync(left('.lock'), 0, 0);
+    process.kill(pid, 'SIGKILL');
+    expect(namesOf('one')).toEqual(['', '.lock', '.log', '.pid']);
+    deploy(two);
+    await warmUp();
+    await until(() => namesOf('one').length === 0);
+    expect(namesOf('two')).toEqual(['', '.log', '.pid']);
+  });
+
+  test('by what lives, is starting or may have requests to finish stays', async () => {
+    deploy(one);
+    const pid = await warmUp();
+    const beside = (name: string) => left('.log').replace(/[^.]*\.log$/, name);
+    const names = ['0'.repeat(12), '1'.repeat(12), '2'.repeat(12), 'other'].map((name) => beside(`${name}.log`));
+    for (const name of [...names, beside('000000000000.lock')]) writeFileSync(name, '');
+    for (const name of [names[0], names[1], names[3]]) utimesSync(name ?? '', 0, 0);
+    process.kill(pid, 'SIGSTOP'); // so it does not leave
+    deploy(two);
+    await warmUp();
+    await until(() => !files('tmp').includes(names[1] ?? ''));
+    process.kill(pid, 'SIGCONT');
+    expect([namesOf('one'), namesOf('000000000000'), namesOf('222222222222'), namesOf('other')]).toEqual([
+      ['', '.log', '.pid'],
+      ['.lock', '.log'],
+      ['.log'],
+      ['.log'],
+    ]);
   });
 });
 
@@ -396,6 +488,52 @@ describe('the socket is where nobody else can reach it', () => {
     expect((await see({ uid: WWW_DATA, tmp: 'tmp-other' })).resident).toBe(false);
     listener.close();
     expect(count).toBe(0);
+  });
+
+  test('a socket of another user is not spoken to, though it lies in a folder of ours', async () => {
+    deploy(one);
+    const [, version] = /\.([0-9a-f]{12});/.exec(readFileSync(script, 'latin1')) ?? [];
+    const place = join(folder, `tmp-other/run-with-cgi-${WWW_DATA}`);
+    const socket = join(place, `${script}.${version}`);
+    mkdirSync(dirname(socket), { recursive: true });
+    chownSync(place, WWW_DATA, WWW_DATA);
+    const before = process.cwd();
+    process.chdir(dirname(socket));
+    let count = 0;
+    const listener = createServer((connection) => {
+      count++;
+      connection.destroy();
+    }).listen(basename(socket));
+    process.chdir(before);
+    await once(listener, 'listening');
+    symlinkSync(`/proc/${process.pid}/cwd`, `${socket}.pid`);
+    chmodSync(socket, 0o777);
+    expect((await see({ uid: WWW_DATA, tmp: 'tmp-other' })).resident).toBe(false);
+    listener.close();
+    expect(count).toBe(0);
+  });
+
+  test('the folder is that of the effective user, also under a shell that does not become the real one', async () => {
+    deploy(one);
+    chmodSync(script, 0o755);
+    const command = ['/usr/bin/setpriv', `--ruid=${WWW_DATA}`, '--clear-groups', '/bin/bash', '--posix', '-p', script];
+    const before = readdirSync('/tmp');
+    const pid = await warmUp({ command });
+    onTestFinished(() => {
+      process.kill(pid, 'SIGKILL');
+      rmSync(`/tmp/run-with-cgi-0${folder}`, { recursive: true });
+    });
+    expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^Uid:\t33\t0\t/m);
+    // Where the users differ, the C library takes TMPDIR away.
+    expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).toContain(`RUN_WITH_CGI_WARM_WORKER=/tmp/run-with-cgi-0${script}`);
+    expect(readdirSync('/tmp').filter((name) => !before.includes(name) && name !== 'run-with-cgi-0')).toEqual([]);
+  });
+
+  test('the folder may lie in one of the same name', async () => {
+    deploy(one);
+    mkdirSync(join(folder, 'tmp/run-with-cgi-0/inner'), { recursive: true });
+    chmodSync(join(folder, 'tmp/run-with-cgi-0'), 0o755);
+    await warmUp({ env: { TMPDIR: join(folder, 'tmp/run-with-cgi-0/inner') } });
   });
 
   test('two users of one script have a worker each', async () => {
