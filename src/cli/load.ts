@@ -85,11 +85,14 @@ async function listening(file: string, load: () => Promise<void>, isFound: () =>
   return captureListen(load, isFound);
 }
 
+/** TypeScript and JSX. */
+const TRANSLATED = /\.(?:[mc]?ts|[jt]sx)$/;
+
 async function load(file: string): Promise<unknown> {
   const { createRequire } = process.getBuiltinModule('node:module');
   const require = createRequire(file);
-  const isTypeScript = /\.[mc]?tsx?$/.test(file);
-  if (isTypeScript && !hasTypeScript()) registerTsx(require, file);
+  const isTranslated = TRANSLATED.test(file);
+  if (isTranslated && !stripsTypes(file)) registerTsx(require, file);
   try {
     // Node takes ES modules here too, whatever the file's ending, and without what its other loader costs.
     return require(file);
@@ -99,27 +102,34 @@ async function load(file: string): Promise<unknown> {
       const { pathToFileURL } = process.getBuiltinModule('node:url');
       return import(pathToFileURL(file).href); // it has a top-level await
     }
-    if (code !== 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') throw error;
-    registerTsx(require, file);
+    // Node only strips types. tsx takes enums, too, "./other.js" for other.ts, and import where package.json says "commonjs".
+    if (!isTranslated || !stripsTypes(file)) throw error;
+    if (error instanceof SyntaxError) registerTsx(require, file, error);
+    else if (code !== 'ERR_MODULE_NOT_FOUND' || !registered(require)) throw error;
     return require(file);
   }
 }
 
-function hasTypeScript(): boolean {
-  return 'typescript' in process.features && Boolean(process.features.typescript);
+/** Whether Node takes the types out of it: since 22.18, and never out of JSX. */
+function stripsTypes(file: string): boolean {
+  return !file.endsWith('x') && 'typescript' in process.features && Boolean(process.features.typescript);
 }
 
-/** Node 20 cannot read TypeScript, and later ones not all of it. */
-function registerTsx(require: NodeJS.Require, file: string): void {
+function registered(require: NodeJS.Require): boolean {
   try {
     require('tsx/cjs/api').register();
-  } catch (error) {
-    throw new Problem(
-      'typescript-unsupported',
-      `Node ${process.versions.node} cannot read ${file} by itself; install tsx beside it (npm install tsx), or use Node 22.18 or later and only types that can be erased`,
-      { cause: error },
-    );
+    return true;
+  } catch {
+    return false;
   }
+}
+
+/** Throws a `Problem` where tsx is not installed; `cause` is what Node itself has said about the file. */
+function registerTsx(require: NodeJS.Require, file: string, cause?: SyntaxError): void {
+  if (registered(require)) return;
+  const other = cause || file.endsWith('x') ? '' : ', or use Node 22.18 or later';
+  const message = `Node ${process.versions.node} cannot read ${file} by itself; install tsx beside it (npm install tsx)${other}`;
+  throw new Problem('typescript-unsupported', message, { cause });
 }
 
 interface Found {

@@ -19,11 +19,6 @@ const { folder, write } = withFolder({
   'default.mjs': `export default class { constructor(environ, start) { start('200 OK', [['Content-Type', 'text/plain']]); } *[Symbol.iterator]() { yield 'class'; } }`,
   'module.cjs': `module.exports = (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'CommonJS'; };`,
   'plain.js': `exports.application = (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'plain'; };`,
-  'typed.ts': `import type { Application } from 'run-with-cgi';
-    enum Word { Hello = 'typed' }
-    export const application: Application = (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return Word.Hello; };`,
-  'typed.mts': `const text: string = 'typed module';
-    export default (environ: unknown, start: (status: string, headers: [string, string][]) => void) => { start('200 OK', [['Content-Type', 'text/plain']]); return text; };`,
   'late.mjs': `const text = await Promise.resolve('top-level await');
     export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return text; };`,
   'script.mjs': `import { runWithCgi } from 'run-with-cgi';
@@ -95,15 +90,6 @@ describe('an application is found', () => {
     ['scripts/hello.sh', 'shell GET /\n'],
   ])('%s', async (target, body) => {
     expect(await request(target)).toMatchObject({ code: 0, stdout: body });
-  });
-
-  test('in TypeScript: what Node cannot read itself takes tsx, which the message asks for', async () => {
-    const { code, stderr } = await request('typed.ts');
-    expect(code).toBe(2);
-    expect(stderr).toMatch(/cannot read .*\/typed\.ts by itself; install tsx beside it \(npm install tsx\).* \[typescript-unsupported\]\n/);
-    symlinkSync(new URL('../../node_modules/tsx', import.meta.url), join(folder, 'node_modules/tsx'));
-    expect(await request('typed.ts')).toMatchObject({ code: 0, stdout: 'typed' });
-    expect(await request('typed.mts')).toMatchObject({ code: 0, stdout: 'typed module' });
   });
 
   test.each<[string, string]>([

@@ -4,7 +4,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll } from 'vitest';
 
@@ -21,11 +21,12 @@ const main = join(root, 'dist/cli/main.cjs');
 export function withFolder(files: Readonly<Record<string, string>>): { folder: string; write(name: string, text: string): void } {
   const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-cli-'));
   const write = (name: string, text: string) => {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
     if (text.startsWith('#!')) chmodSync(join(folder, name), 0o755);
   };
   beforeAll(() => {
-    for (const name of ['bin', 'node_modules', 'scripts', 'empty']) mkdirSync(join(folder, name));
+    for (const name of ['bin', 'node_modules']) mkdirSync(join(folder, name));
     symlinkSync(main, join(folder, 'bin/run-with-cgi'));
     symlinkSync(root, join(folder, 'node_modules/run-with-cgi'));
     for (const [name, text] of Object.entries(files)) write(name, text);
