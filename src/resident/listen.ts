@@ -3,7 +3,8 @@
 
 import { Server } from 'node:net';
 import { fs } from '../fs.ts';
-import { free, nameBeside, publish } from './path.ts';
+import { nameBeside } from './beside.ts';
+import { free, publish } from './path.ts';
 
 export interface ListenOptions {
   /** The path of a Unix socket. One that a dead process has left behind is replaced. */

@@ -4,28 +4,21 @@
 
 import { connect } from 'node:net';
 import { fs } from '../fs.ts';
-
-let count = 0;
-
-/** The bytes that a socket's path may have. */
-const LONGEST = 107;
-
-/** A name in the same folder that nobody else uses. It is the one that `ss` shows. */
-export function nameBeside(path: string): string {
-  const { dirname, join } = process.getBuiltinModule('node:path');
-  const ending = `.${process.pid.toString(36)}${(count++).toString(36)}`;
-  const name = Buffer.byteLength(path + ending) > LONGEST ? join(dirname(path), ending) : path + ending;
-  fs.rmSync(name, { force: true }); // of a process that had this number and was killed
-  return name;
-}
+import { alone } from './beside.ts';
 
 /** Takes a dead socket away from `path`. Rejects with EADDRINUSE when anything else is there. */
 export async function free(path: string): Promise<void> {
-  const found = identity(path);
-  if (found !== undefined && (await refuses(path))) takeAway(path, found);
+  if (await refuses(path)) {
+    // Whoever sees it dead, and is slow, must not take away what has come in its place.
+    await alone(path, async () => {
+      const found = identity(path);
+      if (found !== undefined && (await refuses(path)) && identity(path) === found) fs.unlinkSync(path);
+    });
+  }
   if (fs.lstatSync(path, { throwIfNoEntry: false })) throw inUse(path);
 }
 
+/** Whether nobody listens at the socket that is there. */
 export function refuses(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
@@ -36,21 +29,6 @@ export function refuses(path: string): Promise<boolean> {
     probe.on('connect', () => answer(false));
     probe.on('error', (error: NodeJS.ErrnoException) => answer(error.code === 'ECONNREFUSED'));
   });
-}
-
-/** By another name first: in this very moment a living one may come in its place, and is put back. */
-function takeAway(path: string, dead: string): void {
-  if (identity(path) !== dead) return;
-  const aside = nameBeside(path);
-  try {
-    fs.renameSync(path, aside);
-    if (identity(aside) !== dead) fs.linkSync(aside, path);
-  } catch (error) {
-    // Another process was faster, and has taken it away or put its own there.
-    if (!hasCode(error, 'ENOENT') && !hasCode(error, 'EEXIST')) throw error;
-  } finally {
-    fs.rmSync(aside, { force: true });
-  }
 }
 
 /** Gives the socket `name`, which is bound, its `path`. Returns what takes it away again. Throws EADDRINUSE. */

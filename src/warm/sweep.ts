@@ -8,7 +8,7 @@ import { PATIENCE } from './start.ts';
 const LONG = 3_600_000;
 
 /** Behind the script's name: its version, and what a worker of that has beside its socket. */
-const ENDING = /^([0-9a-f]{12})(\.(?:lock|log|pid)|(?:\.pid)?\.\d+(?:\.\w+)?)?$/;
+const ENDING = /^([0-9a-f]{12})(\.(?:lock|log|pid)|(?:\.pid)?\.\d+(?:\.[\w.-]+)?)?$/;
 
 /** Removes from `folder` what dead workers have left there; `socket`, a name in it, is that of a living one. Never rejects. */
 export async function sweep(folder: string, socket: string): Promise<void> {
