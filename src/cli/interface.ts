@@ -40,7 +40,9 @@ export function describeInterface(kind: Interface): string {
 function parameters(callable: object): [first: string | undefined, second: string | undefined, isOpen: boolean] {
   const source = Function.prototype.toString.call(callable).slice(0, 500);
   const [, list = '', single = ''] = /^[^(=]*\(([^)]*)\)|^(?:async\s+)?([\w$]+)\s*=>/.exec(source) ?? [];
-  const names = (list || single).split(',').map((name) => name.replace(/=.*$/s, '').trim());
+  // Astro hides its parameters from Express: (...args) => { const [req, res, next] = args
+  const [, , taken] = /^[^(=]*\(\s*\.\.\.([\w$]+)\s*\)[^[\]]*\[([^[\]]*)\]\s*=\s*\1\b/.exec(source) ?? [];
+  const names = (taken ?? (list || single)).split(',').map((name) => name.replace(/=.*$/s, '').trim());
   const [first, second] = names.map((name) => (/^[\w$]+$/.test(name) ? name : undefined));
   return [first, second, list.includes('...')];
 }

@@ -4,6 +4,7 @@ import { takeApplications } from '../cgi/hand-over.ts';
 import type { FetchHandler } from '../fetch/index.ts';
 import { fs } from '../fs.ts';
 import type { RunWithCgiOptions } from '../index.ts';
+import { type WithheldPorts, withholdPorts } from '../node/capture.ts';
 import type { Listener } from '../node/index.ts';
 import { settling } from '../settle.ts';
 import { show } from '../show.ts';
@@ -21,6 +22,8 @@ export interface Loaded {
   options: RunWithCgiOptions;
   /** For people: "the default export of app.ts". */
   origin: string;
+  /** The module opens none, however late it calls listen(). Absent when it runs in a process of its own. */
+  ports?: WithheldPorts;
 }
 
 /** Splits "app.ts:callable". A file that has a colon in its name is found, too. */
@@ -44,24 +47,20 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
   const release = takeApplications(({ application, options }) => {
     handedOver ??= { application, interface: 'wsgi', exportName: undefined, options, origin: `what ${path} gives to runWithCgi()` };
   });
+  const ports = withholdPorts();
   try {
     let exported: unknown;
-    const isFound = () => callable !== undefined || handedOver !== undefined || usual(exported, kind) !== undefined;
-    const settle = settling(isFound);
-    const listener = await listening(
-      file,
-      async () => {
-        exported = await load(file);
-      },
-      isFound,
-    );
-    if (callable !== undefined) return await named(exported, path, callable, kind);
-    // A script may have something to wait for before it calls runWithCgi().
-    if (!listener) await settle();
-    if (handedOver) return handedOver;
-    const found = usual(exported, kind);
-    if (found) return await adapt(found, path, kind);
-    if (listener) return await adapt({ value: listener, exportName: undefined }, path, 'node');
+    const found = () => handedOver ?? usual(exported, kind) ?? ports.listener();
+    const settle = settling(() => found() !== undefined);
+    exported = await load(file);
+    if (callable !== undefined) return { ...(await named(exported, path, callable, kind)), ports };
+    // It may have something to wait for before it calls runWithCgi() or listen().
+    await settle();
+    if (handedOver) return { ...handedOver, ports };
+    const value = usual(exported, kind);
+    if (value) return { ...(await adapt(value, path, kind)), ports };
+    const listener = ports.listener();
+    if (listener) return { ...(await adapt({ value: listener, exportName: undefined }, path, 'node')), ports };
     throw new Problem(
       'application-not-exported',
       `${path} exports no application: it should have an export named application, a default export, or a call of runWithCgi(); ${describeExports(exported)}`,
@@ -72,17 +71,6 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
   } finally {
     release();
   }
-}
-
-/** Runs `load`; returns the server on which the module has called listen(), which opens no port here. */
-async function listening(file: string, load: () => Promise<void>, isFound: () => boolean): Promise<unknown> {
-  // node:http takes time to load, and a module that listens has that in it.
-  if (!/\blisten\s*\(/.test(fs.readFileSync(file, 'utf8'))) {
-    await load();
-    return undefined;
-  }
-  const { captureListen } = await import('../node/index.ts');
-  return captureListen(load, isFound);
 }
 
 /** TypeScript and JSX. */

@@ -15,6 +15,7 @@ export type ProblemCode =
   | 'module-not-found'
   | 'option-wrong'
   | 'path-wrong'
+  | 'program-not-executable'
   | 'runtime-missing'
   | 'scripts-missing'
   | 'typescript-unsupported';

@@ -56,6 +56,9 @@ export async function run(words: string[]): Promise<number> {
   const [target, path = '/', ...more] = positionals;
   if (more.length > 0) throw new Problem('option-wrong', `There is one path, and ${more.join(' ')} is too much; put quotes around it`);
   if (!/^(?:\/|https?:\/\/)/.test(path)) throw new Problem('path-wrong', `A path begins with "/", got ${path}; make it "/${path}"`);
+  // What the application prints is not its response; some libraries keep the stream that they find while they are loaded.
+  const log = errorStream(2, undefined);
+  printTo(log);
   const { application, options: given } = await applicationOf(target, values.interface);
 
   const body = values.data === undefined ? undefined : openBody(values.data);
@@ -63,9 +66,6 @@ export async function run(words: string[]): Promise<number> {
   if (body && !has(headers, 'content-type')) headers.push(['Content-Type', 'application/x-www-form-urlencoded']);
   const method = values.request ?? (values.head ? 'HEAD' : body ? 'POST' : 'GET');
 
-  // What the application prints is not its response.
-  const log = errorStream(2, undefined);
-  printTo(log);
   const environ = requestEnviron({ method, path: encode(path), headers, environ: given.env ?? {} }, body, log);
   const terminal = new Terminal(values);
   terminal.sent([`${method} ${environ.REQUEST_URI} ${environ.SERVER_PROTOCOL}`, ['Host', String(environ.HTTP_HOST)], ...headers]);

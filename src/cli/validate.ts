@@ -36,12 +36,12 @@ function withQuery(path: string): string {
 export async function run(words: string[]): Promise<number> {
   const { values, positionals } = read(words, { interface: { type: 'string' } });
   const [target, ...paths] = positionals;
+  // What the application prints is not our report.
+  printTo(errorStream(2, undefined));
   const { application, origin, options } = await applicationOf(target, values.interface);
   const wrong = paths.find((path) => !path.startsWith('/'));
   if (wrong !== undefined) throw new Problem('path-wrong', `A path begins with "/", got ${wrong}; make it "/${wrong}"`);
 
-  // What the application prints is not our report.
-  printTo(errorStream(2, undefined));
   const say = (line: string) => writeDescriptor(1, Buffer.from(`${line}\n`));
   say(`${origin}:`);
   let failures = 0;

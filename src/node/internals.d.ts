@@ -2,6 +2,7 @@
 // and test tools lean on as well.
 
 import 'node:http';
+import 'net';
 
 declare module 'node:http' {
   interface OutgoingMessage {
@@ -18,5 +19,12 @@ declare module 'node:http' {
     upgrade: boolean;
     readonly _readableState: { readingMore: boolean; readonly pipes: readonly unknown[] };
     _addHeaderLines(headers: string[], count: number): void;
+  }
+}
+
+declare module 'net' {
+  interface Server {
+    /** Where `listen()` ends, when the address is known: opens the port, and sets `_handle`. */
+    _listen2(address: string | null, port: number): void;
   }
 }

@@ -1,0 +1,104 @@
+// Programs that listen on a port: the command has their application, and no port is opened, whatever module listens,
+// by whatever means, and however late.
+
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ask } from '../servers/client.ts';
+import { command, start, withFolder } from './command.ts';
+
+/** Nobody else may listen here: where a program does all the same, it fails with EADDRINUSE. */
+const PORT = 41_739;
+const packages = fileURLToPath(new URL('../../node_modules', import.meta.url));
+
+const { folder } = withFolder({
+  'server.cjs': `require('node:http').createServer((req, res) => res.end('server.cjs ' + req.url)).listen(${PORT});`,
+  'index.cjs': `require('./server.cjs');`,
+  'serve.mjs': `import { serve } from '@hono/node-server'; import { Hono } from 'hono';
+    const app = new Hono(); app.get('/a', (c) => c.text('Hono')); serve({ fetch: app.fetch, port: ${PORT} }, (info) => console.log('port', info.port));`,
+  'exporting.mjs': `import { serve } from '@hono/node-server'; import { Hono } from 'hono';
+    const app = new Hono(); app.get('/a', (c) => c.text('exported')); serve({ fetch: app.fetch, port: ${PORT} }); export default app;`,
+  'late.mjs': `import { createServer } from 'node:http';
+    export default (req, res) => { res.write('early'); setTimeout(() => res.end(), 300); };
+    setTimeout(() => createServer(() => {}).listen(${PORT}), 100);`,
+  'callback.mjs': `import { createServer } from 'node:http';
+    const server = createServer((req, res) => res.end('callback'));
+    server.on('listening', () => console.log('listening', server.listening));
+    server.listen(${PORT}, () => console.log(JSON.stringify(server.address())));`,
+  'host.mjs': `import { createServer } from 'node:http';
+    const server = createServer((req, res) => res.end('host')).listen({ port: ${PORT}, host: '127.0.0.1' }, () => console.log(JSON.stringify(server.address())));`,
+  'path.mjs': `import { createServer } from 'node:http'; import { existsSync } from 'node:fs';
+    const server = createServer((req, res) => res.end('path')).listen('here.sock', () => console.log(server.address(), existsSync('here.sock')));`,
+  'any.mjs': `import { createServer } from 'node:http';
+    const server = createServer((req, res) => res.end('any')).listen(() => console.log(server.address().port > 0));`,
+  'closing.mjs': `import { createServer } from 'node:http'; import { once } from 'node:events';
+    const server = createServer((req, res) => res.end('closing'));
+    await once(server.listen(${PORT}), 'listening');
+    await new Promise((resolve) => server.close(resolve));
+    console.log(server.listening);
+    await once(server.listen(${PORT}), 'listening');`,
+  'requests-later.mjs': `import { createServer } from 'node:http'; const server = createServer().listen(${PORT}); server.on('request', (req, res) => res.end('later'));`,
+  'two.mjs': `import { createServer } from 'node:http'; import net from 'node:net';
+    net.createServer().listen(${PORT}); createServer((req, res) => res.end('the one of HTTP')).listen(${PORT});`,
+  'https.mjs': `import { createServer } from 'node:https'; createServer({}, (req, res) => res.end('https')).listen(${PORT});`,
+  'http2.mjs': `import { createServer } from 'node:http2'; createServer((req, res) => res.end('http2')).listen(${PORT});`,
+  'secure.mjs': `import { createSecureServer } from 'node:http2'; createSecureServer({ allowHTTP1: true }, (req, res) => res.end('secure')).listen(${PORT});`,
+  'express.mjs': `import express from 'express'; express().get('/a', (req, res) => res.send('Express')).listen(${PORT}, (error) => console.log('error', error));`,
+  'connect.cjs': `const app = require('connect')(); app.use((req, res) => res.end('Connect')); app.listen(${PORT});`,
+  'koa.mjs': `import Koa from 'koa'; new Koa().use((context) => { context.body = 'Koa'; }).listen(${PORT});`,
+  'fastify.mjs': `import fastify from 'fastify'; const app = fastify(); app.get('/a', async () => 'Fastify'); await app.listen({ port: ${PORT} });`,
+  'database.mjs': `import { createServer } from 'node:http';
+    async function main() { await new Promise((resolve) => setTimeout(resolve, 100)); createServer((req, res) => res.end('after the database')).listen(${PORT}); }
+    main();`,
+  www: `#!/usr/bin/env node
+    const http = require('node:http'); const port = Number(process.env.PORT || '${PORT}'); const server = http.createServer((req, res) => res.end('www'));
+    server.listen(port); server.on('error', (error) => { throw error; }); server.on('listening', () => console.log('on ' + server.address().port));`,
+  'program.cgi': `#!/usr/bin/env node
+    console.log('Content-Type: text/plain\\n\\na program');`,
+  'arguments.mjs': `export const handler = async (...args) => {
+      // as Astro has it
+      const [req, res, next] = args; res.end('Astro ' + req.url); };`,
+});
+
+let sentinel: Server;
+beforeAll(async () => {
+  for (const name of ['@hono', 'hono', 'express', 'connect', 'koa', 'fastify']) {
+    symlinkSync(join(packages, name), join(folder, 'node_modules', name));
+  }
+  sentinel = createServer((socket) => socket.end()).listen(PORT);
+  await once(sentinel, 'listening');
+});
+afterAll(() => sentinel.close());
+
+describe('a program that listens opens no port in request', () => {
+  test.each([
+    ['index.cjs', 'server.cjs /a', ''],
+    ['serve.mjs', 'Hono', `port ${PORT}\n`],
+    ['exporting.mjs', 'exported', ''],
+    ['late.mjs', 'early', ''],
+    ['callback.mjs', 'callback', `listening true\n{"address":"::","family":"IPv6","port":${PORT}}\n`],
+    ['host.mjs', 'host', `{"address":"127.0.0.1","family":"IPv4","port":${PORT}}\n`],
+    ['path.mjs', 'path', 'here.sock false\n'],
+    ['any.mjs', 'any', 'true\n'],
+    ['closing.mjs', 'closing', 'false\n'],
+    ['requests-later.mjs', 'later', ''],
+    ['two.mjs', 'the one of HTTP', ''],
+    ['https.mjs', 'https', ''],
+    ['http2.mjs', 'http2', ''],
+    ['secure.mjs', 'secure', ''],
+    ['express.mjs', 'Express', 'error undefined\n'],
+    ['connect.cjs', 'Connect', ''],
+    ['koa.mjs', 'Koa', ''],
+    ['fastify.mjs', 'Fastify', ''],
+    ['database.mjs', 'after the database', ''],
+    ['www', 'www', `on ${PORT}\n`],
+    ['arguments.mjs:handler', 'Astro /a', ''],
+  ])('%s', async (target, stdout, stderr) => {
+    expect(await command(['request', target, '/a'], { cwd: folder })).toEqual({ code: 0, stdout, stderr });
+  });
+});
