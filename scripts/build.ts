@@ -51,6 +51,7 @@ const { metafile } = await build({
   entryPoints: [
     'cli/commands',
     'build/first',
+    'build/no-ports',
     'fastcgi/index',
     'fetch/index',
     'fetch/light',

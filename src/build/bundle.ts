@@ -24,6 +24,8 @@ export interface BundleOptions {
   isWarm: boolean;
   /** Variables that a warm script's worker keeps. */
   keepEnv: readonly string[];
+  /** Whether modules that call listen() open no port. */
+  withholdsPorts: boolean;
 }
 
 /** Characters. */
@@ -34,7 +36,8 @@ const { resolve: resolveOwn } = requireHere;
 const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
 
 /** Bundles `entry` into a script: a module's path, or JavaScript whose imports start from `folder`. Throws a `Problem` that says what cannot be put into one file. */
-export async function bundle(entry: Entry, folder: string, { runtime, external, isWarm, keepEnv }: BundleOptions): Promise<Bundle> {
+export async function bundle(entry: Entry, folder: string, options: BundleOptions): Promise<Bundle> {
+  const { runtime, external, isWarm, keepEnv, withholdsPorts } = options;
   const settings: Settings = {
     ...common(external),
     ...('path' in entry
@@ -54,9 +57,12 @@ export async function bundle(entry: Entry, folder: string, { runtime, external, 
       __runWithCgiKeepEnv: JSON.stringify(keepEnv.join(' ')), // a list ends esbuild 0.28,
     },
     // They run before the modules of the application.
-    inject: ['build/first', ...(isWarm ? ['warm/index'] : []), ...(runtime === 'node' ? ['fetch/light/index'] : [])].map((name) =>
-      join(packageFolder, `dist/${name}.js`),
-    ),
+    inject: [
+      'build/first',
+      ...(withholdsPorts ? ['build/no-ports'] : []),
+      ...(isWarm ? ['warm/index'] : []),
+      ...(runtime === 'node' ? ['fetch/light/index'] : []),
+    ].map((name) => join(packageFolder, `dist/${name}.js`)),
     plugins: [ownPackage(runtime === 'node'), noAddons, mimeTypes, largeData, ...(runtime === 'node' ? [lazyBuiltIns] : [])],
   };
   try {

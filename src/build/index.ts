@@ -52,7 +52,8 @@ export async function buildScript(path: string, script: string, options: BuildSc
     env = {},
   } = options;
   const entry = entryOf({ path: resolve(path), exportName, interface: kind });
-  const { source: text, map, warnings } = await bundle(entry, dirname(resolve(path)), { runtime, external, isWarm: warm, keepEnv });
+  const settings = { runtime, external, isWarm: warm, keepEnv, withholdsPorts: runtime === 'node' && kind !== 'wsgi' };
+  const { source: text, map, warnings } = await bundle(entry, dirname(resolve(path)), settings);
   const name = basename(script);
   const head = warm ? `#!/bin/sh\n${warmLine(text, interpreter)}` : `#!${interpreter}`;
   const file = runtime === 'node' ? await pack(text, { name, head, env }) : packForBun(text, interpreter);

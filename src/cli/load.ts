@@ -4,8 +4,8 @@ import { takeApplications } from '../cgi/hand-over.ts';
 import type { FetchHandler } from '../fetch/index.ts';
 import { fs } from '../fs.ts';
 import type { RunWithCgiOptions } from '../index.ts';
-import { type WithheldPorts, withholdPorts } from '../node/capture.ts';
 import type { Listener } from '../node/index.ts';
+import { withholdPorts } from '../ports.ts';
 import { settling } from '../settle.ts';
 import { show } from '../show.ts';
 import type { Application } from '../types.ts';
@@ -22,8 +22,6 @@ export interface Loaded {
   options: RunWithCgiOptions;
   /** For people: "the default export of app.ts". */
   origin: string;
-  /** The module opens none, however late it calls listen(). Absent when it runs in a process of its own. */
-  ports?: WithheldPorts;
 }
 
 /** Splits "app.ts:callable". A file that has a colon in its name is found, too. */
@@ -36,7 +34,7 @@ export function parseTarget(target: string): { path: string; callable?: string }
 /**
  * Loads the module `path` and returns its application: `callable`, which may be a path like "a.b"; or what
  * the module hands to `runWithCgi`; or its export `application`, or its default export; or the server on which it
- * calls `listen()`. Without `wanted`, the name of a kind, what the application looks like tells of which kind it is. Throws a `Problem`.
+ * calls `listen()`, which opens no port. Without `wanted`, the name of a kind, what the application looks like tells of which kind it is. Throws a `Problem`.
  */
 export async function loadApplication(path: string, callable?: string, wanted?: string): Promise<Loaded> {
   const kind = toInterface(wanted);
@@ -47,20 +45,20 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
   const release = takeApplications(({ application, options }) => {
     handedOver ??= { application, interface: 'wsgi', exportName: undefined, options, origin: `what ${path} gives to runWithCgi()` };
   });
-  const ports = withholdPorts();
+  const ports = withholdPorts(); // for good: beside an application that is exported, something may listen late
   try {
     let exported: unknown;
     const found = () => handedOver ?? usual(exported, kind) ?? ports.listener();
     const settle = settling(() => found() !== undefined);
     exported = await load(file);
-    if (callable !== undefined) return { ...(await named(exported, path, callable, kind)), ports };
+    if (callable !== undefined) return await named(exported, path, callable, kind);
     // It may have something to wait for before it calls runWithCgi() or listen().
     await settle();
-    if (handedOver) return { ...handedOver, ports };
+    if (handedOver) return handedOver;
     const value = usual(exported, kind);
-    if (value) return { ...(await adapt(value, path, kind)), ports };
+    if (value) return await adapt(value, path, kind);
     const listener = ports.listener();
-    if (listener) return { ...(await adapt({ value: listener, exportName: undefined }, path, 'node')), ports };
+    if (listener) return await adapt({ value: listener, exportName: undefined }, path, 'node');
     throw new Problem(
       'application-not-exported',
       `${path} exports no application: it should have an export named application, a default export, or a call of runWithCgi(); ${describeExports(exported)}`,

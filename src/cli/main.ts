@@ -1,7 +1,7 @@
 // The command run-with-cgi. As the interpreter of a CGI script (#!/usr/bin/env run-with-cgi) it stands on
 // the path of every request, so that is decided first, and everything else is loaded only when it is asked for.
 
-import { runWithCgi } from '../index.ts';
+import { guardStdout, runWithCgi } from '../index.ts';
 import { loadApplication, parseTarget } from './load.ts';
 
 const COMMANDS = ['request', 'serve', 'validate', 'build', 'fastcgi', 'scgi'];
@@ -12,6 +12,7 @@ const [, , first, ...words] = process.argv;
 // In a request the first argument is the script, whatever its name, and the words after it come from the
 // query of whoever asks (RFC 3875 #14, CVE-2012-1823).
 if (first !== undefined && (isRequest || isScript(first))) {
+  guardStdout();
   const { path, callable } = parseTarget(first);
   loadApplication(path, callable, process.env.RUN_WITH_CGI_INTERFACE).then(
     ({ application, options }) => runWithCgi(application, options),

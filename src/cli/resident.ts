@@ -110,8 +110,7 @@ export async function runResident(name: string, serve: Serve, words: string[]): 
   process.on('SIGHUP', () => {
     if (!isWorker) say('SIGHUP replaces workers, and this process has none: it goes on with the code that it has. See --workers');
   });
-  const { application, options: given, ports } = await applicationOf(target, values.interface);
-  if (!isWorker) ports?.release(); // a worker's own is a descriptor
+  const { application, options: given } = await applicationOf(target, values.interface);
   const env = given.env === undefined ? {} : { env: given.env };
   const serveHere = (counted: ApplicationFunction) => serve(counted, { ...env, ...settings, ...(isWorker ? { fd: INHERITED } : place) });
   await serveUntilTold(application, serveHere, life).catch(refuse);

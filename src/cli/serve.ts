@@ -7,9 +7,10 @@ import type { Server } from 'node:http';
 import { join, resolve } from 'node:path';
 import { cgiBin, cgiScript } from '../host/index.ts';
 import { urlMap } from '../middleware/index.ts';
-import { makeServer } from '../server/index.ts';
+import { LISTENS } from '../ports.ts';
+import { ApplicationServer } from '../server/server.ts';
+import type { Application } from '../types.ts';
 import { read } from './commands.ts';
-import type { Loaded } from './load.ts';
 import { Problem } from './problem.ts';
 import { applicationOf, isFolder } from './target.ts';
 
@@ -39,11 +40,10 @@ export async function run(words: string[]): Promise<number> {
   const [target, ...more] = positionals;
   if (more.length > 0) throw new Problem('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
   if (values.watch) return watch(words.filter((word) => word !== '--watch'));
-  const { application, origin, prefix, ports } = await served(target, values.cgi ?? false, values.interface);
+  const { application, origin, prefix } = await served(target, values.cgi ?? false, values.interface);
 
   const { host = '127.0.0.1' } = values;
-  const open = (port: number) => makeServer(host, port, application);
-  const server = await listen(host, values.port, ports ? (port) => ports.except(() => open(port)) : open);
+  const server = await listen(host, values.port, application);
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : values.port;
   console.log(`Serving ${origin} at http://${host.includes(':') ? `[${host}]` : host}:${port}${prefix}\nCtrl-C ends it.`);
@@ -59,11 +59,11 @@ export async function run(words: string[]): Promise<number> {
   return 0;
 }
 
-interface Served extends Pick<Loaded, 'application' | 'origin' | 'ports'> {
-  prefix: string;
-}
-
-async function served(target: string | undefined, asScript: boolean, wanted: string | undefined): Promise<Served> {
+async function served(
+  target: string | undefined,
+  asScript: boolean,
+  wanted: string | undefined,
+): Promise<{ application: Application; origin: string; prefix: string }> {
   if (target !== undefined && isFolder(target)) {
     if (!readdirSync(target).some((name) => isProgram(join(target, name)))) {
       throw new Problem('scripts-missing', `The folder ${target} holds no executable file; make one with chmod +x`);
@@ -74,8 +74,8 @@ async function served(target: string | undefined, asScript: boolean, wanted: str
       prefix: '/cgi-bin/',
     };
   }
-  const loaded = await applicationOf(target, wanted);
-  if (!asScript) return { ...loaded, prefix: '/' };
+  const { application, origin } = await applicationOf(target, wanted);
+  if (!asScript) return { application, origin, prefix: '/' };
   // This command is the interpreter of scripts, too.
   const interpreter = [process.execPath, process.argv[1] ?? ''];
   return {
@@ -84,9 +84,8 @@ async function served(target: string | undefined, asScript: boolean, wanted: str
       passAuthorization: true,
       ...(wanted && { env: { RUN_WITH_CGI_INTERFACE: wanted } }),
     }),
-    origin: `${loaded.origin}, a process for each request,`,
+    origin: `${origin}, a process for each request,`,
     prefix: '/',
-    ...(loaded.ports && { ports: loaded.ports }),
   };
 }
 
@@ -95,13 +94,13 @@ function isProgram(path: string): boolean {
   return file?.isFile() === true && (file.mode & 0o111) !== 0;
 }
 
-/** Calls `open` with the port `wanted`, or with the first free one from 8000 on. */
-async function listen(host: string, wanted: string | undefined, open: (port: number) => Server): Promise<Server> {
+/** On `wanted`, or on the first free port from 8000 on. */
+async function listen(host: string, wanted: string | undefined, application: Application): Promise<Server> {
   if (wanted !== undefined && !(/^\d+$/.test(wanted) && Number(wanted) <= 65_535)) {
     throw new Problem('option-wrong', `A port is a number up to 65535, got ${wanted}`);
   }
   for (let port = Number(wanted ?? 8000); ; port++) {
-    const server = open(port);
+    const server = Object.assign(new ApplicationServer(host, application, {}), { [LISTENS]: true }).listen(port, host);
     try {
       await once(server, 'listening');
       return server;

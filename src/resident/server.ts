@@ -2,6 +2,7 @@
 
 import { type Handle, Server, Socket } from 'node:net';
 import { fs } from '../fs.ts';
+import { LISTENS } from '../ports.ts';
 import type { HandOn, ResidentConnection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
 import { BACKLOG, type ListenOptions, listen } from './listen.ts';
@@ -32,6 +33,7 @@ export class ResidentServer extends Server {
   #closing = false;
   #draining = false;
   #handOn: HandOn | undefined;
+  readonly [LISTENS] = true;
   /** Takes a socket's path away. */
   #withdraw: () => void;
   #path: string | undefined;

@@ -40,6 +40,9 @@ import { basename } from 'node:path';
 export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return basename(environ.PATH_INFO) + '\\n'; };`,
   'typed.cgi.ts': `#!/usr/bin/env run-with-cgi
 export default (environ: any, start: any) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'typed'; };`,
+  'printing.cgi': `#!/usr/bin/env run-with-cgi
+console.log('by console'); process.stdout.write('by stdout\\n');
+export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return '.'; };`,
   'broken.cgi': '#!/usr/bin/env run-with-cgi\nexport default (',
   serve: `#!/usr/bin/env run-with-cgi
 export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return process.argv.length + ' words'; };`,
@@ -280,6 +283,12 @@ describe('#!/usr/bin/env run-with-cgi', () => {
       stdout: 'Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n\r\nworld\n',
       stderr: '',
     });
+  });
+
+  test('what it prints while it is loaded is no part of the response', async () => {
+    const { stdout, stderr } = await run(['./printing.cgi'], { env: cgi });
+    expect(stdout).toBe('Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n.');
+    expect(stderr).toBe('by console\nby stdout\n');
   });
 
   test('which can be tried out in a shell', async () => {

@@ -1,9 +1,8 @@
 // Programs that listen on a port: the command has their application, and no port is opened, whatever module listens,
 // by whatever means, and however late.
 
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -60,6 +59,13 @@ const { folder } = withFolder({
     server.listen(port); server.on('error', (error) => { throw error; }); server.on('listening', () => console.log('on ' + server.address().port));`,
   'program.cgi': `#!/usr/bin/env node
     console.log('Content-Type: text/plain\\n\\na program');`,
+  'exec.cgi': `#!/bin/sh
+    sleep 60 & echo $! > sleeping; wait`,
+  'script.cgi': `#!/usr/bin/env run-with-cgi
+    import { createServer } from 'node:http';
+    createServer((req, res) => res.end('a script')).listen(${PORT});`,
+  'without.cgi': `#!/usr/bin/env run-with-cgi
+    export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return String(process.moduleLoadList.includes('NativeModule net')); };`,
   'arguments.mjs': `export const handler = async (...args) => {
       // as Astro has it
       const [req, res, next] = args; res.end('Astro ' + req.url); };`,
@@ -97,8 +103,65 @@ describe('a program that listens opens no port in request', () => {
     ['fastify.mjs', 'Fastify', ''],
     ['database.mjs', 'after the database', ''],
     ['www', 'www', `on ${PORT}\n`],
+    ['program.cgi', 'a program\n', ''],
     ['arguments.mjs:handler', 'Astro /a', ''],
   ])('%s', async (target, stdout, stderr) => {
     expect(await command(['request', target, '/a'], { cwd: folder })).toEqual({ code: 0, stdout, stderr });
   });
+});
+
+test('no port is opened in any other command, either', async () => {
+  for (const words of [
+    ['validate', 'exporting.mjs'],
+    ['validate', 'fastify.mjs'],
+    ['build', 'exporting.mjs'],
+    ['build', 'index.cjs'],
+  ]) {
+    const { code, stderr } = await command(words, { cwd: folder });
+    expect([words, code, stderr]).toEqual([words, 0, '']);
+  }
+});
+
+test.each(['exporting.cgi', 'index.cgi', 'script.cgi'])('no port is opened in a CGI request: %s', async (script) => {
+  const env = { REQUEST_METHOD: 'GET', SCRIPT_NAME: `/${script}`, PATH_INFO: '/a' };
+  const { code, stdout, stderr } = await command([`./${script}`], { cwd: folder, env });
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout).toMatch(/^Status: 200 OK\r\n[\s\S]*\r\n(?:exported|server\.cjs \/a|a script)$/);
+});
+
+test('a script without a server pays nothing for it', async () => {
+  const { stdout } = await command(['./without.cgi'], { cwd: folder, env: { REQUEST_METHOD: 'GET' } });
+  expect(stdout).toMatch(/\r\n\r\nfalse$/);
+});
+
+test.each([
+  ['serve', 'late.mjs', '--port', '0'],
+  ['serve', 'index.cjs', '--port', '0'],
+  ['serve', 'www', '--port', '0', '--cgi'],
+])('%s %s: the only port is its own', async (...words) => {
+  const child = start(words, { cwd: folder });
+  let stdout = '';
+  child.stdout.on('data', (text) => {
+    stdout += text;
+  });
+  let stderr = '';
+  child.stderr.on('data', (text) => {
+    stderr += text;
+  });
+  while (!stdout.includes('Ctrl-C') && child.exitCode === null) await sleep(20);
+  const port = Number(/:(\d+)\//.exec(stdout)?.[1]);
+  expect((await ask(port, { path: '/a' })).body).toBe({ 'late.mjs': 'early', 'index.cjs': 'server.cjs /a', www: 'www' }[words[1] ?? '']);
+  child.kill();
+  await once(child, 'close');
+  expect([child.exitCode, stderr]).toEqual([0, expect.stringMatching(/^(?:on \d+\n)*127\.0\.0\.1 - - .* "GET \/a HTTP\/1\.1" 200 .*\n$/)]);
+});
+
+test('request that is ended ends the program that it runs, with what that has started', async () => {
+  const child = start(['request', 'exec.cgi'], { cwd: folder });
+  while (!existsSync(join(folder, 'sleeping'))) await sleep(20);
+  const id = Number(readFileSync(join(folder, 'sleeping'), 'utf8'));
+  child.kill('SIGINT');
+  await once(child, 'close');
+  expect(child.exitCode).toBe(130);
+  expect(() => process.kill(id, 0)).toThrow('ESRCH');
 });
