@@ -2,7 +2,6 @@
 // and test tools lean on as well.
 
 import 'node:http';
-import 'net';
 
 declare module 'node:http' {
   interface OutgoingMessage {
