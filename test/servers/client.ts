@@ -20,15 +20,19 @@ export interface Question {
   path?: string;
   headers?: string[];
   body?: string | Buffer;
+  host?: string;
 }
 
 /** Sends one request as HTTP/1.1 with "Connection: close" and reads to the end. */
-export function ask(port: number, { method = 'GET', path = '/', headers = [], body }: Question): Promise<Answer> {
+export function ask(
+  port: number,
+  { method = 'GET', path = '/', headers = [], body, host = 'site.example:8080' }: Question,
+): Promise<Answer> {
   const length =
     body === undefined || headers.some((line) => /^(?:content-length|transfer-encoding):/i.test(line))
       ? []
-      : [`Content-Length: ${body.length}`];
-  const head = [`${method} ${path} HTTP/1.1`, 'Host: site.example:8080', 'Connection: close', ...length, ...headers, '', ''].join('\r\n');
+      : [`Content-Length: ${Buffer.byteLength(body)}`];
+  const head = [`${method} ${path} HTTP/1.1`, `Host: ${host}`, 'Connection: close', ...length, ...headers, '', ''].join('\r\n');
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     const arrivals: number[] = [];

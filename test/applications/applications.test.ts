@@ -1,0 +1,117 @@
+// Applications as people have them, with their real packages: asked as their authors would start them, then built and
+// asked by pipe and by Apache. The answers are the same; docs/frameworks.md has the table of them.
+// With WRITE_TABLE=1 that table is written anew.
+
+import { availableParallelism } from 'node:os';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Running, start } from '../servers/servers.ts';
+import { applications, type Question, type Sample } from './applications.ts';
+import {
+  type Answer,
+  apacheWithHosts,
+  askBuilt,
+  askHost,
+  build,
+  comparable,
+  make,
+  type Native,
+  PLACES,
+  type Place,
+  startNatively,
+} from './places.ts';
+import { type Row, readTable, toTable, writeTable } from './table.ts';
+
+interface Asked {
+  place: Place;
+  question: Question;
+  expected: Answer;
+  got: Answer;
+}
+
+interface Found {
+  /** What the build has said when it failed. */
+  refused: string | undefined;
+  asked: Asked[];
+}
+
+let upstream: Native;
+let server: Running;
+let site = '';
+const found = new Map<string, Found>();
+
+const envOf = ({ asksUpstream = false }: Sample): Record<string, string> =>
+  asksUpstream ? { UPSTREAM: `http://127.0.0.1:${upstream.port}` } : {};
+
+beforeAll(async () => {
+  const [first] = applications;
+  if (!first) throw new Error('There are no applications');
+  upstream = await startNatively(first, {});
+  server = await start(apacheWithHosts(applications, envOf), (cgiBin) => {
+    site = cgiBin;
+  });
+  const left = [...applications];
+  const work = async () => {
+    for (let sample = left.shift(); sample; sample = left.shift()) found.set(sample.name, await look(sample));
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+}, 600_000);
+
+afterAll(async () => {
+  await upstream?.stop();
+  await server?.stop();
+});
+
+async function look(sample: Sample): Promise<Found> {
+  const env = envOf(sample);
+  await make(sample);
+  const [answers, refused] = await Promise.all([askNatively(sample, env), build(sample, site, env)]);
+  if (refused !== undefined) return { refused, asked: [] };
+  const asked: Asked[] = [];
+  for (const { question, expected } of answers)
+    asked.push(
+      ...(await Promise.all(
+        PLACES.map(async (place) => {
+          const got = await askBuilt(sample, place, { folder: site, port: server.port }, question, env);
+          return { place, question, expected, got };
+        }),
+      )),
+    );
+  return { refused, asked };
+}
+
+async function askNatively(sample: Sample, env: Record<string, string>): Promise<{ question: Question; expected: Answer }[]> {
+  if (sample.questions.length === 0) return [];
+  const native = await startNatively(sample, env);
+  const answers = [];
+  for (const question of sample.questions) answers.push({ question, expected: await askHost(sample, native.port, question) });
+  await native.stop();
+  return answers;
+}
+
+const isSame = (sample: Sample, { question, expected, got }: Asked) =>
+  JSON.stringify(comparable(got, expected, sample, question)) === JSON.stringify(comparable(expected, got, sample, question));
+
+describe.each(applications)('$name', (sample) => {
+  test(sample.cannot === undefined ? 'is built' : 'cannot be built', () => {
+    const refused = found.get(sample.name)?.refused;
+    if (sample.cannot === undefined) expect(refused).toBeUndefined();
+    else expect(refused).toBeTypeOf('string');
+  });
+
+  test.each(sample.questions)('$method $path', (question) => {
+    const asked = found.get(sample.name)?.asked.filter((one) => one.question === question) ?? [];
+    const expected = asked.map(({ place, expected, got }) => ({ place, ...comparable(expected, got, sample, question) }));
+    expect(asked.map(({ place, expected, got }) => ({ place, ...comparable(got, expected, sample, question) }))).toEqual(expected);
+  });
+});
+
+test('docs/frameworks.md has the table of what was found', () => {
+  const rows = applications.map((sample): Row => {
+    const { refused, asked } = found.get(sample.name) ?? { refused: 'not asked', asked: [] };
+    const same = (kind: string) => asked.filter((one) => one.place.startsWith(kind) && isSame(sample, one)).length;
+    return { sample, isBuilt: refused === undefined, byPipe: same('by pipe'), byApache: same('by Apache') };
+  });
+  const table = toTable(rows);
+  if (process.env.WRITE_TABLE) writeTable(table);
+  expect(readTable()).toBe(table);
+});

@@ -1,0 +1,4 @@
+import { serve } from '@hono/node-server';
+import router from './index.js';
+
+serve(router);

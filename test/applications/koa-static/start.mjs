@@ -1,0 +1,3 @@
+import app from './server.mjs';
+
+app.listen(3000);

@@ -1,0 +1,3 @@
+export default defineEventHandler((event) => {
+  return { hello: getRouterParam(event, 'name'), query: getQuery(event) };
+});
