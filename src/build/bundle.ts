@@ -66,20 +66,22 @@ export async function bundle(entry: Entry, folder: string, options: BundleOption
     plugins: [ownPackage(runtime === 'node'), noAddons, mimeTypes, largeData, ...(runtime === 'node' ? [lazyBuiltIns] : [])],
   };
   try {
-    return toBundle(await build(settings));
+    return toBundle(await withoutMissing(external, (external) => build({ ...settings, external })));
   } catch (error) {
     if (isBuildFailure(error) && error.errors.every(({ text }) => text.includes('Top-level await is currently not supported'))) {
-      return awaiting(settings);
+      return awaiting(settings, external);
     }
     throw toProblem(error);
   }
 }
 
 /** A module that awaits something at its top has to be in a function that may wait. */
-async function awaiting(settings: Settings): Promise<Bundle> {
+async function awaiting(settings: Settings, external: readonly string[]): Promise<Bundle> {
   try {
     const plugins = [...settings.plugins, builtIns];
-    const { source, map, warnings } = toBundle(await build({ ...settings, format: 'esm', plugins }));
+    const { source, map, warnings } = toBundle(
+      await withoutMissing(external, (external) => build({ ...settings, format: 'esm', plugins, external })),
+    );
     return { source: `(async()=>{${source}})()`, map, warnings };
   } catch (error) {
     throw toProblem(error);
@@ -88,19 +90,41 @@ async function awaiting(settings: Settings): Promise<Bundle> {
 
 /** Bundles the module `path` into an ES module with its exports, so that it can be looked at whatever it is written in. */
 export async function bundleModule(path: string, outfile: string, external: readonly string[]): Promise<void> {
-  await build({
-    ...common(external),
-    entryPoints: [path],
-    outfile,
-    format: 'esm',
-    banner: {
-      js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url),{filename:__filename,dirname:__dirname}=import.meta;",
-    },
-    plugins: [ownPackage(false), noAddons],
-    write: true,
-  }).catch((error: unknown) => {
+  await withoutMissing(external, (external) =>
+    build({
+      ...common(external),
+      entryPoints: [path],
+      outfile,
+      format: 'esm',
+      banner: {
+        js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url),{filename:__filename,dirname:__dirname}=import.meta;",
+      },
+      plugins: [ownPackage(false), noAddons],
+      write: true,
+    }),
+  ).catch((error: unknown) => {
     throw toProblem(error);
   });
+}
+
+/**
+ * A package may name others that it can do without, and that are not installed: class-validator for NestJS, say. They are left
+ * to be missed when they are asked for, as Node would.
+ */
+async function withoutMissing<Result>(external: readonly string[], bundled: (external: string[]) => Promise<Result>): Promise<Result> {
+  try {
+    return await bundled([...external]);
+  } catch (error) {
+    const missing = isBuildFailure(error) ? error.errors.flatMap(missingPackage) : [];
+    if (missing.length === 0) throw error;
+    return withoutMissing([...external, ...missing], bundled);
+  }
+}
+
+/** What a message says that a package could not find; nothing where it is about something else, or about the author's own module. */
+function missingPackage({ text, location }: Message): string[] {
+  const [, name] = /^Could not resolve "([^"./][^"]*)"$/.exec(text) ?? [];
+  return name !== undefined && location?.file.includes('node_modules/') ? [name] : [];
 }
 
 type Settings = BuildOptions & { write: false; plugins: Plugin[] };
