@@ -74,6 +74,18 @@ describe('an installation', () => {
     }
   });
 
+  test('has pages that lead to no file which is not there', () => {
+    const all = files();
+    for (const page of all.filter((name) => name.endsWith('.md'))) {
+      const text = readFileSync(join(installed, page), 'utf8').replace(/^```.*?^```$/gms, '');
+      for (const [, path = ''] of text.matchAll(/\]\((?!\w+:)([^)#\s]+)(?:#[^)]*)?\)/g)) {
+        const file = join(dirname(page), path);
+        // An application that is tested is for those who have the sources; `map[name](file)` is code.
+        if (/\.\w+$/.test(path) && !file.startsWith('test/')) expect([page, file, all.includes(file)]).toEqual([page, file, true]);
+      }
+    }
+  });
+
   test('has lines that a stack can name: function, line, and no line that fills a log', () => {
     for (const name of files('dist').filter((name) => /\.c?js$/.test(name))) {
       const lines = readFileSync(join(installed, name), 'utf8').split('\n');
