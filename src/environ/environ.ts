@@ -2,6 +2,7 @@
 // a client could abuse gone, and what servers do differently made alike.
 
 import type { Environ, ErrorStream, FileWrapperFunction, InputStream } from '../types.ts';
+import { settlePath } from './path.ts';
 import { guessScheme } from './uri.ts';
 import type { Variables } from './variables.ts';
 
@@ -54,7 +55,7 @@ export function completeVariables(environ: Record<string, unknown>, extras: Extr
   environ.REQUEST_METHOD ||= 'GET';
   environ.SERVER_PROTOCOL ||= 'HTTP/1.0';
   environ.QUERY_STRING ??= '';
-  splitPath(environ);
+  settlePath(environ);
 
   // busybox sets neither, lighttpd an empty name when there is no Host.
   const scheme = guessScheme(environ);
@@ -81,16 +82,6 @@ export function toEnviron(variables: Record<string, unknown>, gateway: GatewayVa
   };
   // Last: an object that begins without a prototype is a dictionary to V8, and takes far longer to fill.
   return Object.setPrototypeOf(Object.assign(variables, values), null);
-}
-
-// The root is SCRIPT_NAME "" and PATH_INFO "/", never the other way round; merecat ends SCRIPT_NAME in "/".
-function splitPath(environ: Record<string, unknown>): void {
-  const pathInfo = String(environ.PATH_INFO ?? '');
-  let scriptName = String(environ.SCRIPT_NAME ?? '');
-  const endsInSlash = scriptName === '' || scriptName.endsWith('/');
-  while (scriptName.endsWith('/')) scriptName = scriptName.slice(0, -1);
-  environ.SCRIPT_NAME = scriptName;
-  environ.PATH_INFO = endsInSlash && !pathInfo.startsWith('/') ? `/${pathInfo}` : pathInfo;
 }
 
 function splitHost(host: string): [name: string, port: string] {

@@ -2,11 +2,11 @@
 // server's place.
 
 import type { Header } from '../types.ts';
-import { unquote } from './uri.ts';
+import { decodePath } from './path.ts';
 import type { Variables } from './variables.ts';
 
 export interface Target {
-  /** Decoded byte by byte; what is no "%XX" stays. Begins with "/". */
+  /** As `decodePath` has it. Begins with "/". */
   path: string;
   query: string;
   /** Of a whole URL, whose word counts more than that of Host. RFC 9112 §3.2.2 */
@@ -19,7 +19,7 @@ export function parseTarget(target: string): Target {
   const mark = rest.indexOf('?');
   const path = mark < 0 ? rest : rest.slice(0, mark);
   return {
-    path: path === '' || path === '*' ? '/' : path.includes('%') ? unquote(path) : path,
+    path: path === '' || path === '*' ? '/' : decodePath(path),
     query: mark < 0 ? '' : rest.slice(mark + 1),
     authority,
   };

@@ -26,17 +26,24 @@ export type FetchFunction = (request: Request, environ: Environ, context: FetchC
 /** A function, or what has one named `fetch`: an application of Hono or Elysia, `export default { fetch }`. */
 export type FetchHandler = FetchFunction | { fetch: FetchFunction };
 
+export interface FromFetchOptions {
+  /** Whether the request's URL has SCRIPT_NAME in front of the application's own path. Default: false. */
+  wholePath?: boolean;
+}
+
 /** Returns `handler` as an application whose requests and responses are those of `platform`. */
-export function fromFetchOn(platform: Platform, handler: FetchHandler): ApplicationFunction {
+export function fromFetchOn(platform: Platform, handler: FetchHandler, options: FromFetchOptions): ApplicationFunction {
+  const { wholePath = false } = options;
   if (typeof handler !== 'function' && typeof handler?.fetch !== 'function') {
     throw new ApplicationError('handler-not-fetch', `A Fetch handler must be a function or have a method fetch, got ${show(handler)}`);
   }
-  return (environ, startResponse) => new FetchAnswer(platform, handler, environ, startResponse);
+  return (environ, startResponse) => new FetchAnswer(platform, handler, wholePath, environ, startResponse);
 }
 
 class FetchAnswer implements AsyncIterable<Block>, Closable {
   #platform: Platform;
   #handler: FetchHandler;
+  #wholePath: boolean;
   #environ: Environ;
   #startResponse: StartResponse;
   /** Made when the handler asks for it: Node loads much for one. */
@@ -45,9 +52,10 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
   #isOver = false;
   #waitedFor: PromiseLike<unknown>[] = [];
 
-  constructor(platform: Platform, handler: FetchHandler, environ: Environ, startResponse: StartResponse) {
+  constructor(platform: Platform, handler: FetchHandler, wholePath: boolean, environ: Environ, startResponse: StartResponse) {
     this.#platform = platform;
     this.#handler = handler;
+    this.#wholePath = wholePath;
     this.#environ = environ;
     this.#startResponse = startResponse;
   }
@@ -94,7 +102,7 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
   async #call(): Promise<Response> {
     const environ = this.#environ;
     const request = this.#platform.request({
-      url: urlOf(environ),
+      url: urlOf(environ, this.#wholePath),
       method: environ.REQUEST_METHOD,
       headers: headersOf(environ),
       body: () => (hasBody(environ) ? environ['wsgi.input'] : undefined),

@@ -1,18 +1,19 @@
 // The request of environ, as the Fetch standard has it.
 
-import { rawPath } from '../environ/uri.ts';
+import { rawPath } from '../environ/path.ts';
 import { RequestError } from '../errors.ts';
 import type { Environ, Header } from '../types.ts';
 
 /**
- * Returns the request's URL: scheme, Host, the path as the client wrote it where the server tells, and the query.
- * Throws a `RequestError` for a Host that is none.
+ * Returns the request's URL: scheme, Host, the path behind SCRIPT_NAME, or the whole of it, and the query. The path is as
+ * the client wrote it where the server tells. Throws a `RequestError` for a Host that is none.
  */
-export function urlOf(environ: Environ): string {
+export function urlOf(environ: Environ, wholePath: boolean): string {
   const { scriptName, pathInfo } = rawPath(environ);
+  const path = (wholePath ? scriptName : '') + pathInfo || '/';
   const host = environ.HTTP_HOST || `${environ.SERVER_NAME}:${environ.SERVER_PORT}`;
   const query = environ.QUERY_STRING === '' ? '' : `?${encodeQuery(environ.QUERY_STRING)}`;
-  const url = `${environ['wsgi.url_scheme']}://${host}${scriptName}${pathInfo || (scriptName ? '' : '/')}${query}`;
+  const url = `${environ['wsgi.url_scheme']}://${host}${path}${query}`;
   // No userinfo, path or the like may hide in Host, and change what follows it.
   if (/[/?#@\\\s]/.test(host) || !URL.canParse(url)) {
     throw new RequestError('host-malformed', `The Host header must be a name or an address, got ${JSON.stringify(host)}`, 400);

@@ -1,6 +1,7 @@
 // Redirects to a path of this server, which it follows itself: RFC 3875 §6.2.2.
 
 import { targetVariables } from '../environ/http.ts';
+import { pathBehind } from '../environ/path.ts';
 import { Input } from '../gateway/input.ts';
 import type { Environ } from '../types.ts';
 
@@ -11,11 +12,12 @@ import type { Environ } from '../types.ts';
 export function redirected(environ: Environ, location: string): Environ | undefined {
   const { REQUEST_METHOD: method, SCRIPT_NAME: scriptName, PATH_INFO: pathInfo, QUERY_STRING: query } = environ;
   const { PATH_INFO: path = '', ...target } = targetVariables(location);
-  if (!path.startsWith(`${scriptName}/`) || /\/\.\.?(?:\/|$)/.test(path)) return undefined;
+  const rest = pathBehind(path, scriptName);
+  if (!rest) return undefined;
   const next: Environ = Object.assign(Object.create(null), environ, target, {
     REQUEST_METHOD: method === 'HEAD' ? 'HEAD' : 'GET',
     SCRIPT_NAME: scriptName,
-    PATH_INFO: path.slice(scriptName.length),
+    PATH_INFO: rest,
     REDIRECT_REQUEST_METHOD: method,
     REDIRECT_URL: scriptName + pathInfo,
     REDIRECT_QUERY_STRING: query,

@@ -1,7 +1,7 @@
 // Remote processing: an application that is somewhere else, behind HTTP.
 
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import { rawPath } from '../environ/uri.ts';
+import { rawPath } from '../environ/path.ts';
 import { ApplicationError } from '../errors.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { pour } from '../gateway/pour.ts';

@@ -3,7 +3,7 @@
 
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import { rawPath } from '../environ/uri.ts';
+import { rawPath } from '../environ/path.ts';
 import type { Environ } from '../types.ts';
 
 /** As Express has it. */

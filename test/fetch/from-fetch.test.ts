@@ -25,8 +25,9 @@ const headersOf = (response: TestResponse) => [...response.headers];
 describe('the request', () => {
   test.each([
     ['/a%20b/%2F%E9?c=%20d&e=%', {}, 'http://localhost/a%20b/%2F%E9?c=%20d&e=%'],
-    ['/', { SCRIPT_NAME: '/app', PATH_INFO: '' }, 'http://localhost/app'],
-    ['/', { SCRIPT_NAME: '/app', PATH_INFO: '/\xff b' }, 'http://localhost/app/%FF%20b'],
+    ['/', { SCRIPT_NAME: '/app', PATH_INFO: '' }, 'http://localhost/'],
+    ['/', { SCRIPT_NAME: '/app', PATH_INFO: '/\xff b' }, 'http://localhost/%FF%20b'],
+    ['/app/a%2Fb?c', { SCRIPT_NAME: '/app', PATH_INFO: '/a/b' }, 'http://localhost/a%2Fb?c'],
     ['/', { HTTP_HOST: 'a.example:8080', HTTPS: 'on' }, 'https://a.example:8080/'],
     ['/', { HTTP_HOST: '', SERVER_NAME: 'b.example', SERVER_PORT: '81' }, 'http://b.example:81/'],
     ['/x?a=\xe9#b', {}, 'http://localhost/x?a=%E9%23b'],
@@ -34,6 +35,16 @@ describe('the request', () => {
     ['//double//slashes', {}, 'http://localhost//double//slashes'],
   ])('%s with %j has the URL %s', async (path, environ, url) => {
     expect((await call((request) => new Response(request.url), { path, environ })).text).toBe(url);
+  });
+
+  test.each([
+    ['/app', { SCRIPT_NAME: '/app', PATH_INFO: '' }, 'http://localhost/app'],
+    ['/', { SCRIPT_NAME: '/app', PATH_INFO: '/\xff b' }, 'http://localhost/app/%FF%20b'],
+    ['/app/a%2Fb?c', { SCRIPT_NAME: '/app', PATH_INFO: '/a/b' }, 'http://localhost/app/a%2Fb?c'],
+    ['/', {}, 'http://localhost/'],
+  ])('wholePath: %s with %j has the URL %s', async (path, environ, url) => {
+    const application = fromFetch((request) => new Response(request.url), { wholePath: true });
+    expect((await callApplication(application, { path, environ })).text).toBe(url);
   });
 
   test.each(['a/b', 'user@evil', 'a b', 'a?b', '[', 'a#b', 'a\\b'])('a Host of %j is answered with 400', async (host) => {

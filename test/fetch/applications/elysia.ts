@@ -5,7 +5,7 @@ import { BYTES, blocks, describeForm, noted, PAGE, streamOf } from './parts.ts';
 
 const text = ({ body }: { body: unknown }) => String(body);
 
-export default new Elysia({ prefix: process.env.SCRIPT_NAME ?? '' })
+export default new Elysia()
   .onError(({ code, error }) => (code === 'UNKNOWN' ? new Response(`failed: ${error.message}`, { status: 500 }) : undefined))
   .group('/wrapped', (group) =>
     group

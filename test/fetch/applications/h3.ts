@@ -26,7 +26,6 @@ import {
   setResponseStatus,
   toWebHandler,
   toWebRequest,
-  useBase,
 } from 'h3';
 import { BYTES, blocks, describeForm, noted, PAGE, streamOf } from './parts.ts';
 
@@ -94,4 +93,4 @@ router.use(
   defineEventHandler((event) => event.method),
 );
 
-export default { fetch: toWebHandler(createApp().use(useBase(process.env.SCRIPT_NAME ?? '', router.handler))) };
+export default { fetch: toWebHandler(createApp().use(router)) };

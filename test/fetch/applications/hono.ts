@@ -6,7 +6,7 @@ import { HTTPException } from 'hono/http-exception';
 import { stream, streamSSE } from 'hono/streaming';
 import { BYTES, blocks, describeForm, noted, PAGE, streamOf } from './parts.ts';
 
-const app = new Hono().basePath(process.env.SCRIPT_NAME ?? '');
+const app = new Hono();
 app.use('/wrapped/*', async (c, next) => {
   await next();
   c.res.headers.append('X-Wrapped', 'yes');

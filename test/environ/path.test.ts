@@ -1,0 +1,62 @@
+// The functions that decide what a path is. test/paths.test.ts has them at work in every gateway.
+
+import { describe, expect, test } from 'vitest';
+import { pathBehind, rawPath, removeDotSegments } from '../../src/environ/path.ts';
+
+describe('rawPath()', () => {
+  test.each([
+    ['as the client wrote it', { SCRIPT_NAME: '/a b', PATH_INFO: '/c/d', REQUEST_URI: '/a%20b/c%2Fd?e' }, '/a%20b', '/c%2Fd'],
+    ['of a whole URL', { SCRIPT_NAME: '', PATH_INFO: '/c', REQUEST_URI: 'http://a/c' }, '', '/c'],
+    ['encoded anew where somebody has changed the path', { SCRIPT_NAME: '/a', PATH_INFO: '/\xff', REQUEST_URI: '/b' }, '/a', '/%FF'],
+    ['encoded anew where the server does not tell', { SCRIPT_NAME: '/a', PATH_INFO: '/b c' }, '/a', '/b%20c'],
+    ['encoded anew where the client wrote dots', { PATH_INFO: '/b/c', REQUEST_URI: '/a/../b%2Fc' }, '', '/b/c'],
+    ['encoded anew where %2F parts the two', { SCRIPT_NAME: '/a', PATH_INFO: '/b', REQUEST_URI: '/a%2Fb' }, '/a', '/b'],
+    ['with the characters that clients leave as they are', { PATH_INFO: '/[a]|"', REQUEST_URI: '/[a]|"' }, '', '/[a]|"'],
+    ['with a malformed triple, which is the client’s own', { PATH_INFO: '/100%', REQUEST_URI: '/100%' }, '', '/100%'],
+    ['with bytes that the client did not encode', { PATH_INFO: '/J\xc3\xb6rg x', REQUEST_URI: '/J\xc3\xb6rg%20x' }, '', '/J%C3%B6rg%20x'],
+    ['with "\\" encoded, and what new URL() would drop', { PATH_INFO: '/.\t.\\', REQUEST_URI: '/.\t.\\' }, '', '/.%09.%5C'],
+    ['without dots that an application has put there', { SCRIPT_NAME: '/a', PATH_INFO: '/../b' }, '/a', '/b'],
+    ['nothing is the root', {}, '', '/'],
+  ])('%s', (_claim, variables, scriptName, pathInfo) => {
+    expect(rawPath(variables)).toEqual({ scriptName, pathInfo });
+  });
+
+  test.each([
+    ['/a b', '/a b', '/a%20b'],
+    ['/J\xc3\xb6rg', '/J\xc3\xb6rg', '/J%C3%B6rg'],
+    ['/a/b', '/a/b', '/a/b'],
+    ['/a%20b', '/a%20b', '/a%2520b'],
+    ['/100%', '/100%', '/100%25'],
+    ['/100%/%41', '/100%/%41', '/100%25/%2541'],
+  ])('busybox and civetweb: a REQUEST_URI of %j that is decoded already', (PATH_INFO, REQUEST_URI, pathInfo) => {
+    for (const SERVER_SOFTWARE of ['busybox httpd/1.35.0', 'CivetWeb/1.15']) {
+      const environ = { SCRIPT_NAME: '/app.cgi', PATH_INFO, REQUEST_URI: `/app.cgi${REQUEST_URI}`, SERVER_SOFTWARE };
+      expect(rawPath(environ)).toEqual({ scriptName: '/app.cgi', pathInfo });
+    }
+  });
+});
+
+test.each([
+  ['/a/b', '', '/a/b'],
+  ['/a/b', '/a', '/b'],
+  ['/a/b', '/a/b', ''],
+  ['/a', '/a/b', undefined],
+  ['/ab', '/a', undefined],
+  ['//a///b//c', '/a/b', '//c'],
+  ['/a', '//a/', ''],
+  ['/', '/a', undefined],
+  ['', '/a', undefined],
+])('pathBehind(%j, %j) is %j', (path, prefix, expected) => {
+  expect(pathBehind(path, prefix)).toBe(expected);
+});
+
+test.each([
+  ['/a/b/c/./../../g', '/a/g'], // RFC 3986 §5.2.4
+  ['/./../', '/'],
+  ['/a/b/..', '/a/'],
+  ['/a//../..', '/'],
+  ['/.a/..b/c..', '/.a/..b/c..'],
+  ['', ''],
+])('removeDotSegments(%j) is %j', (path, expected) => {
+  expect(removeDotSegments(path)).toBe(expected);
+});
