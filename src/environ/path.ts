@@ -80,7 +80,7 @@ export function rawPath(environ: Readonly<Record<string, unknown>>): SplitPath {
     const end = rawLength(raw, scriptName.length);
     // Where "%2F" stands between the two, they would not fall apart as they have for whoever has mounted the application.
     if (end === raw.length || raw.charAt(end) === '/') {
-      return { scriptName: encode(raw.slice(0, end), UNSENDABLE), pathInfo: encode(raw.slice(end), UNSENDABLE) };
+      return { scriptName: percentEncode(raw.slice(0, end), UNSENDABLE), pathInfo: percentEncode(raw.slice(end), UNSENDABLE) };
     }
   }
   return { scriptName: quotePath(scriptName), pathInfo: quotePath(pathInfo) };
@@ -88,14 +88,15 @@ export function rawPath(environ: Readonly<Record<string, unknown>>): SplitPath {
 
 /** Encodes each byte that a path cannot hold as it is: RFC 3986 §3.3. */
 export function quotePath(path: unknown): string {
-  return encode(String(path ?? ''), /[^A-Za-z0-9._~!$&'()*+,;=:@/-]/g);
+  return percentEncode(String(path ?? ''), /[^A-Za-z0-9._~!$&'()*+,;=:@/-]/g);
 }
 
 /** Bytes that no request can be sent with, or that come out as something else. */
 const UNSENDABLE = /[^!-~]|\\/g;
 
-function encode(path: string, unfit: RegExp): string {
-  return path.replace(unfit, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+/** Encodes the bytes of `text` that `unfit` finds. */
+export function percentEncode(text: string, unfit: RegExp): string {
+  return text.replace(unfit, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }
 
 /** busybox and civetweb give a REQUEST_URI that is decoded. Mostly it shows, but "/100%" could be either. */

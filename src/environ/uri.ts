@@ -1,6 +1,6 @@
 // The URLs that environ stands for, put together again: PEP 3333 "URL Reconstruction".
 
-import { quotePath } from './path.ts';
+import { percentEncode, quotePath } from './path.ts';
 
 /** The part of environ that a URL is made of. */
 export type UriVariables = Readonly<Record<string, unknown>>;
@@ -35,6 +35,14 @@ function origin(environ: UriVariables): string {
   if (environ.HTTP_HOST) return `${scheme}://${environ.HTTP_HOST}`;
   const port = String(environ.SERVER_PORT);
   return `${scheme}://${environ.SERVER_NAME}${port === (scheme === 'https' ? '443' : '80') ? '' : `:${port}`}`;
+}
+
+/**
+ * Returns "?" and QUERY_STRING, or "" where that is empty. Bytes beyond ASCII are encoded, which would be taken for text, and
+ * "#", which would begin a fragment.
+ */
+export function rawQuery({ QUERY_STRING: query }: UriVariables): string {
+  return query ? `?${percentEncode(String(query), /[^!-~]|#/g)}` : '';
 }
 
 /** Returns a `Location` as RFC 3875 has it: a path or a whole URL. A relative one is resolved against the request's URL; one that cannot be is left as it is. */

@@ -1,6 +1,7 @@
 // The request of environ, as the Fetch standard has it.
 
 import { rawPath } from '../environ/path.ts';
+import { rawQuery } from '../environ/uri.ts';
 import { RequestError } from '../errors.ts';
 import type { Environ, Header } from '../types.ts';
 
@@ -12,18 +13,12 @@ export function urlOf(environ: Environ, wholePath: boolean): string {
   const { scriptName, pathInfo } = rawPath(environ);
   const path = (wholePath ? scriptName : '') + pathInfo || '/';
   const host = environ.HTTP_HOST || `${environ.SERVER_NAME}:${environ.SERVER_PORT}`;
-  const query = environ.QUERY_STRING === '' ? '' : `?${encodeQuery(environ.QUERY_STRING)}`;
-  const url = `${environ['wsgi.url_scheme']}://${host}${path}${query}`;
+  const url = `${environ['wsgi.url_scheme']}://${host}${path}${rawQuery(environ)}`;
   // No userinfo, path or the like may hide in Host, and change what follows it.
   if (/[/?#@\\\s]/.test(host) || !URL.canParse(url)) {
     throw new RequestError('host-malformed', `The Host header must be a name or an address, got ${JSON.stringify(host)}`, 400);
   }
   return new URL(url).href;
-}
-
-/** "#" would begin a fragment, and bytes beyond ASCII would be taken for text. */
-function encodeQuery(query: string): string {
-  return query.replace(/[^!-~]|#/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }
 
 /** The request's headers, names in lower case. */

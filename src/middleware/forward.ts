@@ -2,6 +2,7 @@
 
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { rawPath } from '../environ/path.ts';
+import { rawQuery } from '../environ/uri.ts';
 import { ApplicationError } from '../errors.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { pour } from '../gateway/pour.ts';
@@ -65,7 +66,7 @@ function open(server: URL, environ: Environ, timeout: number): ClientRequest {
 
 function targetOf(server: URL, environ: Environ): string {
   const path = server.pathname.replace(/\/$/, '') + rawPath(environ).pathInfo;
-  return (path || '/') + (environ.QUERY_STRING && `?${environ.QUERY_STRING}`);
+  return (path || '/') + rawQuery(environ);
 }
 
 function requestHeaders(server: URL, environ: Environ): Header[] {

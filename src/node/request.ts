@@ -4,6 +4,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { rawPath } from '../environ/path.ts';
+import { rawQuery } from '../environ/uri.ts';
 import type { Environ } from '../types.ts';
 
 /** As Express has it. */
@@ -24,8 +25,7 @@ export interface Incoming {
 export function requestOf(environ: Environ, onBroken: (error: unknown) => void): Incoming {
   const request: IncomingMessage & Mounted = new IncomingMessage(socketOf(environ));
   const { scriptName, pathInfo } = rawPath(environ);
-  const hasQuery = environ.QUERY_STRING !== '' || String(environ.REQUEST_URI).endsWith('?');
-  const query = hasQuery ? `?${environ.QUERY_STRING}` : '';
+  const query = rawQuery(environ) || (String(environ.REQUEST_URI).endsWith('?') ? '?' : '');
   request.url = (pathInfo || '/') + query;
   if (scriptName !== '') {
     request.baseUrl = scriptName;

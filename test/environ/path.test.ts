@@ -1,7 +1,9 @@
 // The functions that decide what a path is. test/paths.test.ts has them at work in every gateway.
 
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { pathBehind, rawPath, removeDotSegments } from '../../src/environ/path.ts';
+import { shiftPathInfo } from '../../src/environ/path-info.ts';
 
 describe('rawPath()', () => {
   test.each([
@@ -59,4 +61,13 @@ test.each([
   ['', ''],
 ])('removeDotSegments(%j) is %j', (path, expected) => {
   expect(removeDotSegments(path)).toBe(expected);
+});
+
+test('shiftPathInfo() and pathBehind() agree on what the first segment is', () => {
+  const path = fc.array(fc.constantFrom('', 'a', 'b', 'ab'), { minLength: 1 }).map((segments) => `/${segments.join('/')}`);
+  fc.assert(
+    fc.property(path, (PATH_INFO) => {
+      expect(shiftPathInfo({ SCRIPT_NAME: '', PATH_INFO }) === 'a').toBe(pathBehind(PATH_INFO, '/a') !== undefined);
+    }),
+  );
 });

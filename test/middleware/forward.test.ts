@@ -59,6 +59,7 @@ describe('the request', () => {
     ['', '/a%2Fb/%E9?c=%20d', '/a%2Fb/%E9?c=%20d'],
     ['/base', '/', '/base/'],
     ['/base/', '/a?b', '/base/a?b'],
+    ['/base', '/a?b c\td#\xe9', '/base/a?b%20c%09d%23%E9'],
   ])('the path is appended to that of the URL: %j and %j', async (base, path, expected) => {
     await send(await upstream(echo, base), { path });
     expect(seen.url).toBe(expected);

@@ -35,6 +35,10 @@ describe('the longest prefix of whole segments', () => {
     ['/blog/admin/x', 'admin /blog/admin /x'],
     ['/blog/administrator', 'blog /blog /administrator'],
     ['/%62log/x', 'blog /blog /x'],
+    ['//blog///admin//x', 'admin /blog/admin //x'],
+    ['/blog/./x/../admin', 'admin /blog/admin '],
+    ['/blog/../x', 'root  /x'],
+    ['//x//y', 'root  //x//y'],
     ['/caf%C3%A9/x', 'café /cafÃ© /x'],
   ])('%s goes to %s', async (path, text) => {
     expect((await call(map, { path })).text).toBe(text);
