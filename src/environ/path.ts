@@ -75,8 +75,8 @@ export function pathBehind(path: string, prefix: string): string | undefined {
  */
 export function rawPath(environ: Readonly<Record<string, unknown>>): SplitPath {
   const { scriptName, pathInfo } = settled(environ);
-  const raw = isDecoded(environ) ? '' : targetPath(String(environ.REQUEST_URI ?? ''));
-  if (raw.startsWith('/') && unquote(raw) === scriptName + pathInfo) {
+  const raw = targetPath(String(environ.REQUEST_URI ?? ''));
+  if (raw.startsWith('/') && isRaw(raw, scriptName + pathInfo, String(environ.SERVER_SOFTWARE))) {
     const end = rawLength(raw, scriptName.length);
     // Where "%2F" stands between the two, they would not fall apart as they have for whoever has mounted the application.
     if (end === raw.length || raw.charAt(end) === '/') {
@@ -99,9 +99,15 @@ export function percentEncode(text: string, unfit: RegExp): string {
   return text.replace(unfit, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }
 
-/** busybox and civetweb give a REQUEST_URI that is decoded. Mostly it shows, but "/100%" could be either. */
-function isDecoded({ SERVER_SOFTWARE: server }: Readonly<Record<string, unknown>>): boolean {
-  return typeof server === 'string' && (server.startsWith('busybox') || server.startsWith('CivetWeb'));
+/** Whether `raw`, of REQUEST_URI, is what the client has written for `path`. */
+function isRaw(raw: string, path: string, server: string): boolean {
+  // busybox and civetweb have decoded it. Mostly it shows, but "/100%" could be either.
+  if (server.startsWith('busybox') || server.startsWith('CivetWeb')) return false;
+  const decoded = unquote(raw);
+  if (decoded === path) return true;
+  // Apache with "AllowEncodedSlashes NoDecode" leaves "%2F" in PATH_INFO.
+  const keepsSlash = server.startsWith('Apache') && unquote(raw.replace(/%(2f)/gi, '%25$1')) === path;
+  return keepsSlash && decoded === removeDotSegments(decoded);
 }
 
 /** The path of a request target, which may be a whole URL: RFC 9112 §3.2. */

@@ -39,6 +39,16 @@ describe('rawPath()', () => {
 });
 
 test.each([
+  ['/a%2Fb', '/a%2Fb', '/a%2Fb'],
+  ['/a%2Fb c', '/a%2fb%20c', '/a%252Fb%20c'],
+  ['/a%2fb c', '/a%2fb%20c', '/a%2fb%20c'],
+  ['/a%2Fb', '/a%252Fb', '/a%252Fb'],
+  ['/..%2F..%2Fb', '/..%2F..%2Fb', '/..%252F..%252Fb'],
+])('Apache with "AllowEncodedSlashes NoDecode": a PATH_INFO of %j for %j', (PATH_INFO, REQUEST_URI, pathInfo) => {
+  expect(rawPath({ PATH_INFO, REQUEST_URI, SERVER_SOFTWARE: 'Apache/2.4.71 (Debian)' })).toEqual({ scriptName: '', pathInfo });
+});
+
+test.each([
   ['/a/b', '', '/a/b'],
   ['/a/b', '/a', '/b'],
   ['/a/b', '/a/b', ''],

@@ -4,7 +4,9 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplicationFunction } from 'run-with-cgi';
+import { urlMap } from 'run-with-cgi/middleware';
 import { validator } from 'run-with-cgi/validator';
+import { adapted } from './adapted.ts';
 
 const TEXT: [string, string][] = [['Content-Type', 'text/plain']];
 
@@ -102,5 +104,6 @@ const showEnviron: ApplicationFunction = (environ, startResponse) => {
   return JSON.stringify({ ...environ, pid: String(process.pid) });
 };
 
-export const application = validator(((environ, startResponse) =>
-  (paths[environ.PATH_INFO] ?? showEnviron)(environ, startResponse)) satisfies ApplicationFunction);
+const own: ApplicationFunction = (environ, startResponse) => (paths[environ.PATH_INFO] ?? showEnviron)(environ, startResponse);
+
+export const application = validator(urlMap({ '/': own, '/adapters': adapted }));

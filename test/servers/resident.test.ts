@@ -1,7 +1,10 @@
 // One table of cases over all real servers that speak FastCGI or SCGI. What a server does differently stands in the table,
 // with the reason, and is checked as well.
 
+import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,6 +71,28 @@ const has =
 
 /** The path that the application sees, where it is told about "/app" apart from the rest. */
 const path = (asked: string, seen: string): Check => has(asked, [], { SCRIPT_NAME: '/app', PATH_INFO: seen });
+
+/** An HTTP server that answers with the path it is asked for. */
+const upstream = createServer(({ url = '' }, response) => {
+  response.setHeader('Content-Type', 'text/plain').end(url.replace(/\?.*/, ''));
+});
+
+/** The path that all adapters see. */
+const seesPath =
+  (asked: string, seen: string): Check =>
+  async (site) => {
+    const { port } = upstream.address() as AddressInfo;
+    for (const adapter of ['fetch', 'node', 'forward']) {
+      const { status, body } = await get(site, `/adapters/${adapter}${asked}?${port}`);
+      expect([adapter, status, body]).toEqual([adapter, 200, seen]);
+    }
+  };
+
+const adapters = (asked: string, seen: string, ...instead: Instead[]): Case => [
+  `the path ${JSON.stringify(asked)}, by every adapter`,
+  seesPath(asked, seen),
+  ...instead,
+];
 
 /** A file by which a request and its test tell each other how far they are. */
 let marks = 0;
@@ -203,7 +228,23 @@ const cases: Case[] = [
   ['a path: UTF-8', path('/%C3%A9', '/\xc3\xa9')],
   ['a path: ISO-8859-1', path('/%E9', '/\xe9')],
   ['a path: //', path('/a//b', '/a//b'), [[...NGINX, ...APACHE, ...LIGHTTPD], 'it makes one of them', path('/a//b', '/a/b')]],
-  ['a path: ..', path('/a/../b', '/b'), [[CADDY, HAPROXY], 'it is left to the application', path('/a/../b', '/a/../b')]],
+  ['a path: .., which Caddy and HAProxy leave to the application', path('/a/../b', '/b')],
+  adapters('/greet/J%C3%B6rg', '/greet/J%C3%B6rg'),
+  adapters('/greet/J\xc3\xb6rg', '/greet/J%C3%B6rg', [
+    [HAPROXY],
+    'it takes no such request',
+    answers('/adapters/fetch/J\xc3\xb6rg', {}, { status: 400 }),
+  ]),
+  adapters('/%E9', '/%E9'),
+  adapters('/a%20b', '/a%20b'),
+  adapters('/100%25', '/100%25'),
+  adapters('/%2541', '/%2541'),
+  adapters('/a%2Fb', '/a%2Fb', [APACHE, 'it knows no such path', answers('/adapters/fetch/a%2Fb', {}, { status: 404 })]),
+  adapters('/a/../b', '/b'),
+  adapters('/a/%2e%2E/b', '/b'),
+  adapters('/a%5C..%5Cb', '/a%5C..%5Cb'),
+  adapters('/a;b=c,d@e:f', '/a;b=c,d@e:f'),
+  adapters('//a//b', '//a//b', [[...NGINX, ...APACHE, ...LIGHTTPD], 'it makes one of them', seesPath('//a//b', '/a/b')]),
   [
     "a path that only begins like the application's is not its own",
     async (site) => expect((await ask(site.port, { path: '/application' })).body).not.toContain('wsgi.run_once'),
@@ -367,10 +408,14 @@ const cases: Case[] = [
 
 const built = mkdtempSync(join(tmpdir(), 'run-with-cgi-resident-'));
 
-beforeAll(() =>
-  buildScript(fileURLToPath(new URL('resident-probe.ts', import.meta.url)), join(built, 'app.cgi'), { exportName: 'application' }),
-);
-afterAll(() => rmSync(built, { recursive: true }));
+beforeAll(async () => {
+  await once(upstream.listen(0, '127.0.0.1'), 'listening');
+  await buildScript(fileURLToPath(new URL('resident-probe.ts', import.meta.url)), join(built, 'app.cgi'), { exportName: 'application' });
+});
+afterAll(() => {
+  upstream.close();
+  rmSync(built, { recursive: true });
+});
 
 describe.each(servers)('$name', (server) => {
   let site: Site;

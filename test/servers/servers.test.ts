@@ -1,7 +1,10 @@
 // One table of cases over all real servers. What a server does differently stands in the table, with
 // the reason, and is checked as well.
 
+import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,6 +42,11 @@ const answers =
     const { status, body } = await get(site, path, question);
     expect({ status, body }).toEqual({ status: expected.status ?? 200, body: expected.body ?? body });
   };
+
+const shows =
+  (path: string, text: string): Check =>
+  async (site) =>
+    expect((await get(site, path)).body).toContain(text);
 
 const always200 = (path: string, question: Question, body: string): Instead => [
   [PYTHON],
@@ -84,6 +92,28 @@ function guests(count: number): Check {
     for (const name of names) expect(body).toContain(`<b>${name}</b>`);
   };
 }
+
+/** An HTTP server that answers with the path it is asked for. */
+const upstream = createServer(({ url = '' }, response) => {
+  response.setHeader('Content-Type', 'text/plain').end(url.replace(/\?.*/, ''));
+});
+
+/** The path that all adapters see: `asked` is behind that of the script. */
+const seesPath =
+  (asked: string, seen: string): Check =>
+  async (site) => {
+    const { port } = upstream.address() as AddressInfo;
+    for (const adapter of ['fetch', 'node', 'forward']) {
+      const { status, body } = await get(site, `paths.cgi/${adapter}${asked}?${port}`);
+      expect([adapter, status, body]).toEqual([adapter, 200, seen]);
+    }
+  };
+
+const path = (asked: string, seen: string, ...instead: Instead[]): Case => [
+  `the path ${JSON.stringify(asked)}, by every adapter`,
+  seesPath(asked, seen),
+  ...instead,
+];
 
 const ERROR = '500 Internal Server Error\n';
 const FORM = ['Content-Type: application/x-www-form-urlencoded'];
@@ -166,6 +196,29 @@ const cases: Case[] = [
       },
     ],
   ],
+  path('/greet/J%C3%B6rg', '/greet/J%C3%B6rg'),
+  path(
+    '/greet/J\xc3\xb6rg',
+    '/greet/J%C3%B6rg',
+    [[PYTHON], 'it takes bytes for ISO-8859-1, and makes UTF-8 of them', seesPath('/greet/J\xc3\xb6rg', '/greet/J%C3%83%C2%B6rg')],
+    [[OURS], 'Node takes no such request', answers('paths.cgi/fetch/J\xc3\xb6rg', {}, { status: 400 })],
+  ),
+  path('/%E9', '/%E9', [[PYTHON], 'it decodes paths as UTF-8, and loses what is not', seesPath('/%E9', '/%EF%BF%BD')]),
+  path('/a%20b', '/a%20b'),
+  path('/100%25', '/100%25'),
+  path('/%2541', '/%2541', [[PYTHON], 'it decodes paths twice', seesPath('/%2541', '/A')]),
+  path(
+    '/a%2Fb',
+    '/a%2Fb',
+    [['Apache mod_cgid'], 'it knows no such path', shows('paths.cgi/fetch/a%2Fb', 'REDIRECT_STATUS=404\n')],
+    [[BUSYBOX], 'it knows no such path', answers('paths.cgi/fetch/a%2Fb', {}, { status: 404 })],
+    [[PYTHON], 'it has no REQUEST_URI', seesPath('/a%2Fb', '/a/b')],
+  ),
+  path('/a/../b', '/b'),
+  path('/a/%2e%2E/b', '/b'),
+  path('/a%5C..%5Cb', '/a%5C..%5Cb'),
+  path('/a;b=c,d@e:f', '/a;b=c,d@e:f'),
+  path('//a//b', '//a//b', [[...APACHE, LIGHTTPD, BUSYBOX, NGINX, PYTHON], 'it makes one of them', seesPath('//a//b', '/a/b')]),
   [
     'PEP 3333 #8: headers arrive, repeated ones joined, cookies by a semicolon',
     async (site) => {
@@ -427,13 +480,17 @@ const cases: Case[] = [
 const built = mkdtempSync(join(tmpdir(), 'run-with-cgi-built-'));
 
 beforeAll(async () => {
+  await once(upstream.listen(0, '127.0.0.1'), 'listening');
   const root = fileURLToPath(new URL('../../', import.meta.url));
   const sources = readdirSync(join(root, 'cgi-bin')).map((name) => join(root, 'cgi-bin', name));
-  for (const source of [...sources, join(root, 'test/servers/probe.ts')]) {
+  for (const source of [...sources, join(root, 'test/servers/probe.ts'), join(root, 'test/servers/paths.ts')]) {
     await buildScript(source, join(built, source.replace(/^.*\/(.*)\.ts$/, '$1.cgi')));
   }
+}, 60_000);
+afterAll(() => {
+  upstream.close();
+  rmSync(built, { recursive: true });
 });
-afterAll(() => rmSync(built, { recursive: true }));
 
 describe.each(servers)('$name', (server) => {
   let site: Running;

@@ -82,7 +82,7 @@ ${lines}
   return ['/usr/sbin/nginx', '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;'];
 }
 
-const apacheWithCgi = (name: string, cgi: string, mpm: string): RealServer => ({
+const apacheWithCgi = (name: string, cgi: string, mpm: string, more = ''): RealServer => ({
   name,
   commands: (site) => [
     apache(
@@ -95,14 +95,15 @@ ErrorDocument 404 /cgi-bin/environ.cgi/error-document
   Require all granted
   CGIPassAuth On
   SetEnv ap_trust_cgilike_cl 1
-</Directory>`,
+</Directory>
+${more}`,
     ),
   ],
 });
 
 export const servers: RealServer[] = [
   apacheWithCgi('Apache mod_cgid', 'cgid', 'event'),
-  apacheWithCgi('Apache mod_cgi', 'cgi', 'prefork'),
+  apacheWithCgi('Apache mod_cgi', 'cgi', 'prefork', 'AllowEncodedSlashes NoDecode'),
   {
     name: 'lighttpd',
     commands: (site) => [

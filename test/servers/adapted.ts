@@ -1,0 +1,20 @@
+// The adapters, each at a place of its own. They answer with the path that is seen through them.
+
+import type { ApplicationFunction } from 'run-with-cgi';
+import { fromFetch } from 'run-with-cgi/fetch';
+import { forward, urlMap } from 'run-with-cgi/middleware';
+import { fromNode } from 'run-with-cgi/node';
+
+export const adapted: ApplicationFunction = urlMap({
+  '/environ': (environ, startResponse) => {
+    startResponse('200 OK', [['Content-Type', 'text/plain']]);
+    return Buffer.from(environ.PATH_INFO, 'latin1');
+  },
+  '/fetch': fromFetch((request) => new Response(new URL(request.url).pathname)),
+  '/node': fromNode(({ url = '' }, response) => {
+    response.setHeader('Content-Type', 'text/plain');
+    response.end(url.replace(/\?.*/, ''));
+  }),
+  /** To a server of HTTP on the port in the query, which answers with the path that it is sent. */
+  '/forward': (environ, startResponse) => forward([`http://127.0.0.1:${environ.QUERY_STRING}`])(environ, startResponse),
+});
