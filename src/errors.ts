@@ -19,7 +19,6 @@ export type ApplicationErrorCode =
   | 'headers-not-a-list'
   | 'input-busy'
   | 'listener-not-node'
-  | 'location-relative'
   | 'no-response'
   | 'response-destroyed'
   | 'response-error'

@@ -68,7 +68,7 @@ const shown: ApplicationFunction = (environ, startResponse) => {
 };
 const parsed = (response: string): string[] => JSON.parse(response.slice(response.indexOf('[')));
 
-describe('every gateway makes the same of a path', () => {
+describe('RFC 3875 #34: every gateway makes the same of a path', () => {
   /** The variables of a server that decodes the path and leaves the rest to the application, as HAProxy and Caddy. */
   const variables = (asked: string) => ({ SCRIPT_NAME: '', PATH_INFO: unquote(asked), REQUEST_URI: asked });
 

@@ -5,11 +5,24 @@ import type { Header } from '../types.ts';
 
 export type RenderHead = (status: string, headers: readonly Header[]) => string;
 
-/** `Status` comes first: busybox looks for it in the first 8 bytes only. */
-export const cgiHead: RenderHead = (status, headers) => `Status: ${status}\r\n${lines(headers)}\r\n`;
+/** Returns how a head is written for the web server that SERVER_SOFTWARE names. */
+export function headFor(server: unknown): RenderHead {
+  if (typeof server !== 'string') return cgiHead;
+  return server.startsWith('Apache') ? apacheHead : server.startsWith('HAProxy') ? haproxyHead : cgiHead;
+}
 
-/** The same with `Status` last: of Status and Location, HAProxy believes what it reads last, and takes any Location for a 302. */
-export const haproxyHead: RenderHead = (status, headers) => `${lines(headers)}Status: ${status}\r\n\r\n`;
+/** `Status` comes first: busybox looks for it in the first 8 bytes only. */
+const cgiHead: RenderHead = (status, headers) => `Status: ${status}\r\n${lines(headers)}\r\n`;
+
+/**
+ * Apache takes a 200 with a Location for a redirect, although a Status is there: it drops the body, and answers with what
+ * it finds at that path, or with a 302. In a 200 a Location has no meaning (RFC 9110 §10.2.2), so it is left out.
+ */
+const apacheHead: RenderHead = (status, headers) =>
+  cgiHead(status, status.startsWith('200') ? headers.filter(([name]) => name.toLowerCase() !== 'location') : headers);
+
+/** `Status` comes last: of Status and Location, HAProxy believes what it reads last, and takes any Location for a 302. */
+const haproxyHead: RenderHead = (status, headers) => `${lines(headers)}Status: ${status}\r\n\r\n`;
 
 /** RFC 3875 #16: the form follows SERVER_PROTOCOL, and the connection is not kept. */
 export function nphHead(serverProtocol: string): RenderHead {

@@ -13,7 +13,7 @@ import { isPromiseLike } from '../gateway/steps.ts';
 import type { Application, ApplicationFunction, Block, Environ } from '../types.ts';
 import { writeDescriptor, writeText } from './descriptor.ts';
 import { handOver } from './hand-over.ts';
-import { cgiHead, isNph, nphHead } from './head.ts';
+import { headFor, isNph, nphHead } from './head.ts';
 import { guardProcess, type Lifetime } from './lifetime.ts';
 import { errorStream, type LogTarget } from './log.ts';
 import { openOutput } from './output.ts';
@@ -83,7 +83,7 @@ function exchangeOver(stdout: Stdout, application: Application, options: RunWith
   const output = openOutput({
     write: typeof stdout === 'number' ? descriptorWriter(stdout) : objectWriter(stdout),
     isSynchronous: typeof stdout === 'number',
-    renderHead: isNphScript(options, environ) ? nphHead(environ.SERVER_PROTOCOL) : cgiHead,
+    renderHead: isNphScript(options, environ) ? nphHead(environ.SERVER_PROTOCOL) : headFor(environ.SERVER_SOFTWARE),
     input,
     mustReadFirst: length > 0 && isStream(stdin),
     onStart() {

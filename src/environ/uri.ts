@@ -44,10 +44,3 @@ function origin(environ: UriVariables): string {
 export function rawQuery({ QUERY_STRING: query }: UriVariables): string {
   return query ? `?${percentEncode(String(query), /[^!-~]|#/g)}` : '';
 }
-
-/** Returns a `Location` as RFC 3875 has it: a path or a whole URL. A relative one is resolved against the request's URL; one that cannot be is left as it is. */
-export function resolveLocation(location: string, environ: UriVariables): string {
-  if (location.startsWith('/') || /^[a-z][a-z0-9+.-]*:/i.test(location)) return location;
-  const base = requestUri(environ, false);
-  return URL.canParse(location, base) ? new URL(location, base).href : location;
-}

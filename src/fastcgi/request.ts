@@ -1,7 +1,6 @@
 // One request of FastCGI 1.0 in the role of a responder (§6.2): from its first record to END_REQUEST, which
 // is sent exactly once.
 
-import { cgiHead, haproxyHead, type RenderHead } from '../cgi/head.ts';
 import type { Variables } from '../environ/variables.ts';
 import { RequestError } from '../errors.ts';
 import { clientGone } from '../gateway/departure.ts';
@@ -25,7 +24,6 @@ export class FastCgiRequest extends ResidentRequest {
   #connection: FastCgiConnection;
   /** What has come of PARAMS, as a byte string; undefined when it is complete. */
   #params: string | undefined = '';
-  #renderHead: RenderHead = cgiHead;
   #usesStderr = false;
   /** Nobody waits for the response any more. */
   #isUnwanted = false;
@@ -72,13 +70,12 @@ export class FastCgiRequest extends ResidentRequest {
       this.refuse(new RequestError('params-malformed', why, 400));
       return;
     }
-    if (variables.SERVER_SOFTWARE?.startsWith('HAProxy')) this.#renderHead = haproxyHead;
     this.setVariables(variables);
     if (this.received) this.callApplication();
   }
 
   override start(status: string, headers: readonly Header[], block: Block | undefined, isComplete: boolean): void | Promise<void> {
-    return this.#send(this.#renderHead(status, headers), block, isComplete);
+    return this.#send(this.renderHead(status, headers), block, isComplete);
   }
 
   override write(block: Block): void | Promise<void> {

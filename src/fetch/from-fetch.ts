@@ -2,7 +2,6 @@
 // block waits for it. A body can be closed at any time, so that a client which leaves is heard of even
 // before there is a Response.
 
-import { resolveLocation } from '../environ/uri.ts';
 import { ApplicationError } from '../errors.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { reasonOf } from '../gateway/reasons.ts';
@@ -124,12 +123,12 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
     throw new ApplicationError('response-missing', `A Fetch handler must return a Response, got ${show(response)}`);
   }
 
-  /** Applications set headers that are the web server's, and a Location that RFC 3875 does not know. */
+  /** Applications set headers that are the web server's. */
   #sendable(headers: readonly Header[]): Header[] {
     const sendable: Header[] = [];
     for (const [name, value] of headers) {
       if (isHopByHop(name)) continue;
-      sendable.push([name, name === 'location' ? resolveLocation(value, this.#environ) : value.replaceAll('\t', ' ')]);
+      sendable.push([name, value.replaceAll('\t', ' ')]);
     }
     return sendable;
   }

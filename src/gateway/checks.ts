@@ -76,14 +76,8 @@ function checkMeaning(name: string, value: string, once: string[]): void {
         throw new ApplicationError('content-length-malformed', `Content-Length must be digits, got ${show(value)}`);
       }
       break;
+    // A relative one is a Location, too: RFC 9110 §10.2.2. RFC 3875 #27 knows none, but every server passes it on beside a Status.
     case 'location':
-      if (!value.startsWith('/') && !/^[a-z][a-z0-9+.-]*:/i.test(value)) {
-        throw new ApplicationError(
-          'location-relative',
-          `Location must be an absolute URI or begin with "/", got ${show(value)}; resolve it against the request's URL`,
-        );
-      }
-      break;
     case 'content-type':
       break;
     default:

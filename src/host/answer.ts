@@ -1,7 +1,6 @@
 // The answer to one request: a response body whose first block waits for a program's head. A body can be
 // closed at any time, so that a client which leaves ends the program even before that has said anything.
 
-import { resolveLocation } from '../environ/uri.ts';
 import type { Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import type { Closable, Environ, Header, StartResponse } from '../types.ts';
@@ -78,7 +77,7 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
       const { program, head } = await this.#run(destination);
       const { localRedirect } = head;
       const next = localRedirect !== undefined && this.#hosting.followsRedirects ? redirected(environ, localRedirect) : undefined;
-      if (next === undefined) return yield* this.#pass(program, head, destination.environ);
+      if (next === undefined) return yield* this.#pass(program, head);
       if (redirects === REDIRECTS) throw new BadOutput(`it redirected to ${localRedirect} after ${REDIRECTS} redirects; they lead nowhere`);
       await this.#end(true);
       environ = next;
@@ -118,11 +117,8 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
     throw new BadOutput(output.length === 0 ? this.#withReason(end) : end);
   }
 
-  async *#pass(program: Program, { status, headers, body, isChunked }: ScriptHead, environ: Environ): AsyncGenerator<Buffer, void> {
-    this.#startResponse(
-      status,
-      headers.map(([name, value]): Header => [name, name.toLowerCase() === 'location' ? resolveLocation(value, environ) : value]),
-    );
+  async *#pass(program: Program, { status, headers, body, isChunked }: ScriptHead): AsyncGenerator<Buffer, void> {
+    this.#startResponse(status, headers);
     this.#left = bodyLength(this.#environ.REQUEST_METHOD, status, headers);
     if (this.#left === 0) return; // RFC 3875 #46: what comes is read all the same, when the answer is closed
     const blocks = following(body, program);

@@ -3,7 +3,6 @@
 
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { resolveLocation } from '../environ/uri.ts';
 import { ApplicationError } from '../errors.ts';
 import { describe } from '../gateway/describe.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
@@ -27,7 +26,7 @@ export type Listener =
  * Returns `listener` as an application. Its requests and responses are real `IncomingMessage` and `ServerResponse`
  * objects. `req.url` is what follows SCRIPT_NAME, `req.originalUrl` the whole, as under a router of Express. Bodies are
  * streamed both ways, no faster than the other side takes them. Headers that are the web server's business
- * (`Connection`, `Transfer-Encoding`), trailers and interim responses are dropped, a relative `Location` is resolved.
+ * (`Connection`, `Transfer-Encoding`), trailers and interim responses are dropped.
  *
  * Throws an `ApplicationError` when `listener` is none.
  */
@@ -199,10 +198,7 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   #sendable(headers: readonly Header[]): Header[] {
     return headers
       .filter(([name]) => !isHopByHop(name) && name.toLowerCase() !== 'status') // of a CGI script that somebody relays
-      .map(([name, value]) => [
-        name,
-        name.toLowerCase() === 'location' ? resolveLocation(value, this.#environ) : value.replaceAll('\t', ' '),
-      ]);
+      .map(([name, value]) => [name, value.replaceAll('\t', ' ')]);
   }
 }
 

@@ -1,6 +1,7 @@
 // One request to a resident gateway, whatever protocol brings it: its variables, then its body, which is
 // kept until it is whole, then the application's turn. A protocol adds how the response leaves.
 
+import { headFor } from '../cgi/head.ts';
 import { bodyLength, checkBodySize } from '../environ/body-length.ts';
 import { completeVariables, requestVariables, toEnviron } from '../environ/environ.ts';
 import type { Variables } from '../environ/variables.ts';
@@ -21,6 +22,8 @@ const NO_BODY = { read: () => 0 };
 
 export abstract class ResidentRequest implements Sink {
   protected readonly gateway: Gateway;
+  /** As the web server understands it. */
+  protected renderHead = headFor(undefined);
   #variables: Record<string, unknown> | undefined;
   /** What CONTENT_LENGTH says; undefined where only the protocol tells where the body ends. */
   #announced: number | undefined;
@@ -54,6 +57,7 @@ export abstract class ResidentRequest implements Sink {
     mount(given, gateway.scriptName);
     const variables = completeVariables(given, gateway.env);
     this.#variables = variables;
+    this.renderHead = headFor(variables.SERVER_SOFTWARE);
     // Caddy says so of a chunked body.
     if (variables.CONTENT_LENGTH === '-1') delete variables.CONTENT_LENGTH;
     if (variables.CONTENT_LENGTH === undefined) return;

@@ -1,6 +1,5 @@
 // One request of SCGI. Its response is that of a CGI script, and the end of the connection is its end.
 
-import { cgiHead } from '../cgi/head.ts';
 import { clientGone } from '../gateway/departure.ts';
 import type { Gateway } from '../resident/gateway.ts';
 import { ResidentRequest } from '../resident/request.ts';
@@ -21,7 +20,7 @@ export class ScgiRequest extends ResidentRequest {
   }
 
   override start(status: string, headers: readonly Header[], block: Block = ''): void | Promise<void> {
-    const head = cgiHead(status, headers);
+    const head = this.renderHead(status, headers);
     if (typeof block === 'string' && Buffer.byteLength(block) === block.length) return this.#send([Buffer.from(head + block, 'latin1')]);
     const pieces = [Buffer.from(head, 'latin1'), typeof block === 'string' ? Buffer.from(block) : block];
     return this.#send(head.length + block.length > COPIED ? pieces : [Buffer.concat(pieces)]);

@@ -103,7 +103,6 @@ export class Responding {
     /// - **`header-status`** None is named `Status`.
     /// - **`header-duplicate`** `Content-Length`, `Content-Type` and `Location` are there once at most.
     /// - **`content-length-malformed`** `Content-Length` is digits.
-    /// - **`location-relative`** `Location` is an absolute URI, or begins with `/`.
     this.#asGateway(() => checkHeaders(headers));
     if (!Array.isArray(headers)) return;
     const { application } = this.#check;

@@ -454,7 +454,7 @@ describe('the response', () => {
   });
 });
 
-test('Status comes first, as in CGI, but for HAProxy, which takes a Location behind it for a 302', async () => {
+test('the head is the one of CGI: Status comes first, but for HAProxy, which takes a Location behind it for a 302', async () => {
   const { client } = await serve((_environ, startResponse) => {
     startResponse('308 Permanent Redirect', [['Location', '/there']]);
     return '';

@@ -194,8 +194,6 @@ describe('PEP 3333 #42: what startResponse() refuses, with a 500 for the client 
       'header-duplicate',
       '"/a"',
     ],
-    ['RFC 3875 #27: a relative Location', '302 Found', [['Location', 'a/b']], 'location-relative', 'resolve it'],
-    ['RFC 3875 #27: an empty Location', '302 Found', [['Location', '']], 'location-relative', 'got ""'],
     ['Content-Length that is no number', '200 OK', [['Content-Length', '5x']], 'content-length-malformed', 'must be digits, got "5x"'],
     ['an empty Content-Length', '200 OK', [['Content-Length', '']], 'content-length-malformed', 'must be digits'],
   ];
@@ -214,6 +212,9 @@ describe('PEP 3333 #42: what startResponse() refuses, with a 500 for the client 
     ['999', '999 Whatever', []],
     ['every token character', '200 OK', [["!#$%&'*+-.^_`|~09azAZ", '']]],
     ['RFC 3875 #27: an absolute Location', '302 Found', [['Location', 'mailto:a@b']]],
+    ['RFC 9110 §10.2.2: a relative Location', '302 Found', [['Location', '../a%2Fb?c#d']]],
+    ['one that is only a query', '303 See Other', [['Location', '?a']]],
+    ['an empty one, which is the page itself', '303 See Other', [['Location', '']]],
     [
       'a header that is repeated',
       '200 OK',
@@ -226,6 +227,35 @@ describe('PEP 3333 #42: what startResponse() refuses, with a 500 for the client 
   test.each(accepted)('but not %s', async (_what, status, headers) => {
     const { output } = await run(answering('x', headers, status));
     expect(output).toBe(response(status, [...headers.map(([name, value]) => `${name}: ${value}`), 'Content-Length: 1'], 'x'));
+  });
+});
+
+describe('what a web server would take for something else', () => {
+  const head = async (status: string, SERVER_SOFTWARE: string) => {
+    const application = answering(
+      'x',
+      [
+        ['X-A', 'b'],
+        ['location', '/there'],
+      ],
+      status,
+    );
+    return (await run(application, { environ: { SERVER_SOFTWARE } })).output;
+  };
+  const rest = ['Content-Length: 1', '', 'x'].join('\r\n');
+
+  test('Apache: a 200 has no Location; all others have', async () => {
+    for (const server of ['Apache', 'Apache/2.4.71 (Debian)']) {
+      expect(await head('200 OK', server)).toBe(`Status: 200 OK\r\nX-A: b\r\n${rest}`);
+      expect(await head('201 Created', server)).toBe(`Status: 201 Created\r\nX-A: b\r\nlocation: /there\r\n${rest}`);
+    }
+    expect(await head('200 OK', 'nginx/1.22.1')).toBe(`Status: 200 OK\r\nX-A: b\r\nlocation: /there\r\n${rest}`);
+  });
+
+  test('HAProxy: Status comes behind Location', async () => {
+    expect(await head('307 Temporary Redirect', 'HAProxy 2.6.12')).toBe(
+      'X-A: b\r\nlocation: /there\r\nContent-Length: 1\r\nStatus: 307 Temporary Redirect\r\n\r\nx',
+    );
   });
 });
 

@@ -144,6 +144,8 @@ describe('programs in any language', () => {
   test.each([
     ['/redirect.sh?http://a/b', 302, 'http://a/b'],
     ['/redirect.sh?//a/b', 302, '//a/b'],
+    ['/redirect.sh?../a?b', 302, '../a?b'],
+    ['/redirect.sh/x?#f', 302, '#f'],
     ['/cgi-bin/redirect.sh?/elsewhere', 302, '/elsewhere'],
     ['/cgi-bin/redirect.sh?/cgi-binary', 302, '/cgi-binary'],
     ['/cgi-bin/redirect-page.sh', 302, '/cgi-bin/env.sh'],

@@ -142,6 +142,12 @@ describe('the response', () => {
     ]);
   });
 
+  test.each(['../a?b', '#f', '/a', 'https://other.example/'])('a Location of %j is passed on as it is', async (location) => {
+    const url = await upstream((_request, response) => void response.writeHead(303, { Location: location, 'Content-Length': 0 }).end());
+    const { status, headers, errors } = await send(url);
+    expect([status, headers.get('location'), errors]).toEqual(['303 See Other', location, '']);
+  });
+
   test('a status without a reason gets one', async () => {
     const url = await tcp((socket) => socket.end('HTTP/1.1 200\r\nContent-Type: a/b\r\nContent-Length: 0\r\n\r\n'));
     expect((await send(url)).status).toBe('200 Unknown');

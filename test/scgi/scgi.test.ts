@@ -47,6 +47,19 @@ describe('a request', () => {
     expect(await (await serve(hello)).client().send('26:SCGI\x001\0REQUEST_METHOD\0GET\0,').end()).toBe(text('hello'));
   });
 
+  test('has the head of CGI: under Apache a 200 has no Location', async () => {
+    const { client } = await serve((_environ, startResponse) => {
+      startResponse('200 OK', [...PLAIN, ['Location', '/there']]);
+      return 'x';
+    });
+    const length = 'Content-Length: 1';
+    expect(await client().send(request()).end()).toBe(response('200 OK', ['Content-Type: text/plain', 'Location: /there', length], 'x'));
+    const received = await client()
+      .send(request({ SERVER_SOFTWARE: 'Apache/2.4.71' }))
+      .end();
+    expect(received).toBe(response('200 OK', ['Content-Type: text/plain', length], 'x'));
+  });
+
   test('says in environ what the server said, byte for byte', async () => {
     const seen: Environ[] = [];
     const application: ApplicationFunction = (environ, startResponse) => {

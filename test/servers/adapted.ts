@@ -1,9 +1,20 @@
-// The adapters, each at a place of its own. They answer with the path that is seen through them.
+// Applications that test scripts and resident applications have in common: the adapters, each at a place of its own, which
+// answer with the path that is seen through them, and one that redirects.
 
 import type { ApplicationFunction } from 'run-with-cgi';
 import { fromFetch } from 'run-with-cgi/fetch';
 import { forward, urlMap } from 'run-with-cgi/middleware';
 import { fromNode } from 'run-with-cgi/node';
+
+/** Answers with the status and the Location of the query: "302 Found&..%2Fpath". */
+export const redirecting: ApplicationFunction = (environ, startResponse) => {
+  const [status = '', location = ''] = environ.QUERY_STRING.split('&').map(decodeURIComponent);
+  startResponse(status, [
+    ['Content-Type', 'text/plain'],
+    ['Location', location],
+  ]);
+  return 'the page\n';
+};
 
 export const adapted: ApplicationFunction = urlMap({
   '/environ': (environ, startResponse) => {

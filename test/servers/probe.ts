@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApplicationFunction, runWithCgi } from 'run-with-cgi';
 import { validator } from 'run-with-cgi/validator';
+import { redirecting } from './adapted.ts';
 
 const TEXT: [string, string][] = [['Content-Type', 'text/plain']];
 const mark = (name: string) => appendFileSync(join(dirname(process.argv[1] ?? ''), '../../marks', name), '.');
@@ -16,6 +17,7 @@ const paths: Record<string, ApplicationFunction> = {
     startResponse('207 Multi Status', [...TEXT, ['Set-Cookie', 'a=1'], ['Set-Cookie', 'b=2'], ['X-Name', 'D\xfcrer']]);
     return 'several\n';
   },
+  '/location': redirecting,
   '/exit': (_environ, startResponse) => {
     startResponse('200 OK', TEXT);
     return (function* () {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplicationFunction } from 'run-with-cgi';
 import { urlMap } from 'run-with-cgi/middleware';
 import { validator } from 'run-with-cgi/validator';
-import { adapted } from './adapted.ts';
+import { adapted, redirecting } from './adapted.ts';
 
 const TEXT: [string, string][] = [['Content-Type', 'text/plain']];
 
@@ -37,10 +37,7 @@ const paths: Record<string, ApplicationFunction> = {
     startResponse('200 OK', [...TEXT, ['Set-Cookie', 'a=1'], ['Set-Cookie', 'b=2'], ['X-Name', 'D\xfcrer']]);
     return 'two cookies\n';
   },
-  '/redirect': (environ, startResponse) => {
-    startResponse('303 See Other', [...TEXT, ['Location', environ.QUERY_STRING]]);
-    return 'elsewhere\n';
-  },
+  '/location': redirecting,
   '/say': (environ, startResponse) => {
     environ['wsgi.errors'].write(`${decodeURIComponent(environ.QUERY_STRING)}\n`);
     startResponse('200 OK', TEXT);

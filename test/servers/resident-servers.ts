@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { apache, lighttpd, nginx, type RealServer, type Site } from './servers.ts';
+import { apache, haproxy, lighttpd, nginx, type RealServer, type Site } from './servers.ts';
 
 export interface ResidentServer extends RealServer {
   /** The command of the application's process; undefined where the server starts it. */
@@ -99,24 +99,15 @@ export const servers: ResidentServer[] = [
       return ['/usr/bin/caddy', 'run', '--adapter', 'caddyfile', '--config', join(site.folder, 'Caddyfile')];
     },
   ),
-  behind('HAProxy', onSocket('fastcgi'), (site) => {
-    writeFileSync(
-      join(site.folder, 'haproxy.cfg'),
-      `global
-  log stderr format raw local0
-defaults
-  mode http
-  log global
-  timeout client 20s
-  timeout connect 20s
-  timeout server 20s
-frontend web
+  behind('HAProxy', onSocket('fastcgi'), (site) =>
+    haproxy(
+      site,
+      `frontend web
   bind 127.0.0.1:${site.port}
   use_backend app if { path_beg /app/ }
 ${shown('haproxy.cfg', site)}`,
-    );
-    return ['/usr/sbin/haproxy', '-db', '-f', join(site.folder, 'haproxy.cfg')];
-  }),
+    ),
+  ),
   behind('h2o', onSocket('fastcgi'), (site) => {
     writeFileSync(
       join(site.folder, 'h2o.conf'),

@@ -94,6 +94,19 @@ const adapters = (asked: string, seen: string, ...instead: Instead[]): Case => [
   ...instead,
 ];
 
+const LOCATIONS = ['next', '../next?a=b', '?q', '#f', '/app/hello', '//other.example/', 'https://other.example/a%2Fb?c#d'];
+
+/** What a client gets of these. */
+const located =
+  (status: string, locations: readonly string[] = LOCATIONS, isKept = true): Check =>
+  async (site) => {
+    for (const location of locations) {
+      const answer = await get(site, `/location?${encodeURIComponent(status)}&${encodeURIComponent(location)}`);
+      const expected = [Number.parseInt(status, 10), isKept ? [location] : [], 'the page\n'];
+      expect([answer.status, header(answer, 'location'), answer.body]).toEqual(expected);
+    }
+  };
+
 /** A file by which a request and its test tell each other how far they are. */
 let marks = 0;
 const mark = (site: Running) => join(site.folder, 'marks', String(++marks));
@@ -309,15 +322,19 @@ const cases: Case[] = [
       ]);
     },
   ],
-  ...['/app/hello', 'https://elsewhere.example/'].map(
-    (location): Case => [
-      `a redirect to ${location}`,
-      async (site) => {
-        const answer = await get(site, `/redirect?${location}`);
-        expect([answer.status, header(answer, 'location'), answer.body]).toEqual([303, [location], 'elsewhere\n']);
-      },
-    ],
+  ...['301 Moved Permanently', '302 Found', '303 See Other', '307 Temporary Redirect', '308 Permanent Redirect', '201 Created'].map(
+    (status): Case => [`a ${status} has the Location that the application set`, located(status)],
   ),
+  [
+    'a Location may be empty',
+    located('303 See Other', ['']),
+    [LIGHTTPD, 'RFC 3875 #25: it was not sent then', located('303 See Other', [''], false)],
+  ],
+  [
+    'a 200 has it, too',
+    located('200 OK'),
+    [APACHE, 'it goes without: for most of its modules it would be a redirect', located('200 OK', LOCATIONS, false)],
+  ],
   ['a small body', answers('/echo', { method: 'POST', body: 'hello' }, { body: 'hello' })],
   ['an empty body', answers('/echo', { method: 'POST', body: '' }, { body: '' })],
   ['20 MB go up and come back', async (site) => expect(same((await get(site, '/echo', { method: 'POST', body: big })).body)).toBe(true)],

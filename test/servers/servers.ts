@@ -20,6 +20,8 @@ export interface Site {
 
 export interface RealServer {
   name: string;
+  /** The cases that are for it; undefined for all. */
+  only?: RegExp;
   /** Writes configuration into the folder and returns the commands to run, in order. */
   commands(site: Site): string[][];
 }
@@ -101,6 +103,28 @@ ${more}`,
   ],
 });
 
+const fcgiwrap = ({ folder }: Site): string[] => [
+  ...['/usr/bin/spawn-fcgi', '-n', '-s', join(folder, 'fcgiwrap.sock'), '-M', '0666', '-u', 'www-data', '-g', 'www-data'],
+  ...['--', '/usr/sbin/fcgiwrap', '-c', '8', '-f'],
+];
+
+/** HAProxy with `lines` behind its defaults. */
+export function haproxy({ folder }: Site, lines: string): string[] {
+  writeFileSync(
+    join(folder, 'haproxy.cfg'),
+    `global
+  log stderr format raw local0
+defaults
+  mode http
+  log global
+  timeout client 20s
+  timeout connect 20s
+  timeout server 20s
+${lines}`,
+  );
+  return ['/usr/sbin/haproxy', '-db', '-f', join(folder, 'haproxy.cfg')];
+}
+
 export const servers: RealServer[] = [
   apacheWithCgi('Apache mod_cgid', 'cgid', 'event'),
   apacheWithCgi('Apache mod_cgi', 'cgi', 'prefork', 'AllowEncodedSlashes NoDecode'),
@@ -127,23 +151,7 @@ $HTTP["url"] =~ "^/cgi-bin/" {
   {
     name: 'nginx with fcgiwrap',
     commands: (site) => [
-      [
-        '/usr/bin/spawn-fcgi',
-        '-n',
-        '-s',
-        join(site.folder, 'fcgiwrap.sock'),
-        '-M',
-        '0666',
-        '-u',
-        'www-data',
-        '-g',
-        'www-data',
-        '--',
-        '/usr/sbin/fcgiwrap',
-        '-c',
-        '8',
-        '-f',
-      ],
+      fcgiwrap(site),
       nginx(
         site,
         `server {
@@ -159,6 +167,29 @@ $HTTP["url"] =~ "^/cgi-bin/" {
     fastcgi_pass unix:${site.folder}/fcgiwrap.sock;
   }
 }`,
+      ),
+    ],
+  },
+  {
+    name: 'HAProxy with fcgiwrap',
+    // HAProxy 2.6.12 crashes in the middle of others.
+    only: /^hello$|required variable|every adapter|Location|^a 200|an application of/,
+    commands: (site) => [
+      fcgiwrap(site),
+      haproxy(
+        site,
+        `frontend web
+  bind 127.0.0.1:${site.port}
+  default_backend scripts
+backend scripts
+  use-fcgi-app scripts
+  server fcgiwrap unix@${site.folder}/fcgiwrap.sock proto fcgi
+fcgi-app scripts
+  docroot ${site.folder}/root
+  path-info ^(/cgi-bin/[^/]+)(/.*)?$
+  pass-header Authorization
+  log-stderr global
+`,
       ),
     ],
   },
