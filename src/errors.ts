@@ -8,6 +8,7 @@ export type ApplicationErrorCode =
   | 'body-too-long'
   | 'body-too-short'
   | 'content-length-malformed'
+  | 'error-uncaught'
   | 'exited-early'
   | 'file-not-readable'
   | 'handler-not-fetch'

@@ -87,12 +87,11 @@ async function stay(application: Application, fd: number, options: RunOptions): 
     ...(env && { env }),
   };
   // What the application prints is no response here.
+  const life = { name: protocol };
   if (protocol === 'scgi') {
     const { serveScgi } = await import('./scgi/index.ts');
-    await serveUntilTold(application, (counted) => serveScgi(counted, settings), {});
-  } else {
-    const { serveFastCgi } = await import('./fastcgi/index.ts');
-    await serveUntilTold(application, (counted) => serveFastCgi(counted, settings), {});
+    process.exit(await serveUntilTold(application, (counted) => serveScgi(counted, settings), life));
   }
-  process.exit();
+  const { serveFastCgi } = await import('./fastcgi/index.ts');
+  process.exit(await serveUntilTold(application, (counted) => serveFastCgi(counted, settings), life));
 }

@@ -4,7 +4,8 @@ import type { Server } from 'node:net';
 import { bind } from '../resident/bind.ts';
 import type { ResidentOptions } from '../resident/gateway.ts';
 import { INHERITED, WORKER } from '../resident/primary.ts';
-import { DRAIN, serveUntilTold } from '../resident/serve.ts';
+import { serveUntilTold } from '../resident/serve.ts';
+import { DRAIN } from '../resident/uncaught.ts';
 import { runWorkers } from '../resident/workers.ts';
 import type { ApplicationFunction } from '../types.ts';
 import { read } from './commands.ts';
@@ -90,6 +91,7 @@ export async function runResident(name: string, serve: Serve, words: string[]): 
   const isWorker = process.env[WORKER] !== undefined;
   delete process.env[WORKER]; // what the application starts is none
   const life = {
+    name,
     maxRequests: toNumber('--max-requests', values['max-requests'], 1),
     idleExit: seconds('--idle-exit', values['idle-exit']),
     drain,
@@ -113,8 +115,7 @@ export async function runResident(name: string, serve: Serve, words: string[]): 
   const { application, options: given } = await applicationOf(target, values.interface);
   const env = given.env === undefined ? {} : { env: given.env };
   const serveHere = (counted: ApplicationFunction) => serve(counted, { ...env, ...settings, ...(isWorker ? { fd: INHERITED } : place) });
-  await serveUntilTold(application, serveHere, life).catch(refuse);
-  return 0;
+  return serveUntilTold(application, serveHere, life).catch(refuse);
 }
 
 function toNumber(option: string, text: string | undefined, least = 0, most = Infinity): number | undefined {

@@ -5,9 +5,11 @@ import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join, resolve } from 'node:path';
+import { errorStream } from '../gateway/error-stream.ts';
 import { cgiBin, cgiScript } from '../host/index.ts';
 import { urlMap } from '../middleware/index.ts';
 import { LISTENS } from '../ports.ts';
+import { DRAIN, onUncaught } from '../resident/uncaught.ts';
 import { ApplicationServer } from '../server/server.ts';
 import type { Application } from '../types.ts';
 import { read } from './commands.ts';
@@ -55,8 +57,19 @@ export async function run(words: string[]): Promise<number> {
       isAgain = true;
     });
   }
+  let status = 0;
+  onUncaught({
+    name: 'server',
+    errors: errorStream(process.stderr),
+    deadline: DRAIN,
+    leave() {
+      status = 1;
+      server.close();
+      setTimeout(() => server.closeAllConnections(), DRAIN);
+    },
+  });
   await once(server, 'close');
-  return 0;
+  return status;
 }
 
 async function served(

@@ -13,10 +13,10 @@ export const WORKER = 'RUN_WITH_CGI_WORKER';
 export const INHERITED = 4;
 
 /**
- * What a worker says: that it listens; that it should be replaced; that nobody has asked it for long, and that somebody
+ * What a worker says: that it listens; that it should be replaced; that it leaves by itself; that nobody has asked it for long, and that somebody
  * has again; here is a connection that I am done with; I have the one that I was given.
  */
-export type Said = 'up' | 'replace' | 'idle' | 'busy' | 'connection' | 'taken';
+export type Said = 'up' | 'replace' | 'broken' | 'idle' | 'busy' | 'connection' | 'taken';
 /** What it is told: another one takes your place; the whole gateway ends; here is a connection. */
 export type Told = 'leave' | 'end' | 'connection';
 

@@ -2,11 +2,15 @@
 
 import type { Server } from 'node:net';
 import { toFunction } from '../gateway/application.ts';
+import { errorStream } from '../gateway/error-stream.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
 import { followPrimary } from './primary.ts';
 import { ResidentServer } from './server.ts';
+import { DRAIN, onUncaught } from './uncaught.ts';
 
 export interface LifeOptions {
+  /** As the log calls the gateway. */
+  name: string;
   /** Requests after which the process ends, for another one to take its place. Default: never. */
   maxRequests?: number | undefined;
   /** Milliseconds without a request after which it ends. Default: never. */
@@ -17,18 +21,17 @@ export interface LifeOptions {
   isWorker?: boolean | undefined;
 }
 
-export const DRAIN = 30_000;
-
 /**
- * Serves `application` by `open` until SIGTERM, SIGINT or SIGUSR1 comes, or the options say that it is enough. Then no
- * more is taken, what runs is finished, and the promise resolves. It rejects when there is nowhere to listen.
+ * Serves `application` by `open` until SIGTERM, SIGINT or SIGUSR1 comes, the options say that it is enough, or there is an error
+ * that nobody catches. Then no more is taken, what runs is finished, and the promise resolves with an exit status: 1 after
+ * such an error. It rejects when there is nowhere to listen.
  */
 export async function serveUntilTold(
   application: Application,
   open: (application: ApplicationFunction) => Server,
   options: LifeOptions,
-): Promise<void> {
-  const { maxRequests = Infinity, idleExit, drain = DRAIN, isWorker = false } = options;
+): Promise<number> {
+  const { name, maxRequests = Infinity, idleExit, drain = DRAIN, isWorker = false } = options;
   const callable = toFunction(application);
   let count = 0;
   let isIdle = false;
@@ -48,13 +51,14 @@ export async function serveUntilTold(
     server.close();
     if (server instanceof ResidentServer) cut ??= setTimeout(() => server.cut(), server.grace + drain);
   };
+  const leave = () => {
+    if (server instanceof ResidentServer) server.leave((socket) => primary?.handOn(socket));
+    end();
+  };
   const primary = isWorker
     ? followPrimary({
         end,
-        leave() {
-          if (server instanceof ResidentServer) server.leave((socket) => primary?.handOn(socket));
-          end();
-        },
+        leave,
         adopt: (connection) => server instanceof ResidentServer && server.adopt(connection),
       })
     : undefined;
@@ -71,6 +75,19 @@ export async function serveUntilTold(
     else end();
   }
 
+  let status = 0;
+  onUncaught({
+    name,
+    errors: errorStream(process.stderr),
+    deadline: (server instanceof ResidentServer ? server.grace : 0) + drain,
+    leave() {
+      status = 1;
+      primary?.say('broken');
+      if (primary && process.connected) leave();
+      else end();
+    },
+  });
+
   // SIGUSR1 is how Apache's mod_fcgid and others ask for a graceful end; Node would begin to debug.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, enough);
   server.on('listening', () => primary?.say('up'));
@@ -83,4 +100,5 @@ export async function serveUntilTold(
     clearTimeout(idle);
     clearTimeout(cut);
   }
+  return status;
 }

@@ -13,6 +13,8 @@ export interface WorkerEvents {
   up(): void;
   /** It should be replaced: it has answered enough requests, or somebody wants it to end. */
   replace(): void;
+  /** It takes no more requests, and ends when it has answered those that it has. */
+  broken(): void;
   idle(): void;
   /** It is done with this one. */
   connection(connection: Handle): void;
@@ -28,6 +30,8 @@ export class Worker {
   isIdle = false;
   /** Whether it has been told to end. */
   isLeaving = false;
+  /** Whether it has said so. */
+  isBroken = false;
   /** Whether its end leaves a gap. */
   isSettled = false;
   /** Connections that it has been given and has not confirmed. */
@@ -63,6 +67,7 @@ export class Worker {
           resolve(true);
           events.up();
         } else if (said === 'replace') events.replace();
+        else if (said === 'broken') events.broken();
         else if (said === 'busy') this.isIdle = false;
         else if (said === 'taken') this.given.shift()?.close();
         else if (said === 'connection' && connection) events.connection(connection);

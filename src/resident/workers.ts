@@ -94,6 +94,7 @@ class Workers {
         for (const connection of this.#waiting.splice(0)) this.#place(connection);
       },
       replace: () => this.#queue(() => this.#replace(worker)),
+      broken: () => this.#broken(worker),
       idle: () => {
         if ([...this.#workers].every(({ isIdle }) => isIdle)) this.#end();
       },
@@ -123,8 +124,26 @@ class Workers {
     this.#workers.delete(worker);
     for (const connection of worker.given.splice(0)) this.#place(connection);
     if (this.#isEnding || worker.isLeaving || !worker.isSettled) return; // somebody else sees to it
+    this.#again(worker, `ended ${worker.cause}`);
+  }
+
+  /** As after a crash. Of those that have requests to finish there are never more than of those that work. */
+  #broken(worker: Worker): void {
+    worker.isBroken = true;
+    worker.end('leave', this.#options.deadline);
+    if (this.#isEnding || !worker.isSettled) return; // somebody else sees to it
+    worker.isSettled = false;
+    this.#again(worker, 'takes no more requests');
+    const broken = [...this.#workers].filter(({ isBroken }) => isBroken);
+    const [oldest] = broken;
+    if (!oldest || broken.length <= this.#options.count) return;
+    this.#options.log(`worker ${oldest.pid} is killed, whatever it has to finish: others have broken since`);
+    oldest.end('end', 0);
+  }
+
+  #again(worker: Worker, what: string): void {
     if (Date.now() - worker.began > SOUND) this.#delay = FIRST_DELAY;
-    this.#options.log(`worker ${worker.pid} ended ${worker.cause}; another one begins in ${this.#delay} ms`);
+    this.#options.log(`worker ${worker.pid} ${what}; another one begins in ${this.#delay} ms`);
     this.#startLater();
   }
 

@@ -5,6 +5,8 @@ import type { RunWithCgiOptions } from '../cgi/run-with-cgi.ts';
 import { serveFastCgi } from '../fastcgi/index.ts';
 import { fs } from '../fs.ts';
 import { toFunction } from '../gateway/application.ts';
+import { errorStream } from '../gateway/error-stream.ts';
+import { DRAIN, onUncaught } from '../resident/uncaught.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
 import { limitLog } from './start.ts';
 import { sweep } from './sweep.ts';
@@ -55,7 +57,7 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
     const isOver = identity(script) !== version || fs.fstatSync(2).size === 0;
     const isTaken = fs.existsSync(path) || fs.existsSync(`${path}.lock`);
     if (isOver && !isTaken) fs.rmSync(`${path}.log`, { force: true });
-    process.exit();
+    process.exit(status);
   });
 
   const leave = () => {
@@ -70,6 +72,17 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
     if (Date.now() - lastRequest >= idleExit || identity(path) !== own || identity(script) !== version) leave();
     limitLog(2);
   }, INTERVAL);
+  let status = 0;
+  onUncaught({
+    name: 'warm',
+    errors: errorStream(process.stderr),
+    deadline: GRACE + DRAIN,
+    leave() {
+      status = 1;
+      leave();
+      setTimeout(() => process.exit(status), GRACE + DRAIN);
+    },
+  });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, leave);
 }
 

@@ -23,6 +23,7 @@ let count = 0;
 export default async (environ, startResponse) => {
   count++;
   if (environ.PATH_INFO === '/crash') process.exit(9);
+  if (environ.PATH_INFO === '/reject') setTimeout(() => Promise.reject(new Error('on purpose')));
   if (environ.PATH_INFO === '/slow') await new Promise((resolve) => setTimeout(resolve, 500));
   startResponse('200 OK', [['Content-Type', 'text/plain']]);
   if (environ.PATH_INFO === '/where') return [environ.SCRIPT_NAME + '|' + environ.PATH_INFO];
@@ -108,6 +109,17 @@ describe('run()', () => {
     child.kill('SIGTERM');
     expect((await slow)[0]).toBe('old');
     expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
+  test('ends with 1 after an error that nobody catches, when what runs is answered', async () => {
+    const child = start('spawn-fcgi', ['-n', '-s', file('broken.sock'), '--', file('app.cgi')]);
+    await isUp(file('broken.sock'));
+    const slow = ask(file('broken.sock'), '/slow');
+    await sleep(200);
+    expect((await ask(file('broken.sock'), '/reject'))[0]).toBe('old');
+    expect((await slow)[0]).toBe('old');
+    if (child.exitCode === null) await once(child, 'exit');
+    expect([child.exitCode, child.signalCode]).toEqual([1, null]);
   });
 
   test('is mounted where RUN_WITH_CGI_SCRIPT_NAME says', async () => {

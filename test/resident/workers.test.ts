@@ -4,11 +4,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { request } from '../fastcgi/client.ts';
 import { isRunning, until } from '../host/processes.ts';
 
 const command = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
@@ -25,6 +27,14 @@ export default async (environ, startResponse) => {
   if (environ.PATH_INFO === '/hold') {
     appendFileSync('held', process.pid + '\\n');
     while (!existsSync('released')) await sleep(10);
+  }
+  if (environ.PATH_INFO === '/reject') setTimeout(() => Promise.reject(new Error('on purpose')));
+  if (environ.PATH_INFO === '/throw') setTimeout(() => { throw new Error('on purpose'); });
+  if (environ.PATH_INFO === '/throw-on') setInterval(() => { throw new Error('again'); }, 5);
+  if (environ.PATH_INFO === '/throw-at-once') setTimeout(function fail() { process.nextTick(fail); throw new Error('again'); });
+  if (environ.PATH_INFO === '/catch') {
+    process.on('uncaughtException', (error) => appendFileSync('caught', error.message + '\\n'));
+    process.on('unhandledRejection', (error) => appendFileSync('caught', error.message + '\\n'));
   }
   startResponse('200 OK', [['Content-Type', 'text/plain']]);
   return '${text} ' + process.pid;
@@ -43,7 +53,7 @@ const gateways: Gateway[] = [];
 function serve(...words: string[]): Gateway {
   const name = `app${gateways.length}`;
   const place = file(`${name}.sock`);
-  for (const left of ['held', 'released']) rmSync(file(left), { force: true });
+  for (const left of ['held', 'released', 'caught']) rmSync(file(left), { force: true });
   if (!existsSync(file('app.mjs'))) writeFileSync(file('app.mjs'), source('old'));
   const child = spawn(process.execPath, [command, 'fastcgi', 'app.mjs', '--socket', place, ...words], {
     cwd: folder,
@@ -242,6 +252,134 @@ describe('a worker that ends', () => {
     await areUp(gateway, 1);
     while (new Set(answers).size < 4) answers.push(await ask(gateway));
     expect(answers.filter((answer) => !/^old \d+$/.test(answer))).toEqual([]);
+    expect(gateway.said()).toBe('');
+  });
+});
+
+describe('an error that nobody catches', () => {
+  /** What is said of the first one, and a pattern for its stack. */
+  const said = (origin: string, text = 'on purpose') =>
+    `fastcgi: \\[error-uncaught\\] Nobody has caught an error \\(${origin}\\); this process takes no more requests, and ends when those that it has are answered\nfastcgi: Error: ${text}\n(?:    at .*app\\.mjs:\\d+:\\d+.*\n)(?:    at .*\n)*`;
+
+  test.each([
+    ['/reject', 'unhandledRejection'],
+    ['/throw', 'uncaughtException'],
+  ])('%s: what runs is answered, nothing more is taken, and the process ends with 1', async (path, origin) => {
+    const gateway = serve();
+    await until(() => existsSync(gateway.place));
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    expect(await ask(gateway, path)).toMatch(/^old \d+$/);
+    await until(() => !existsSync(gateway.place));
+    release();
+    expect(await held).toMatch(/^old \d+$/);
+    expect(await ended(gateway)).toEqual([1, null]);
+    expect(gateway.said()).toMatch(new RegExp(`^${said(origin)}$`));
+  });
+
+  test('again and again changes nothing, and ten are said', async () => {
+    const gateway = serve();
+    await until(() => existsSync(gateway.place));
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    await ask(gateway, '/throw-on');
+    await until(() => gateway.said().includes('further'));
+    release();
+    expect(await held).toMatch(/^old \d+$/);
+    expect(await ended(gateway)).toEqual([1, null]);
+    expect(gateway.said().match(/Error: again/g)).toHaveLength(10);
+    expect(gateway.said()).toMatch(/\nfastcgi: further errors of this process are not said\n$/);
+  });
+
+  test.each(['/throw-on', '/throw-at-once'])('%s, --drain: keeps no process for longer', async (path) => {
+    const gateway = serve('--drain', '1');
+    await until(() => existsSync(gateway.place));
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    ask(gateway, path);
+    expect(await held).toBe('');
+    expect(await ended(gateway)).toEqual([1, null]);
+  });
+
+  test.each(['1', '2'])('--workers %s: another one takes its place at once, and no request is lost', async (count) => {
+    const gateway = serve('--workers', count);
+    await areUp(gateway, Number(count));
+    const workers = workersOf(gateway);
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    const holder = Number(readFileSync(file('held'), 'utf8'));
+    const answers: string[] = [];
+    while (!gateway.said().includes(`worker ${holder} takes no more`)) {
+      answers.push(await ask(gateway, '/reject'));
+      await sleep(100);
+    }
+    await until(() => workersOf(gateway).some((pid) => !workers.includes(pid)));
+    for (let more = 0; more < 20; more++) answers.push(await ask(gateway));
+    release();
+    answers.push(await held);
+    expect(answers.filter((answer) => !/^old \d+$/.test(answer))).toEqual([]);
+    expect(gateway.said()).toMatch(
+      new RegExp(`^(?:${said('unhandledRejection')}|fastcgi: worker \\d+ takes no more requests; another one begins in \\d+ ms\n)+$`),
+    );
+  });
+
+  test('--workers 1, in each process after a while: who asks waits, and is answered', async () => {
+    const gateway = serve('--workers', '1');
+    await areUp(gateway, 1);
+    const answers: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      const [broken = 0] = workersOf(gateway);
+      answers.push(await ask(gateway, '/reject'), await ask(gateway));
+      await until(() => !isRunning(broken));
+    }
+    expect(answers.filter((answer) => !/^old \d+$/.test(answer))).toEqual([]);
+    expect(new Set(answers).size).toBeGreaterThanOrEqual(5);
+  });
+
+  test('--workers 1: who breaks again and again does not make others wait for what the first ones never finish', async () => {
+    const gateway = serve('--workers', '1');
+    await areUp(gateway, 1);
+    const held: Promise<string>[] = [];
+    for (let round = 0; round < 3; round++) {
+      const [pid] = (await ask(gateway)).split(' ').slice(1);
+      held.push(ask(gateway, '/hold'));
+      await until(() => readFileSync(file('held'), 'utf8').includes(`${pid}\n`));
+      await ask(gateway, '/reject');
+      await until(() => gateway.said().includes(`worker ${pid} takes no more`));
+    }
+    const [first] = readFileSync(file('held'), 'utf8').split('\n');
+    expect(gateway.said()).toContain(`fastcgi: worker ${first} is killed, whatever it has to finish: others have broken since\n`);
+    expect(await held[0]).toBe('');
+    expect(await ask(gateway)).toMatch(/^old \d+$/);
+    release();
+    expect(await held[2]).toMatch(/^old \d+$/);
+  });
+
+  test('--workers 1: a connection that the web server keeps goes on in the next one', async () => {
+    const gateway = serve('--workers', '1');
+    await areUp(gateway, 1);
+    const [broken] = workersOf(gateway);
+    const kept = connect(gateway.place);
+    onTestFinished(() => void kept.destroy());
+    let answers = '';
+    kept.on('data', (text) => {
+      answers += text;
+    });
+    kept.write(request(1, { PATH_INFO: '/reject' }));
+    await until(() => answers.includes(`old ${broken}`));
+    await until(() => gateway.said().includes('another one begins'));
+    kept.write(request(1));
+    await until(() => answers.match(/old \d+/g)?.length === 2);
+    expect(answers.match(/old \d+/g)).toEqual([`old ${broken}`, `old ${workersOf(gateway)[0]}`]);
+    expect(workersOf(gateway)).not.toContain(broken);
+  });
+
+  test('is the application’s, where that has a way with it', async () => {
+    const gateway = serve();
+    await until(() => existsSync(gateway.place));
+    for (const path of ['/catch', '/throw', '/reject']) expect(await ask(gateway, path)).toBe(`old ${gateway.process.pid}`);
+    await until(() => readFileSync(file('caught'), 'utf8') === 'on purpose\non purpose\n');
+    expect(await ask(gateway)).toBe(`old ${gateway.process.pid}`);
     expect(gateway.said()).toBe('');
   });
 });

@@ -37,6 +37,7 @@ const source = (version: string) => `export function application(environ, startR
   startResponse('200 OK', [['Content-Type', 'application/json']]);
   if (PATH_INFO === '/echo') return environ['wsgi.input'];
   if (PATH_INFO === '/environ') return JSON.stringify(environ);
+  if (PATH_INFO === '/reject') setTimeout(() => Promise.reject(new Error('nobody catches it')), 50);
   if (PATH_INFO === '/wait') return new Promise((resolve) => setTimeout(resolve, 500, 'waited'));
   return JSON.stringify({ version: '${version}', pid: process.pid, resident: !environ['wsgi.run_once'], env: process.env });
 }
@@ -222,7 +223,11 @@ describe('a warm script', () => {
 
   test('gives the application the same environ, but for what is true of a worker', async () => {
     deploy(one);
-    const request = { path: '/environ', env: { QUERY_STRING: 'a=%C3%BC', HTTP_X: 'one', REMOTE_ADDR: '192.0.2.1' } };
+    // A built file sets NODE_ENV in its own process, where the server has not.
+    const request = {
+      path: '/environ',
+      env: { NODE_ENV: 'production', QUERY_STRING: 'a=%C3%BC', HTTP_X: 'one', REMOTE_ADDR: '192.0.2.1' },
+    };
     const plain = JSON.parse((await ask(request)).body);
     await warmUp();
     const warm = JSON.parse((await ask(request)).body);
@@ -368,6 +373,24 @@ describe('no request is lost', () => {
     await sleep(200);
     process.kill(pid, 'SIGTERM');
     expect((await Promise.all(running)).map(({ body }) => body)).toEqual(Array.from({ length: 5 }, () => 'waited'));
+  });
+
+  test('when there is an error that nobody catches: what runs is answered, and another worker comes', async () => {
+    deploy(one);
+    const broken = await warmUp();
+    const running = Array.from({ length: 5 }, () => ask({ path: '/wait' }));
+    await sleep(100);
+    expect((await see({ path: '/reject' })).pid).toBe(broken);
+    await until(() => !files('tmp').some((name) => name.endsWith('.pid')));
+    const all = await askAllTheTime(async () => {
+      await until(() => !workers().includes(broken));
+    });
+    expect((await Promise.all(running)).map(({ body }) => body)).toEqual(Array.from({ length: 5 }, () => 'waited'));
+    expect(all.map(({ pid }) => pid)).not.toContain(broken);
+    expect(await warmUp()).not.toBe(broken);
+    expect(readFileSync(left('.log'), 'utf8')).toMatch(
+      /^warm: \[error-uncaught\] Nobody has caught an error \(unhandledRejection\); this process takes no more requests, and ends when those that it has are answered\nwarm: Error: nobody catches it\n(?: {4}at .*\n)+$/,
+    );
   });
 
   test('when two workers start for one script: the earlier one gives way', async () => {
