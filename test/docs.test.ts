@@ -26,7 +26,9 @@ interface Step {
 /** The pages, and what is read of them: files, and commands with what they print. */
 const PAGES = [
   'README.md',
-  ...['guide', 'testing', 'middleware', 'cli', 'cgi-programs', 'frameworks', 'build', 'resident', 'warm'].map((name) => `docs/${name}.md`),
+  ...['guide', 'testing', 'troubleshooting', 'middleware', 'cli', 'cgi-programs', 'frameworks', 'build', 'resident', 'warm'].map(
+    (name) => `docs/${name}.md`,
+  ),
 ];
 const BLOCK = /^```(js|sh|perl|python|c|console)(?: (\S+))?\n([\s\S]*?)^```$/gm;
 
