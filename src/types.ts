@@ -9,6 +9,8 @@
 // - A block is bytes or a string; a string is sent as UTF-8. (PEP 3333 allows bytes only.)
 // - One string or one Uint8Array counts as a body of one block; null and undefined as an empty body.
 // - `excInfo` is the thrown value: JavaScript has one value where Python has a triple.
+// - `write.flushHeaders()` sends the head alone. PEP 3333 has the head wait for the first block, however long that takes;
+//   an event stream may not have one for minutes.
 // - A generator's `return()` runs before `close()`; PEP 3333 has only the latter.
 
 /** A piece of the response body: bytes, or text that is sent as UTF-8. */
@@ -101,7 +103,15 @@ export interface Environ {
 }
 
 /** Sends a block at once. An application that can return its body should rather do that. */
-export type Write = (block: Block) => void | Promise<void>;
+export interface Write {
+  (block: Block): void | Promise<void>;
+  /**
+   * Sends the head now, without a block: for a body whose first block may take long. Then no further call of
+   * `startResponse` can replace it. Does nothing when the head has left. A middleware that has a `write` of its own
+   * need not have this.
+   */
+  flushHeaders?(): void | Promise<void>;
+}
 
 /**
  * Begins the response: `status` is "200 OK", `headers` a real array of pairs. They leave with the

@@ -1,5 +1,5 @@
 // One response under construction: startResponse() and write() as the application sees them, and what
-// they may send. The head waits for the first block that is not empty (PEP 3333 #41).
+// they may send. The head waits for the first block that is not empty (PEP 3333 #41), or for write.flushHeaders().
 
 import { ApplicationError, type StatusHint } from '../errors.ts';
 import { show } from '../show.ts';
@@ -44,6 +44,7 @@ export class Response {
   constructor(sink: Sink, requestMethod: string) {
     this.#sink = sink;
     this.#isHead = requestMethod === 'HEAD';
+    this.write.flushHeaders = this.#flushHeaders;
   }
 
   /** True once further blocks could not reach the client. PEP 3333 #69. */
@@ -76,6 +77,14 @@ export class Response {
   readonly write: Write = (block) => {
     if (this.#over) throw new ApplicationError('write-after-end', 'write() after the response has ended');
     return this.send(checkBlock(block));
+  };
+
+  /** Sends the head without a block: a departure from PEP 3333 #41. */
+  #flushHeaders = (): void | Promise<void> => {
+    if (this.#over) throw new ApplicationError('write-after-end', 'write.flushHeaders() after the response has ended');
+    if (this.headersSent) return;
+    const head = this.#prepareHead(undefined);
+    return this.#sink.start(head.status, head.headers, undefined, this.satisfied);
   };
 
   /**

@@ -5,7 +5,7 @@ import type { Block, Header } from '../types.ts';
 
 export interface Sink {
   /**
-   * Sends the head and the first block in one piece. Without a block the response has no body.
+   * Sends the head and the first block in one piece. Without a block the head leaves alone, and at once.
    * `isComplete` says that nothing but `end` will follow. Throws `RequestError` "client-gone" when
    * nobody is there to take it.
    */

@@ -95,14 +95,23 @@ class Compressing {
   readonly startResponse: StartResponse = (...head) => {
     if (this.#begun || (this.#head && head[2] === undefined)) return this.#server(...head);
     this.#head = head;
-    return (block) => {
-      const writing = Promise.resolve(this.#writing).then(() => this.#writeOne(block));
-      // Who does not await it here hears of it from the body.
-      writing.catch(() => {});
-      this.#writing = writing;
-      return writing;
-    };
+    const write: Write = (block) => this.#inTurn(() => this.#writeOne(block));
+    write.flushHeaders = () => this.#inTurn(() => this.#flushHeaders());
+    return write;
   };
+
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const writing = Promise.resolve(this.#writing).then(step);
+    // Who does not await it here hears of it from the body.
+    writing.catch(() => {});
+    this.#writing = writing;
+    return writing;
+  }
+
+  async #flushHeaders(): Promise<void> {
+    if (!this.#begun) this.#begin();
+    await this.#write?.flushHeaders?.();
+  }
 
   async #writeOne(block: Block): Promise<void> {
     const encoded = await this.#encode(block);

@@ -35,6 +35,7 @@ export class Output implements Sink {
     response.writeHead(Number(status.slice(0, 3)), status.slice(4), list);
     if (isComplete) this.#endWith(block);
     else if (block !== undefined) return this.write(block);
+    else response.flushHeaders();
   }
 
   write(block: Block): Promise<void> {

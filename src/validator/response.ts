@@ -4,7 +4,7 @@ import { ApplicationError } from '../errors.ts';
 import { checkHeaders, checkStatus } from '../gateway/checks.ts';
 import { isPromiseLike } from '../gateway/steps.ts';
 import { show } from '../show.ts';
-import type { Header, StartResponse } from '../types.ts';
+import type { Header, StartResponse, Write } from '../types.ts';
 import type { Judge } from './violation.ts';
 
 /** One response, as far as the validator has seen it. */
@@ -31,7 +31,8 @@ export class Responding {
     ///
     /// The application calls it to begin the response. The server keeps both arguments, and sends them no sooner
     /// than it has the first block that is not empty, so that the application can still change its mind. When
-    /// there is no such block, it sends them at the end of the body.
+    /// there is no such block, it sends them at the end of the body. An application that cannot wait for its first
+    /// block says so by `write.flushHeaders()` (Δ).
 
     this.startResponse = (...args) => {
       const [status, headers, excInfo] = args;
@@ -63,7 +64,7 @@ export class Responding {
       /// ### write(block)
       ///
       /// Sends a block, and the head before the first. It is there for applications that cannot return their body.
-      return (...blocks) => {
+      const checked: Write = (...blocks) => {
         /// - **`write-arguments`** It takes one block.
         application('write-arguments', blocks.length === 1, () => `write() takes one block, got ${blocks.length} arguments`);
         /// - **`write-while-iterating`** It is not called by a body while the server asks that for its next block:
@@ -81,6 +82,27 @@ export class Responding {
         });
         return written as void | Promise<void>;
       };
+
+      /// ### write.flushHeaders()
+      ///
+      /// Sends the head alone, and at once (Δ: PEP 3333 has it wait for a block). It is there for a body whose first
+      /// block may take long, as the first event of an event stream. A middleware with a `write` of its own need not
+      /// have it; the head then waits.
+      const flushHeaders = typeof write === 'function' ? write.flushHeaders : undefined;
+      if (flushHeaders !== undefined) {
+        checked.flushHeaders = () => {
+          /// - **`flush-after-end`** It is not called when the request is over.
+          application('flush-after-end', !this.over, () => 'write.flushHeaders() called after the request had ended');
+          const flushed = flushHeaders.call(write);
+          this.#sent = true;
+          /// - **`flush-returns`** It returns nothing, or a promise of nothing.
+          server('flush-returns', flushed === undefined || isPromiseLike(flushed), () => {
+            return `write.flushHeaders() must return undefined or a promise, got ${show(flushed)}`;
+          });
+          return flushed;
+        };
+      }
+      return checked;
     };
   }
 

@@ -73,6 +73,13 @@ const cases: Record<string, ApplicationFunction> = {
     yield 'b';
     yield new Uint8Array([99]);
   }),
+  async flushed(_environ, startResponse) {
+    await startResponse('200 OK', TEXT).flushHeaders?.();
+    return (async function* () {
+      await sleep(10);
+      yield 'late';
+    })();
+  },
   bytes: text(() => [Uint8Array.from({ length: 70_000 }, (_, at) => at % 251)]),
   print: text(() => {
     console.log('printed %s', 'log');

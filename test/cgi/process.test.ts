@@ -81,6 +81,12 @@ describe('the response', () => {
     );
   });
 
+  test('a head that does not wait for the first block leaves in one write of its own', async () => {
+    expect((await launch('flushed', { mode: 'one_write' })).output).toBe(
+      ["b'Status: 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\n'", "b'late'", ''].join('\n'),
+    );
+  });
+
   test('a large first block is whole', async () => {
     const { output } = await launch('bytes');
     expect(output).toBe(sized(Buffer.from(Uint8Array.from({ length: 70_000 }, (_, at) => at % 251)).toString('latin1')));

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Write } from '../../src/types.ts';
 import { answering, closable, response, run, SERVER_ERROR } from '../fakes.ts';
 
 type Start = (status: unknown, headers: unknown, excInfo?: unknown) => (block: unknown) => void;
@@ -28,6 +29,59 @@ describe('startResponse()', () => {
     });
     expect(writes).toEqual([response('200 OK', ['Content-Type: text/plain'], 'first'), 'second']);
     expect(seen).toEqual([1]);
+  });
+
+  test('write.flushHeaders(), a departure from PEP 3333 #41, sends the head alone and once', async () => {
+    const seen: number[] = [];
+    const { writes } = await run((_environ: unknown, start: Start) => {
+      const write = start('200 OK', TEXT) as Write;
+      return (async function* () {
+        for (let count = 0; count < 3; count++) {
+          await write.flushHeaders?.();
+          seen.push(count);
+          yield `${count}`;
+        }
+      })();
+    });
+    expect(writes).toEqual([response('200 OK', ['Content-Type: text/plain']), '0', '1', '2']);
+    expect(seen).toEqual([0, 1, 2]);
+  });
+
+  test.each<[string, string, string[], string, string]>([
+    ['nothing follows', 'GET', [], '', ''],
+    ['a length is announced', 'GET', ['Content-Length: 3'], 'abc', 'abc'],
+    ['HEAD', 'HEAD', ['Content-Length: 3'], 'abc', ''],
+    ['HEAD without a length', 'HEAD', [], 'abc', ''],
+  ])('write.flushHeaders() where %s', async (_what, method, lines, given, sent) => {
+    const application = (_environ: unknown, start: Start) => {
+      const write = start('200 OK', [...lines.map((line) => line.split(': '))]) as Write;
+      void write.flushHeaders?.();
+      return given;
+    };
+    const { writes, errors } = await run(application, { method });
+    expect([writes.join(''), errors]).toEqual([response('200 OK', lines, sent), '']);
+  });
+
+  test('after write.flushHeaders() the head cannot be replaced, and a failure ends the response short', async () => {
+    const { output, errors } = await run((_environ: unknown, start: Start) => {
+      void (start('200 OK', TEXT) as Write).flushHeaders?.();
+      start('500 Oops', TEXT, new Error('the cause'));
+      return 'never';
+    });
+    expect([output, errors]).toEqual([response('200 OK', ['Content-Type: text/plain']), expect.stringContaining('Error: the cause')]);
+  });
+
+  test('write.flushHeaders() of a head that was refused, or when the response has ended, throws', async () => {
+    let late: Write | undefined;
+    const { output, errors } = await run((_environ: unknown, start: Start) => {
+      late = start('200 OK', []) as Write;
+      try {
+        start('nonsense', [], new Error());
+      } catch {}
+      return late.flushHeaders?.();
+    });
+    expect([output, errors]).toEqual([SERVER_ERROR, expect.stringContaining('[write-before-start-response]')]);
+    expect(() => late?.flushHeaders?.()).toThrow('write.flushHeaders() after the response has ended');
   });
 
   test('PEP 3333 #44: a second call without excInfo is an error, answered with 500', async () => {

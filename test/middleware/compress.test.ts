@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { compress } from '../../src/middleware/index.ts';
 import { call } from '../../src/testing/index.ts';
 import type { Application, Block, Environ, Header, StartResponse } from '../../src/types.ts';
+import { response, run as runScript } from '../fakes.ts';
 import { answering, checked, watched } from './applications.ts';
 
 const TEXT: Header[] = [['Content-Type', 'text/plain']];
@@ -157,6 +158,19 @@ test.each([true, false])('write() is compressed in its order, awaited or not (%s
   const response = await run(application);
   expect(response.headers.get('Content-Encoding')).toBe('gzip');
   expect(String(gunzipSync(response.body))).toBe(`a${LONG}bcd`);
+});
+
+test('write.flushHeaders() sends the head of a response that will be compressed', async () => {
+  const application = async (_environ: Environ, startResponse: StartResponse) => {
+    const write = startResponse('200 OK', TEXT);
+    await write.flushHeaders?.();
+    return (async function* () {
+      yield 'small';
+    })();
+  };
+  const { writes } = await runScript(compress(application), { environ: { HTTP_ACCEPT_ENCODING: 'gzip' } });
+  expect(writes[0]).toBe(response('200 OK', ['Content-Type: text/plain', 'Vary: Accept-Encoding', 'Content-Encoding: gzip']));
+  expect(String(gunzipSync(Buffer.from(writes.slice(1).join(''), 'latin1')))).toBe('small');
 });
 
 test('whatever the blocks are, what comes out is what went in', async () => {

@@ -26,7 +26,7 @@ function environ(changes: Record<string, unknown> = {}): Environ {
 const GONE = Symbol('not there');
 
 /** A server that keeps the rules, as far as it is not told otherwise. */
-const startResponse: StartResponse = () => () => {};
+const startResponse: StartResponse = () => Object.assign(() => {}, { flushHeaders() {} });
 type Body = Iterable<unknown> & { close(): unknown };
 const serve = (changes: Record<string, unknown>) => validator(hello)(environ(changes), startResponse);
 const begin = (application: Application = hello): Body => validator(application)(environ(), startResponse) as Body;
@@ -183,6 +183,20 @@ const broken: { application: Row[]; server: Row[] } = {
       },
     ],
     [
+      'flush-after-end',
+      'write.flushHeaders() called after the request had ended',
+      () => {
+        let late = () => {};
+        const body = begin((_environ, start) => {
+          const write = start('200 OK', [...TEXT]);
+          late = () => write.flushHeaders?.();
+          return { [Symbol.iterator]: () => ['x'].values(), close: () => {} };
+        });
+        body.close();
+        late();
+      },
+    ],
+    [
       'status-malformed',
       'Status must be three digits, one space and a reason in ISO-8859-1, like "200 OK", got "200"',
       by(answer('200', TEXT)),
@@ -323,6 +337,25 @@ const broken: { application: Row[]; server: Row[] } = {
           void start('200 OK', [...TEXT])('x');
           return '';
         })(environ(), () => (() => true) as never),
+    ],
+    [
+      'start-too-late',
+      'startResponse() with excInfo must throw it when the head has left',
+      () =>
+        begin((_environ, start) => {
+          void start('200 OK', [...TEXT]).flushHeaders?.();
+          start('500 Oh', [...TEXT], new Error('oh'));
+          return '';
+        }),
+    ],
+    [
+      'flush-returns',
+      'write.flushHeaders() must return undefined or a promise, got true',
+      () =>
+        validator((_environ, start) => {
+          void start('200 OK', [...TEXT]).flushHeaders?.();
+          return '';
+        })(environ(), () => Object.assign(() => {}, { flushHeaders: (() => true) as never })),
     ],
     [
       'iterate-once',
