@@ -1,21 +1,27 @@
 // A PEP 3333 application as a function of the Fetch kind, for servers that want one: Bun, Deno, srvx, a test.
 
+import { checkBodySize } from '../environ/body-length.ts';
 import { requestVariables, toEnviron } from '../environ/environ.ts';
 import { headerVariables, targetVariables } from '../environ/http.ts';
+import { ApplicationError, RequestError } from '../errors.ts';
 import { toFunction } from '../gateway/application.ts';
 import { clientGone } from '../gateway/departure.ts';
 import { describe } from '../gateway/describe.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
 import { Input } from '../gateway/input.ts';
+import { BARE_STATUS } from '../gateway/response.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { Spool } from '../gateway/spool.ts';
+import { show } from '../show.ts';
 import type { Application, Block, ErrorStream, Header } from '../types.ts';
 import { type Platform, streamOf } from './platform.ts';
 
 export interface ToFetchOptions {
   /** What is added to environ, where it wins: `{ SCRIPT_NAME: '/app', REMOTE_ADDR: … }`. */
   env?: Readonly<Record<string, unknown>>;
+  /** Bytes above which a request body is answered with 413. Default: no limit. */
+  maxBodySize?: number;
   /** Where `wsgi.errors` and the causes of failures go. Default: standard error. */
   errors?: { write(text: string): unknown };
 }
@@ -23,7 +29,7 @@ export interface ToFetchOptions {
 /** Returns `application` as a function from a Request to a promise of a Response, those of `platform`. */
 export function toFetchOn(platform: Platform, application: Application, options: ToFetchOptions): (request: Request) => Promise<Response> {
   const callable = toFunction(application);
-  const { env, errors: target = process.stderr } = options;
+  const { env, maxBodySize = Infinity, errors: target = process.stderr } = options;
   const errors: ErrorStream = {
     write: (text) => void target.write(String(text)),
     writelines: (lines) => {
@@ -33,7 +39,16 @@ export function toFetchOn(platform: Platform, application: Application, options:
   };
 
   return async (request) => {
-    const body = await take(request);
+    let body: Spool | undefined;
+    let application = callable;
+    try {
+      body = await take(request, maxBodySize);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      application = () => {
+        throw error;
+      };
+    }
     const variables = {
       GATEWAY_INTERFACE: 'CGI/1.1',
       SERVER_SOFTWARE: 'run-with-cgi',
@@ -51,7 +66,7 @@ export function toFetchOn(platform: Platform, application: Application, options:
       runOnce: false,
     });
     const outlet = new Outlet(platform);
-    const exchange = new Exchange(callable, environ, outlet, (error) => errors.write(describe('fetch', error)));
+    const exchange = new Exchange(application, environ, outlet, (error) => errors.write(describe('fetch', error)));
     const leave = () => exchange.interrupt(clientGone());
     request.signal.addEventListener('abort', leave);
     outlet.onCancel = leave;
@@ -77,14 +92,34 @@ function serverVariables(url: string): Record<string, string> {
   };
 }
 
-/** The body whole, since the reads of `wsgi.input` cannot wait. */
-async function take(request: Request): Promise<Spool | undefined> {
-  if (request.body === null) return undefined;
+/**
+ * Takes the body in whole, since the reads of `wsgi.input` cannot wait. Throws a `RequestError` when it is longer than
+ * `limit`, what its stream throws, and the reason for which the signal was aborted.
+ */
+async function take({ body, headers, signal }: Request, limit: number): Promise<Spool | undefined> {
+  if (body === null) return undefined;
+  const reader = body.getReader();
   const spool = new Spool();
-  const reader = request.body.getReader();
-  for (let step = await reader.read(); !step.done; step = await reader.read()) spool.add(Buffer.from(step.value));
-  return spool;
+  const leave = () => void reader.cancel(signal.reason).catch(() => {}); // ends a read that waits
+  signal.addEventListener('abort', leave);
+  try {
+    checkBodySize(Number(headers.get('content-length')) || 0, limit);
+    for (let step = await reader.read(); !step.done; step = await reader.read()) {
+      spool.add(Buffer.from(step.value));
+      checkBodySize(spool.length, limit);
+    }
+    signal.throwIfAborted();
+    return spool;
+  } catch (error) {
+    spool.close();
+    reader.cancel(error).catch(() => {});
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
 }
+
+const BARE: ResponseInit = { status: 500, statusText: 'Internal Server Error', headers: { 'Content-Type': 'text/plain' } };
 
 /** Where the gateway puts the response: a Response, whose body takes a block when somebody reads one. */
 class Outlet implements Sink {
@@ -107,8 +142,11 @@ class Outlet implements Sink {
   }
 
   start(status: string, headers: readonly Header[], block: Block | undefined, isComplete: boolean): void | Promise<void> {
-    this.#begun = true;
     const code = Number(status.slice(0, 3));
+    if (code > 599) {
+      throw new ApplicationError('status-malformed', `The status of a Fetch Response must be from 200 to 599, got ${show(status)}`);
+    }
+    this.#begun = true;
     const init = { status: code, statusText: status.slice(4), headers: headers as [string, string][] };
     const isBodiless = code === 204 || code === 205 || code === 304;
     if (isComplete || isBodiless) {
@@ -137,7 +175,7 @@ class Outlet implements Sink {
     this.#ended = { complete };
     if (complete) this.#wanted?.({ done: true, value: undefined });
     else this.#failed?.(new TypeError('The response ended before it was complete'));
-    if (!this.#begun) this.#respond(this.#platform.response(null, { status: 500 }));
+    if (!this.#begun) this.#respond(this.#platform.response(Buffer.from(`${BARE_STATUS[500]}\n`), BARE));
   }
 
   #iterator(): AsyncIterator<Uint8Array, undefined> {

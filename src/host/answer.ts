@@ -90,7 +90,10 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
     const body = await requestBody(environ);
     this.#body = body;
     this.#path = path;
-    if (this.#isClosed) throw new RequestError('client-gone', 'The client left before its request was complete', 500);
+    if (this.#isClosed) {
+      body.close();
+      throw new RequestError('client-gone', 'The client left before its request was complete', 500);
+    }
     const words = [...interpreter, path];
     const command = {
       words,

@@ -29,6 +29,8 @@ export abstract class ResidentRequest implements Sink {
   #announced: number | undefined;
   #body: Spool | undefined;
   #exchange: Exchange | undefined;
+  /** Nobody waits for an answer any more, and the application is not to be called. */
+  #isAbandoned = false;
 
   constructor(gateway: Gateway) {
     this.gateway = gateway;
@@ -72,7 +74,7 @@ export abstract class ResidentRequest implements Sink {
 
   /** A piece of the body has arrived. What is beyond CONTENT_LENGTH is dropped. */
   addBody(bytes: Uint8Array): void {
-    if (this.called) return;
+    if (this.called || this.#isAbandoned) return;
     this.#body ??= new Spool();
     const room = (this.#announced ?? Infinity) - this.#body.length;
     if (room <= 0) return;
@@ -97,15 +99,18 @@ export abstract class ResidentRequest implements Sink {
 
   /** The client has left, or the server does not want the response any more. */
   abandon(): void {
+    this.#isAbandoned = true;
     if (this.#exchange) {
       this.#exchange.interrupt(clientGone());
     } else {
+      // What the protocol still brings of the body is dropped.
       this.#body?.close();
       this.end(false);
     }
   }
 
   #perform(application: ApplicationFunction): void {
+    if (this.#isAbandoned) return;
     const { gateway } = this;
     const body = this.#body;
     const environ = toEnviron(this.#variables ?? requestVariables({}, gateway.env), {

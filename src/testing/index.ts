@@ -42,6 +42,7 @@ export async function call(application: Application, request: TestRequest = {}):
   const body = request.body === undefined ? undefined : { source: spool, length: spool.length };
   const environ = requestEnviron(request, body, errors);
   await new Exchange(application, environ, response, (error) => errors.write(describe('test', error))).start();
+  spool.close();
   const bytes = Buffer.concat(response.blocks);
   return {
     status: response.status,

@@ -89,6 +89,26 @@ test('a failure is a bare 500; after the head, a body that breaks off', async ()
   await expect((await toFetch(late, silent)(new Request('http://a/'))).text()).rejects.toThrow('The response ended before it was complete');
 });
 
+test.each([600, 999])('a status of %d, which no Response can have, is a bare 500', async (status) => {
+  const errors: string[] = [];
+  const application: Application = validator((_environ, startResponse) => {
+    startResponse(`${status} Odd`, [['Content-Type', 'text/plain']]);
+    return 'odd';
+  });
+  const log = { write: (text: string) => errors.push(text) };
+  const response = await toFetch(application, { errors: log })(new Request('http://a/'));
+  expect([response.status, response.statusText, await response.text()]).toEqual([
+    500,
+    'Internal Server Error',
+    '500 Internal Server Error\n',
+  ]);
+  expect(errors).toEqual([
+    expect.stringContaining(
+      `fetch: [status-malformed] ApplicationError: The status of a Fetch Response must be from 200 to 599, got "${status} Odd"`,
+    ),
+  ]);
+});
+
 test('204 and HEAD have no body', async () => {
   const empty: Application = validator((_environ, startResponse) => {
     startResponse('204 No Content', []);
