@@ -2,11 +2,13 @@
 // block waits for it. A body can be closed at any time, so that a client which leaves is heard of even
 // before there is a Response.
 
+import { clientAddress } from '../environ/address.ts';
 import { ApplicationError } from '../errors.ts';
-import { isHopByHop } from '../gateway/hop-by-hop.ts';
+import { acceptableHeaders, acceptableReason } from '../gateway/acceptable.ts';
 import { reasonOf } from '../gateway/reasons.ts';
+import { checkBlock } from '../gateway/response.ts';
 import { show } from '../show.ts';
-import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse } from '../types.ts';
+import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse, Write } from '../types.ts';
 import type { Platform, ResponseBody } from './platform.ts';
 import { hasBody, headersOf, urlOf } from './request.ts';
 
@@ -47,8 +49,12 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
   #startResponse: StartResponse;
   /** Made when the handler asks for it: Node loads much for one. */
   #abortion: AbortController | undefined;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** The body, where it is read block by block. */
+  #blocks: Blocks | undefined;
+  /** How many bytes of it the gateway may still want. */
+  #left = Infinity;
   #isOver = false;
+  #isClosed = false;
   #waitedFor: PromiseLike<unknown>[] = [];
 
   constructor(platform: Platform, handler: FetchHandler, wholePath: boolean, environ: Environ, startResponse: StartResponse) {
@@ -76,24 +82,27 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
     const body = this.#platform.body(response);
     const headers = this.#platform.headers(response);
     const length = wholeLength(body);
-    const hasLength = headers.some(([name]) => name === 'content-length');
-    if (length !== undefined && !hasLength && !isBodiless(status)) headers.push(['content-length', String(length)]);
-    const start = () => this.#startResponse(`${status} ${response.statusText || reasonOf(status)}`, this.#sendable(headers));
+    const announced = headers.find(([name]) => name === 'content-length')?.[1];
+    const mayHaveLength = announced === undefined && !isBodiless(status);
+    const start = (length?: number): Write => {
+      if (mayHaveLength && length !== undefined) headers.push(['content-length', String(length)]);
+      return this.#startResponse(`${status} ${acceptableReason(response.statusText, reasonOf(status))}`, acceptableHeaders(headers));
+    };
     if (typeof body === 'string' || body instanceof Uint8Array || body === null) {
-      start();
+      start(length);
       if (body !== null) yield body;
     } else {
-      yield* this.#stream(body, start, hasLength ? undefined : headers);
+      this.#blocks = blocksOf(body);
+      if (this.#isClosed) return this.#cancel();
+      this.#left = this.#isHead ? 0 : Number(announced ?? length ?? Infinity);
+      yield* this.#stream(this.#blocks, start, announced === undefined ? length : Number(announced));
     }
     this.#isOver = true;
   }
 
   async close(): Promise<void> {
-    if (!this.#isOver) {
-      const reason = new DOMException('The client has left, or the request was ended', 'AbortError');
-      this.#abortion?.abort(reason);
-      await this.#reader?.cancel(reason).catch(() => {});
-    }
+    this.#isClosed = true;
+    if (!this.#isOver) await this.#stop();
     // What is waited for may have more to wait for.
     while (this.#waitedFor.length > 0) await this.#waitedFor.shift();
   }
@@ -111,7 +120,7 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
       },
     });
     Object.defineProperties(request, {
-      ip: { value: environ.REMOTE_ADDR, configurable: true, enumerable: true },
+      ip: { get: () => clientAddress(environ.REMOTE_ADDR), configurable: true, enumerable: true },
       waitUntil: { value: this.waitUntil, configurable: true, enumerable: true },
     });
     const handler = this.#handler;
@@ -123,48 +132,82 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
     throw new ApplicationError('response-missing', `A Fetch handler must return a Response, got ${show(response)}`);
   }
 
-  /** Applications set headers that are the web server's. */
-  #sendable(headers: readonly Header[]): Header[] {
-    const sendable: Header[] = [];
-    for (const [name, value] of headers) {
-      if (isHopByHop(name)) continue;
-      sendable.push([name, value.replaceAll('\t', ' ')]);
+  /**
+   * Passes blocks on one by one. The head waits for the first one only if that is there at once: an event stream may not
+   * have one for minutes. A body of unknown length that is complete with its first block has the length of that.
+   */
+  async *#stream(blocks: Blocks, start: (length?: number) => Write, length: number | undefined): AsyncGenerator<Block, void> {
+    let next = firstOf(blocks);
+    if (await isSettled(next)) {
+      const first = await next;
+      if (first.done) {
+        start(length);
+        return;
+      }
+      if (length === undefined) {
+        next = blocks.next();
+        const isOnly = (await isSettled(next)) && (await next).done;
+        start(isOnly ? Buffer.byteLength(first.value) : undefined);
+        yield this.#counted(first.value);
+      } else {
+        // Not read ahead: it could fail while nobody waits for it.
+        start(length);
+        yield this.#counted(first.value);
+        next = blocks.next();
+      }
+    } else {
+      await start(length).flushHeaders?.();
+      if (this.#isHead) return this.#cancel();
     }
-    return sendable;
+    for (let step = await next; !step.done; step = await blocks.next()) yield this.#counted(step.value);
   }
 
-  /** Passes blocks on one by one. A body that is complete with its first block gets a length, where `headers` may have one. */
-  async *#stream(
-    body: Exclude<ResponseBody, string | Uint8Array | null>,
-    start: () => unknown,
-    headers: Header[] | undefined,
-  ): AsyncGenerator<Block, void> {
-    const blocks = 'getReader' in body ? this.#read(body) : 'stream' in body ? this.#read(body.stream()) : body;
-    const iterator = blocks[Symbol.asyncIterator]();
-    const first = await iterator.next();
-    const second = first.done ? undefined : iterator.next();
-    if (headers && second && (await isSettled(second)) && (await second).done) {
-      headers.push(['content-length', String(first.value?.length ?? 0)]);
-    }
-    start();
-    if (first.done || second === undefined) return;
-    try {
-      yield first.value;
-      for (let step = await second; !step.done; step = await iterator.next()) yield step.value;
-    } finally {
-      await iterator.return?.();
-    }
+  #counted(block: Block): Block {
+    this.#left -= Buffer.byteLength(checkBlock(block));
+    return block;
   }
 
-  async *#read(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-    const reader = stream.getReader();
-    this.#reader = reader;
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
+  /** The gateway asks for no more: it has all that Content-Length promises, or the client has left. */
+  async #stop(): Promise<void> {
+    if (this.#left > 0) this.#abortion?.abort(departure());
+    // A stream comes to its end all the same, unless it has more than it should.
+    else if (!this.#isHead && (await this.#blocks?.next())?.done) return;
+    await this.#cancel();
   }
+
+  async #cancel(): Promise<void> {
+    await this.#blocks?.cancel(departure());
+  }
+
+  get #isHead(): boolean {
+    return this.#environ.REQUEST_METHOD === 'HEAD';
+  }
+}
+
+/** A response body that is read block by block. */
+interface Blocks {
+  next(): Promise<IteratorResult<Block, unknown>>;
+  cancel(reason: DOMException): unknown;
+}
+
+function blocksOf(body: Exclude<ResponseBody, string | Uint8Array | null>): Blocks {
+  if (Symbol.asyncIterator in body && !('getReader' in body)) {
+    const iterator = body[Symbol.asyncIterator]();
+    return { next: () => iterator.next(), cancel: () => iterator.return?.() };
+  }
+  const reader: ReadableStreamDefaultReader<Uint8Array> = ('stream' in body ? body.stream() : body).getReader();
+  return { next: () => reader.read(), cancel: (reason) => reader.cancel(reason).catch(() => {}) };
+}
+
+/** The first block that is not empty. */
+async function firstOf(blocks: Blocks): Promise<IteratorResult<Block, unknown>> {
+  let step = await blocks.next();
+  while (!step.done && checkBlock(step.value).length === 0) step = await blocks.next();
+  return step;
+}
+
+function departure(): DOMException {
+  return new DOMException('The client has left, or the request was ended', 'AbortError');
 }
 
 /** How many bytes `body` has, where that is known without reading it. */

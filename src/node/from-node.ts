@@ -4,10 +4,10 @@
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ApplicationError } from '../errors.ts';
+import { acceptableHeaders } from '../gateway/acceptable.ts';
 import { describe } from '../gateway/describe.ts';
-import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { show } from '../show.ts';
-import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse } from '../types.ts';
+import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse, Write } from '../types.ts';
 import { type Incoming, requestOf } from './request.ts';
 import { ResponseQueue } from './response.ts';
 
@@ -91,14 +91,13 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Block, void> {
-    const { request, queue } = this.#listen();
-    let isStarted = false;
+    const { request, response, queue } = this.#listen();
+    let write: Write | undefined;
     for (;;) {
       const next = queue.shift();
-      if (queue.head && !isStarted) {
-        isStarted = true;
-        const headers = this.#sendable(queue.head.headers);
-        this.#startResponse(queue.head.status, headers);
+      if (queue.head && !write) {
+        const headers = acceptableHeaders(queue.head.headers);
+        write = this.#startResponse(queue.head.status, headers);
         this.#left = contentLength(headers);
       }
       if (next) {
@@ -107,6 +106,8 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
         let isTaken = false;
         try {
           if (next.block.length > 0) yield next.block;
+          // What flushHeaders() leaves in the queue, or an empty write().
+          else if (!response.writableEnded) await write?.flushHeaders?.();
           isTaken = true;
         } finally {
           // The gateway does not come back for more than Content-Length.
@@ -165,20 +166,26 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
       this.#isFinished = true;
       this.#wake();
     });
-    request.socket.on('error', () => {}); // what destroy() was given
+    // What destroy() was given, or what somebody emits: a server of Node destroys the socket then.
+    request.socket.on('error', () => request.socket.destroy());
     request.socket.on('timeout', () => {
       // As a server of Node does.
       const isHeard = !request.complete && request.emit('timeout', request.socket);
       if (!response.emit('timeout', request.socket) && !isHeard) request.socket.destroy();
     });
+    const failDestroyed = () => {
+      this.#fail(
+        response.errored ??
+          this.#broken ??
+          new ApplicationError('response-destroyed', 'The listener destroyed its response before it had ended it'),
+      );
+    };
+    // Emitted by end() itself, whose "finish" comes on a destroyed connection, too.
+    response.on('prefinish', () => {
+      if (request.socket.destroyed) failDestroyed();
+    });
     response.on('close', () => {
-      if (!response.writableEnded) {
-        this.#fail(
-          response.errored ??
-            this.#broken ??
-            new ApplicationError('response-destroyed', 'The listener destroyed its response before it had ended it'),
-        );
-      }
+      if (!response.writableEnded) failDestroyed();
     });
     try {
       const result = this.#handle(request, response);
@@ -193,12 +200,6 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
     if (this.#isOver) this.#environ['wsgi.errors'].write(describe('node', error));
     this.#failure ??= { error };
     this.#wake();
-  }
-
-  #sendable(headers: readonly Header[]): Header[] {
-    return headers
-      .filter(([name]) => !isHopByHop(name) && name.toLowerCase() !== 'status') // of a CGI script that somebody relays
-      .map(([name, value]) => [name, value.replaceAll('\t', ' ')]);
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
+import { clientAddress } from '../environ/address.ts';
 import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
 import type { Environ } from '../types.ts';
@@ -40,7 +41,15 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
   request.httpVersionMinor = Number(version.charAt(2));
   const headers = rawHeadersOf(environ);
   request._addHeaderLines(headers, headers.length);
-  request.complete = !hasBody(environ);
+  /** How much of the body is still to come; NaN where only its end will tell. */
+  let left = hasBody(environ) ? Number(environ.CONTENT_LENGTH || NaN) : 0;
+  request.complete = left === 0;
+  // A gateway that stays has the whole body before it calls the application; of a body on the wire node:http knows as late.
+  if (left !== 0 && !environ['wsgi.run_once']) {
+    setImmediate(() => {
+      request.complete = !request.errored;
+    });
+  }
 
   let blocks: AsyncIterator<Buffer> | undefined;
   // On the object itself: Express swaps the prototype.
@@ -51,10 +60,15 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
     }
     blocks.next().then(
       ({ done, value }) => {
-        if (done) request.complete = true;
-        request.push(done ? null : value);
+        left = done ? 0 : left - value.length;
+        if (!done) request.push(value);
+        if (left > 0 || Number.isNaN(left)) return;
+        // With its last byte, as node:http does, and not when somebody asks for more.
+        request.complete = true;
+        request.push(null);
       },
       (error: Error) => {
+        request.complete = false;
         onBroken(error);
         request.destroy(error);
       },
@@ -62,8 +76,10 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
   };
   const release = (): void | Promise<void> => {
     if (isRead(request) && !request.destroyed) return new Promise((resolve) => request.once('close', resolve));
-    if (blocks) {
+    if (blocks && left !== 0) {
       request.destroy();
+    } else if (blocks) {
+      request.resume();
     } else {
       // As Node does, but without reading what may be long.
       request.complete = true;
@@ -105,13 +121,9 @@ function headerName(name: string): string {
 /** A socket that was never connected, and says of the client what environ says. */
 function socketOf(environ: Environ): Socket {
   const socket = new Socket();
-  const {
-    REMOTE_ADDR: remoteAddress = '',
-    REMOTE_PORT: remotePort,
-    SERVER_ADDR: localAddress = '127.0.0.1',
-    SERVER_PORT: localPort,
-  } = environ;
-  const family = (address: unknown) => (String(address).includes(':') ? 'IPv6' : 'IPv4');
+  const { REMOTE_ADDR: client, REMOTE_PORT: remotePort, SERVER_ADDR: localAddress = '127.0.0.1', SERVER_PORT: localPort } = environ;
+  const remoteAddress = clientAddress(client);
+  const family = (address: unknown) => address && (String(address).includes(':') ? 'IPv6' : 'IPv4');
   const local = { address: localAddress, family: family(localAddress), port: Number(localPort) };
   const values = {
     remoteAddress,

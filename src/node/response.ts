@@ -2,6 +2,7 @@
 // gateway takes them from.
 
 import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { acceptableReason } from '../gateway/acceptable.ts';
 import type { Header } from '../types.ts';
 
 /** Bytes that wait for the gateway, above which write() says that it is enough. */
@@ -62,8 +63,10 @@ export class ResponseQueue {
   }
 
   #add(data: string | Uint8Array, encoding: BufferEncoding | null | undefined, taken: Callback): boolean {
+    this.#response._headerSent = true;
+    // As node:http does: what is sent on a connection that was destroyed is lost, and nobody is told that it was taken.
+    if (this.#response.socket?.destroyed) return false;
     if (!this.head) {
-      this.#response._headerSent = true;
       // Node puts the head before the first block, and both into bytes as the block asks for: UTF-8 if that is text.
       const isText = typeof data === 'string' && (!encoding || /^utf-?8$/i.test(encoding));
       this.head = parseHead(this.#response._header ?? '', isText ? 'utf8' : 'latin1');
@@ -89,7 +92,7 @@ function parseHead(text: string, encoding: 'utf8' | 'latin1'): NodeHead {
   });
   const [, code = '', reason = ''] = /^HTTP\/1\.1 (\d+) (.*)$/s.exec(statusLine) ?? [];
   // Node sends an empty reason, which what proxies get from HTTP/2 has; a gateway does not.
-  return { status: `${code} ${reason.trim() || (STATUS_CODES[code] ?? 'unknown')}`, headers };
+  return { status: `${code} ${acceptableReason(reason, STATUS_CODES[code] ?? 'unknown')}`, headers };
 }
 
 function isAscii(text: string): boolean {

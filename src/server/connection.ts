@@ -9,6 +9,8 @@ export class Connection {
   readonly serverPort: string;
   readonly remoteAddress: string;
   readonly remotePort: string;
+  /** Whether it is one of node:https, as below toNode(). */
+  readonly isSecure: boolean;
   /** The exchanges that wait for something. Where requests are sent ahead, there can be several. */
   readonly waiting = new Set<Exchange>();
 
@@ -19,6 +21,7 @@ export class Connection {
     this.serverPort = String(socket.localPort ?? 80);
     this.remoteAddress = toAddress(socket.remoteAddress);
     this.remotePort = String(socket.remotePort ?? '');
+    this.isSecure = 'encrypted' in socket && socket.encrypted === true;
     socket.on('close', () => {
       for (const exchange of this.waiting) exchange.interrupt(clientGone());
     });

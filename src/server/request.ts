@@ -42,7 +42,7 @@ export function environOf(
     PATH_INFO: path,
     QUERY_STRING: query,
     'wsgi.version': [1, 0],
-    'wsgi.url_scheme': guessScheme(extras),
+    'wsgi.url_scheme': connection.isSecure ? 'https' : guessScheme(extras),
     'wsgi.input': body ? new Input(body, body.length) : new Input(NOTHING, 0),
     'wsgi.errors': errors,
     // There is one thread. But while one request waits others run, and change what they share: what this is meant to tell.
@@ -55,6 +55,7 @@ export function environOf(
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) addHeader(environ, rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '');
   if (authority !== undefined) environ.HTTP_HOST = authority;
   if (body) environ.CONTENT_LENGTH = String(body.length);
+  if (connection.isSecure) environ.HTTPS = 'on';
   Object.assign(environ, extras);
   // Last: an object that begins without a prototype is a dictionary to V8, and takes five times as long to fill.
   return Object.setPrototypeOf(environ, null);

@@ -7,7 +7,7 @@ import { type FetchContext, type FetchFunction, fromFetch } from '../../src/fetc
 import { call as callApplication, type TestRequest, type TestResponse } from '../../src/testing/index.ts';
 import { type ContractError, validator } from '../../src/validator/index.ts';
 import { until } from '../host/processes.ts';
-import { serve } from '../server/raw.ts';
+import { exchange, serve, withoutDate } from '../server/raw.ts';
 import { ask, open } from '../servers/client.ts';
 
 /** One request to `handler`, by the contract. */
@@ -71,6 +71,17 @@ describe('the request', () => {
     ]);
   });
 
+  test('request.ip is an address, or nothing', async () => {
+    const ipOf = async (REMOTE_ADDR: string | undefined) =>
+      (await call((request) => new Response(String(Reflect.get(request, 'ip'))), { environ: { REMOTE_ADDR } })).text;
+    expect([await ipOf('[::1]'), await ipOf('10.0.0.1'), await ipOf('unix:'), await ipOf('')]).toEqual([
+      '::1',
+      '10.0.0.1',
+      'undefined',
+      'undefined',
+    ]);
+  });
+
   test('the body in every form', async () => {
     const body = 'a=1&b=ü';
     const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
@@ -116,6 +127,20 @@ describe('the response', () => {
     ]);
     expect((await call(() => new Response(null, { status: 299, statusText: 'Odd' }))).status).toBe('299 Odd');
     expect((await call(() => new Response(null, { status: 299 }))).status).toBe('299 Unknown');
+  });
+
+  test('a Status of somebody else does not pass, and a reason has no tab and no space at its ends', async () => {
+    const response = await call(
+      () => new Response('x', { status: 404, statusText: ' Not\there ', headers: { Status: '404 Gone', 'X-A': 'b' } }),
+    );
+    expect([response.status, headersOf(response)]).toEqual([
+      '404 Not here',
+      [
+        ['content-type', 'text/plain;charset=UTF-8'],
+        ['x-a', 'b'],
+        ['content-length', '1'],
+      ],
+    ]);
   });
 
   test('what is the web server’s is dropped, and a Location is as the handler set it', async () => {
@@ -218,6 +243,128 @@ describe('the response', () => {
     );
     expect(response).toMatchObject({ status: '200 OK', text: 'half', complete: false });
     expect(response.errors).toContain('Error: broke off');
+  });
+
+  test('a stream that fails while its first block waits for a client is one failure, and no unhandled rejection', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const serving = await serve(
+      fromFetch(async (request) => {
+        if (request.url.endsWith('/slow')) {
+          await sleep(100);
+          return new Response('slow');
+        }
+        const brokenOff = new ReadableStream({
+          async start(controller) {
+            controller.enqueue(Buffer.from('0123456789'));
+            await sleep(20);
+            controller.error(new Error('broke off'));
+          },
+        });
+        return new Response(brokenOff, { headers: { 'Content-Length': '1000' } });
+      }),
+    );
+    // Responses leave in the order of their requests: the second one's first block waits for the first one.
+    const received = await exchange(serving.port, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET /broken HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(received).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nslowHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n0123456789$/);
+    await until(() => serving.errors !== '');
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+    expect(serving.errors).toContain('Error: broke off');
+  });
+
+  test('the head of a stream that has no block yet leaves at once; of one whose block is there, head and block leave together', async () => {
+    let release = () => {};
+    const serving = await serve(
+      fromFetch((request) => {
+        const body = new ReadableStream({
+          async start(controller) {
+            if (request.url.endsWith('/empty')) controller.enqueue(new Uint8Array());
+            if (request.url.includes('/late')) {
+              await new Promise<void>((resolve) => {
+                release = resolve;
+              });
+            }
+            controller.enqueue('grün');
+            controller.close();
+          },
+        });
+        return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } });
+      }),
+    );
+    for (const path of ['/late', '/late/empty']) {
+      const socket = open(serving.port, `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      const [head] = await once(socket, 'data');
+      expect(withoutDate(String(head))).toBe(
+        'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n',
+      );
+      release();
+      const [body] = await once(socket, 'data');
+      expect(String(body)).toMatch(/^5\r\ngrün\r\n/);
+    }
+    for (const path of ['/now', '/now/empty']) {
+      const { headers, body, arrivals } = await ask(serving.port, { path });
+      expect([body, arrivals.length]).toEqual(['gr\xc3\xbcn', 1]);
+      expect(headers).toContainEqual(['content-length', '5']);
+    }
+    expect(serving.errors).toBe('');
+  });
+
+  test('a HEAD for a stream that has no block yet is answered at once, and the stream cancelled', async () => {
+    let cancelled = 0;
+    const application = fromFetch(() => new Response(new ReadableStream({ cancel: () => void cancelled++ })));
+    expect(await callApplication(application, { method: 'HEAD' })).toMatchObject({ status: '200 OK', text: '', complete: true });
+    expect(cancelled).toBe(1);
+  });
+
+  test('a stream with all that its Content-Length promises comes to its end, and nothing is aborted', async () => {
+    const events: string[] = [];
+    const handler: FetchFunction = (request) => {
+      request.signal.addEventListener('abort', () => events.push('aborted'));
+      const pieces = ['abc', 'def'];
+      const body = new ReadableStream({
+        async pull(controller) {
+          await sleep(20);
+          const piece = pieces.shift();
+          if (piece !== undefined) controller.enqueue(Buffer.from(piece));
+          else controller.close();
+          if (piece === undefined) events.push('closed');
+        },
+        cancel: () => void events.push('cancelled'),
+      });
+      return new Response(body, { headers: { 'Content-Length': request.url.endsWith('/less') ? '3' : '6' } });
+    };
+    expect(await call(handler)).toMatchObject({ text: 'abcdef', complete: true, errors: '' });
+    expect(events.splice(0)).toEqual(['closed']);
+    expect(await call(handler, { path: '/less' })).toMatchObject({ text: 'abc', complete: true, errors: '' });
+    expect(events).toEqual(['cancelled']);
+  });
+
+  test('of a handler that answers when its client has left already is cancelled', async () => {
+    let answer = () => {};
+    let reason: unknown;
+    const { port } = await serve(
+      fromFetch(async () => {
+        await new Promise<void>((resolve) => {
+          answer = resolve;
+        });
+        return new Response(
+          new ReadableStream({
+            cancel: (why) => {
+              reason = why;
+            },
+          }),
+        );
+      }),
+    );
+    const socket = open(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await sleep(50);
+    socket.destroy();
+    await sleep(50);
+    answer();
+    await until(() => reason !== undefined);
+    expect(reason).toMatchObject({ name: 'AbortError' });
   });
 
   test('one of another library is understood by its shape', async () => {

@@ -2,8 +2,10 @@
 
 import { once } from 'node:events';
 import { createServer, IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, createConnection, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectSecurely } from 'node:tls';
 import express from 'express';
 import fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
@@ -43,6 +45,21 @@ describe('the request', () => {
       ['Host', 'localhost'],
       ...['2001:db8::1', 99, 'IPv6', { address: '127.0.0.1', family: 'IPv4', port: 80 }, true],
     ]);
+  });
+
+  test.each([
+    ['[2001:DB8::1]', '2001:db8::1', 'IPv6'],
+    ['127.0.0.1', '127.0.0.1', 'IPv4'],
+    ['unix:', undefined, undefined],
+    [undefined, undefined, undefined],
+  ])('where REMOTE_ADDR is %j comes from %j', async (REMOTE_ADDR, address, family) => {
+    const seen: unknown[] = [];
+    const app = express().get('/', ({ ip, socket }, response) => {
+      seen.push(ip, socket.remoteAddress, socket.remoteFamily);
+      response.end();
+    });
+    await call(fromNode(app), { environ: { REMOTE_ADDR } });
+    expect(seen).toEqual([address, address, family]);
   });
 
   test('its events, and those of the response, come in the order of node:http', async () => {
@@ -96,6 +113,43 @@ describe('the request', () => {
     const environ = { REQUEST_METHOD: 'OPTIONS', REQUEST_URI: '*', PATH_INFO: '/' };
     expect((await call(application, { environ })).text).toBe('* true');
     expect((await call(application, { path: '/a', method: 'POST', body: 'b' })).text).toBe('/a false');
+  });
+
+  test('is complete when its body is there, though nobody reads it, as with node:http', async () => {
+    const seen: boolean[] = [];
+    const listener: ListenerFunction = (request, response) => {
+      setTimeout(() => {
+        seen.push(request.complete);
+        response.end();
+      }, 20);
+    };
+    await call(fromNode(listener), { body: 'body' });
+    const server = createServer(listener).listen(0);
+    await once(server, 'listening');
+    await ask((server.address() as AddressInfo).port, { method: 'POST', body: 'body' });
+    server.close();
+    expect(seen).toEqual([true, true]);
+  });
+
+  test('is complete with the last byte of its body, whether or not anybody asks for more, and then not aborted', async () => {
+    const seen: string[] = [];
+    const events: string[] = [];
+    const listener: ListenerFunction = (request, response) => {
+      for (const name of ['aborted', 'error']) request.on(name, () => events.push(name));
+      request.once('data', (block) => {
+        request.pause();
+        setImmediate(() => {
+          seen.push(`${block} ${request.complete}`);
+          response.end();
+        });
+      });
+    };
+    await call(fromNode(listener), { body: 'body' });
+    const server = createServer(listener).listen(0);
+    await once(server, 'listening');
+    await ask((server.address() as AddressInfo).port, { method: 'POST', body: 'body' });
+    server.close();
+    expect([seen, events]).toEqual([['body true', 'body true'], []]);
   });
 
   test('who goes on reading after the response has his body whole', async () => {
@@ -209,6 +263,7 @@ describe('the response', () => {
     const relayed = await call(fromNode((_request, response) => response.writeHead(404, '', { Status: '404 Gone', 'X-A': 'b' }).end('x')));
     expect([relayed.status, [...relayed.headers]]).toEqual(['404 Not Found', [['X-A', 'b']]]);
     expect((await call(fromNode((_request, response) => response.writeHead(299, ' ').end()))).status).toBe('299 unknown');
+    expect((await call(fromNode((_request, response) => response.writeHead(404, ' Not\there ').end()))).status).toBe('404 Not here');
   });
 
   test('that ends after its Content-Length, or that a HEAD asks for, is finished, and nothing is aborted', async () => {
@@ -291,6 +346,83 @@ describe('the response', () => {
     const response = await call(validator(fromNode(listener)));
     expect(response).toMatchObject({ status: '500 Internal Server Error', text: '500 Internal Server Error\n', complete: true });
     expect(response.errors).toContain(logged);
+  });
+
+  test.each<[string, ListenerFunction]>([
+    ['before it ends', (request, response) => request.socket.destroy() && response.end('late')],
+    [
+      'by an error of its socket, as node:http does',
+      (request, response) => {
+        request.socket.emit('error', new Error('boom'));
+        response.statusCode = 404;
+        response.end('late');
+      },
+    ],
+    [
+      'and ends it in the next turn',
+      (request, response) => {
+        request.socket.destroy();
+        setImmediate(() => response.end());
+      },
+    ],
+  ])('a response whose connection was destroyed %s is not complete', async (_how, listener) => {
+    const response = await call(fromNode(listener));
+    expect([response.status, response.errors]).toEqual(['500 Internal Server Error', expect.stringContaining('[response-destroyed]')]);
+  });
+
+  test('a connection that is destroyed after the head, and before the end, ends the response short', async () => {
+    const response = await call(
+      fromNode((request, answer) => {
+        answer.write('half');
+        request.socket.destroy();
+        answer.write('lost');
+        answer.end();
+      }),
+    );
+    expect(response).toMatchObject({ status: '200 OK', text: 'half', complete: false });
+    expect(response.errors).toContain('[response-destroyed]');
+  });
+
+  test('a connection that is destroyed after the end has taken nothing of the response', async () => {
+    const response = await call(
+      fromNode((request, answer) => {
+        answer.end('whole');
+        request.socket.destroy();
+      }),
+    );
+    expect(response).toMatchObject({ status: '200 OK', text: 'whole', complete: true, errors: '' });
+  });
+
+  test.each<[string, (response: ServerResponse) => unknown]>([
+    ['flushHeaders()', (response) => response.flushHeaders()],
+    ['writeHead() and flushHeaders()', (response) => response.writeHead(200, { 'X-A': 'b' }).flushHeaders()],
+    ['an empty write()', (response) => response.write('')],
+  ])('%s sends the head at once', async (_what, begin) => {
+    let release = () => {};
+    const { port } = await serve(
+      fromNode((_request, response) => {
+        response.setHeader('Content-Type', 'text/event-stream');
+        begin(response);
+        release = () => response.end('first');
+      }),
+    );
+    const socket = open(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [head] = await once(socket, 'data');
+    expect(String(head)).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*Content-Type: text\/event-stream\r\n[\s\S]*\r\n\r\n$/);
+    release();
+    expect(String((await once(socket, 'data'))[0])).toContain('first');
+    socket.destroy();
+  });
+
+  test('a response that ends at once leaves in one piece, with its length, flushed or not', async () => {
+    const { port } = await serve(
+      fromNode(({ url }, response) => {
+        if (url === '/flushed') response.flushHeaders();
+        response.end('hello');
+      }),
+    );
+    expect(await ask(port, {})).toMatchObject({ body: 'hello', arrivals: [0], headers: expect.arrayContaining([['content-length', '5']]) });
+    expect(await ask(port, { path: '/flushed' })).toMatchObject({ body: 'hello', arrivals: [0] });
   });
 
   test('after the end: a line in the log', async () => {
@@ -426,6 +558,33 @@ describe('toNode()', () => {
       const server = createServer(listener).listen(0);
       await once(server, 'listening');
       expect((await ask((server.address() as AddressInfo).port, { method: 'POST', path, body: 'body' })).body).toBe(expected);
+      server.close();
+    }
+  });
+
+  test('under a server of node:https the scheme is https, unless the deployer says otherwise', async () => {
+    for (const [env, expected] of [
+      [{}, 'https on'],
+      [{ 'wsgi.url_scheme': 'http', HTTPS: 'off' }, 'http off'],
+    ] as const) {
+      const listener = toNode(
+        (environ, startResponse) => {
+          startResponse('200 OK', []);
+          return `${environ['wsgi.url_scheme']} ${environ.HTTPS}`;
+        },
+        { env },
+      );
+      // A key that both have needs no certificate.
+      const tls = { ciphers: 'PSK', maxVersion: 'TLSv1.2' } as const;
+      const server = createSecureServer({ ...tls, pskCallback: () => Buffer.alloc(16) }, listener).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const pskCallback = () => ({ psk: Buffer.alloc(16), identity: 'a' });
+      const socket = connectSecurely({ ...tls, port, host: '127.0.0.1', pskCallback, checkServerIdentity: () => undefined });
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      let received = '';
+      for await (const piece of socket) received += piece;
+      expect(received).toMatch(new RegExp(`\r\n\r\n${expected}$`));
       server.close();
     }
   });
