@@ -8,7 +8,7 @@ import { acceptableHeaders, acceptableReason } from '../gateway/acceptable.ts';
 import { reasonOf } from '../gateway/reasons.ts';
 import { checkBlock } from '../gateway/response.ts';
 import { show } from '../show.ts';
-import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse, Write } from '../types.ts';
+import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Write } from '../types.ts';
 import type { Platform, ResponseBody } from './platform.ts';
 import { hasBody, headersOf, urlOf } from './request.ts';
 
