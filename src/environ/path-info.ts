@@ -14,15 +14,34 @@ export interface PathVariables {
 export function shiftPathInfo(environ: PathVariables): string | undefined {
   const { PATH_INFO: pathInfo = '', SCRIPT_NAME: scriptName = '' } = environ;
   if (pathInfo === '') return undefined;
-  const segments = pathInfo.split('/').slice(1);
-  const last = segments.pop() ?? '';
-  const [name = '', ...rest] = [...segments.filter((segment) => segment !== '' && segment !== '.'), last];
-
-  const parts = scriptName.split('/').filter((part) => part !== '');
-  if (name === '..') parts.pop();
-  else if (name !== '.') parts.push(name);
-  environ.SCRIPT_NAME = parts.map((part) => `/${part}`).join('');
-  environ.PATH_INFO = rest.map((segment) => `/${segment}`).join('');
+  const known = left.get(environ);
+  const isLeft = known?.PATH_INFO === pathInfo && known.SCRIPT_NAME === scriptName;
+  const parent = isLeft ? scriptName : segmentsOf(scriptName).join('');
+  const path = isLeft ? pathInfo : withoutEmpty(pathInfo);
+  const end = path.indexOf('/', 1);
+  const name = end < 0 ? path.slice(1) : path.slice(1, end);
+  if (name === '..') environ.SCRIPT_NAME = parent.slice(0, Math.max(0, parent.lastIndexOf('/')));
+  else environ.SCRIPT_NAME = name === '.' ? parent : `${parent}/${name}`;
+  environ.PATH_INFO = end < 0 ? '' : path.slice(end);
+  left.set(environ, { SCRIPT_NAME: environ.SCRIPT_NAME, PATH_INFO: environ.PATH_INFO });
   // Of "/." nothing is left once it has been passed over.
   return name === '.' ? undefined : name;
+}
+
+/** What was left last time need not be looked through again: that would take time by the square of a path's segments. */
+const left = new WeakMap<PathVariables, PathVariables>();
+
+/** Returns `path` from its first "/" on, without empty segments and "." before its last one. */
+function withoutEmpty(path: string): string {
+  const last = path.lastIndexOf('/');
+  const segments = segmentsOf(path.slice(path.indexOf('/'), Math.max(0, last))).filter((segment) => segment !== '/.');
+  return `${segments.join('')}/${last < 0 ? '' : path.slice(last + 1)}`;
+}
+
+/** Those that are not empty, each with its "/". */
+function segmentsOf(path: string): string[] {
+  return path
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map((segment) => `/${segment}`);
 }

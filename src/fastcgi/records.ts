@@ -128,7 +128,8 @@ export class RecordParser {
       this.#receiver.record(this.#type, this.#id, piece);
       return;
     }
-    this.#whole = this.#whole ? Buffer.concat([this.#whole, piece]) : Buffer.from(piece);
+    this.#whole ??= Buffer.allocUnsafe(piece.length + this.#left);
+    piece.copy(this.#whole, this.#whole.length - this.#left - piece.length);
     if (this.#left > 0) return;
     const content = this.#whole;
     this.#whole = undefined;

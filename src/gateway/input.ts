@@ -27,6 +27,8 @@ export class Input implements InputStream {
   /** Bytes taken from the source that nobody has read yet. */
   #ahead: Buffer = NOTHING;
   #reading: Promise<void> | undefined;
+  /** Memory for the next reads. It serves for many small ones: whoever keeps what a read gives keeps its memory, too. */
+  #free: Buffer = NOTHING;
 
   /** `length` in bytes, Infinity for "to the source's end"; more than `limit` bytes throw a `RequestError`. */
   constructor(source: Source, length: number, limit = Infinity) {
@@ -66,8 +68,9 @@ export class Input implements InputStream {
     while (count < wanted) {
       if (this.#ahead.length === 0) this.#ahead = this.#take();
       if (this.#ahead.length === 0) break;
-      const newline = this.#ahead.indexOf(10);
-      const piece = this.#takeAhead(Math.min(wanted - count, newline < 0 ? Infinity : newline + 1));
+      const fitting = this.#ahead.subarray(0, wanted - count);
+      const newline = fitting.indexOf(10);
+      const piece = this.#takeAhead(newline < 0 ? fitting.length : newline + 1);
       pieces.push(piece);
       count += piece.length;
       if (piece.at(-1) === 10) break;
@@ -136,8 +139,19 @@ export class Input implements InputStream {
 
   /** What one read from the source gives. */
   #take(): Buffer {
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK, this.#left));
-    return buffer.subarray(0, this.#readInto(buffer));
+    return this.#use(this.#readInto(this.#room()));
+  }
+
+  #room(): Buffer {
+    const size = Math.min(CHUNK, this.#left);
+    if (this.#free.length < Math.min(CHUNK / 2, size)) this.#free = Buffer.allocUnsafe(size);
+    return this.#free.subarray(0, size);
+  }
+
+  #use(count: number): Buffer {
+    const used = this.#free.subarray(0, count);
+    this.#free = this.#free.subarray(count);
+    return used;
   }
 
   #readInto(buffer: Buffer): number {
@@ -148,13 +162,13 @@ export class Input implements InputStream {
   async #takeAsync(): Promise<Buffer> {
     this.#refuseWhileReading();
     if (!this.#source.readAsync || this.#left === 0) return this.#take();
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK, this.#left));
+    const buffer = this.#room();
     let over!: () => void;
     this.#reading = new Promise((resolve) => {
       over = resolve;
     });
     try {
-      return buffer.subarray(0, this.#account(await this.#source.readAsync(buffer)));
+      return this.#use(this.#account(await this.#source.readAsync(buffer)));
     } finally {
       this.#reading = undefined;
       over();

@@ -7,6 +7,8 @@ import { fs } from '../fs.ts';
 import type { Source } from './input.ts';
 
 const IN_MEMORY = 1024 * 1024;
+/** Pieces are joined to blocks, however small they come: what is kept of each piece would be far more than a byte. */
+const BLOCK = 65_536;
 
 /** Takes `source` to its end, but no more than `length` bytes. */
 export function spoolSource(source: Source, length: number): Spool {
@@ -23,7 +25,9 @@ export function spoolSource(source: Source, length: number): Spool {
 export class Spool implements Source {
   /** How many bytes were added. */
   length = 0;
-  #chunks: Buffer[] = [];
+  #blocks: Buffer[] = [];
+  /** How many bytes of the last block are still empty. */
+  #room = 0;
   #inMemory = 0;
   #file: number | undefined;
   #inFile = 0;
@@ -31,12 +35,17 @@ export class Spool implements Source {
   #lost: RequestError | undefined;
 
   read(buffer: Uint8Array): number {
-    const chunk = this.#chunks[0];
-    if (chunk !== undefined) {
-      const count = Math.min(chunk.length, buffer.length);
-      buffer.set(chunk.subarray(0, count));
-      if (count < chunk.length) this.#chunks[0] = chunk.subarray(count);
-      else this.#chunks.shift();
+    const block = this.#blocks[0];
+    if (block !== undefined) {
+      const filled = block.length - (this.#blocks.length === 1 ? this.#room : 0);
+      const count = Math.min(filled, buffer.length);
+      buffer.set(block.subarray(0, count));
+      if (count < filled) {
+        this.#blocks[0] = block.subarray(count);
+      } else {
+        this.#blocks.shift();
+        if (this.#blocks.length === 0) this.#room = 0;
+      }
       return count;
     }
     if (this.#file !== undefined && this.#position < this.#inFile) {
@@ -51,7 +60,8 @@ export class Spool implements Source {
   close(): void {
     if (this.#file !== undefined) fs.closeSync(this.#file);
     this.#file = undefined;
-    this.#chunks = [];
+    this.#blocks = [];
+    this.#room = 0;
   }
 
   /** Keeps a copy of `bytes`. Reading throws a `RequestError` from where there was no room. */
@@ -60,8 +70,7 @@ export class Spool implements Source {
     if (this.#lost) return;
     // Once the file has begun, everything goes there: the order is that of the body.
     if (this.#file === undefined && this.#inMemory + bytes.length <= IN_MEMORY) {
-      this.#chunks.push(Buffer.from(bytes));
-      this.#inMemory += bytes.length;
+      this.#keep(bytes);
       return;
     }
     try {
@@ -74,6 +83,23 @@ export class Spool implements Source {
       // A full disk must not stop the server from handing over the rest, only the application from reading on.
       this.#lost = new RequestError('body-lost', `The request body could not be kept in ${temporaryFolder()}`, 507, { cause: error });
     }
+  }
+
+  #keep(bytes: Uint8Array): void {
+    const last = this.#blocks.at(-1);
+    const fitting = bytes.subarray(0, this.#room);
+    last?.set(fitting, last.length - this.#room);
+    const rest = bytes.subarray(fitting.length);
+    if (rest.length > 0) {
+      // A body that comes in one piece, as most do, takes no more than its length.
+      const block = Buffer.allocUnsafe(Math.max(rest.length, Math.min(this.#inMemory, BLOCK)));
+      block.set(rest);
+      this.#blocks.push(block);
+      this.#room = block.length - rest.length;
+    } else {
+      this.#room -= fitting.length;
+    }
+    this.#inMemory += bytes.length;
   }
 }
 

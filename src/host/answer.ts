@@ -6,7 +6,7 @@ import { ApplicationError, RequestError } from '../errors.ts';
 import type { Closable, Environ, Header, StartResponse } from '../types.ts';
 import { type RequestBody, requestBody } from './body.ts';
 import { unchunk } from './chunks.ts';
-import { BadOutput, parseHead, type ScriptHead } from './head.ts';
+import { BadOutput, HeadReader, type ScriptHead } from './head.ts';
 import { Program, TooSlow } from './program.ts';
 import { redirected } from './redirect.ts';
 import { programVariables } from './variables.ts';
@@ -109,15 +109,14 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
   }
 
   async #head(program: Program): Promise<ScriptHead> {
-    let output: Buffer = Buffer.alloc(0);
+    const reader = new HeadReader();
     for (let block = await program.read(); block !== undefined; block = await program.read()) {
-      output = Buffer.concat([output, block]);
-      const head = parseHead(output);
+      const head = reader.read(block);
       if (head) return head;
     }
     await program.settled();
-    const end = `it ended ${program.end ?? 'its output'} ${output.length === 0 ? 'without any output' : 'before its head did'}`;
-    throw new BadOutput(output.length === 0 ? this.#withReason(end) : end);
+    const end = `it ended ${program.end ?? 'its output'} ${reader.hasBegun ? 'before its head did' : 'without any output'}`;
+    throw new BadOutput(reader.hasBegun ? end : this.#withReason(end));
   }
 
   async *#pass(program: Program, { status, headers, body, isChunked }: ScriptHead): AsyncGenerator<Buffer, void> {

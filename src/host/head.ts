@@ -25,97 +25,150 @@ export interface ScriptHead {
   body: Buffer;
 }
 
-/**
- * Returns the head that `output` begins with, undefined as long as its end has not come. Lines end in LF
- * or CRLF. Throws a `BadOutput` for what is no head.
- */
-export function parseHead(output: Buffer): ScriptHead | undefined {
-  const text = output.toString('latin1', 0, Math.min(output.length, LIMIT));
-  const end = /(?:^|\r?\n)\r?\n/.exec(text);
-  if (end === null) {
-    if (output.length >= LIMIT) throw new BadOutput(`its head is longer than ${LIMIT} bytes`);
+const LF = 10;
+const CR = 13;
+
+/** Reads the head that a program's output begins with, block by block. Lines end in LF or CRLF. */
+export class HeadReader {
+  /** The head so far, a byte string. */
+  #text = '';
+  /** How many bytes have been read, those of interim heads included. */
+  #length = 0;
+  /** What the line that has begun consists of. */
+  #line: 'nothing' | 'CR' | 'text' = 'nothing';
+
+  /** Whether the program has said anything. */
+  get hasBegun(): boolean {
+    return this.#length > 0;
+  }
+
+  /** Returns the head that `block` completes; undefined as long as its end has not come. Throws a `BadOutput` for what is no head. */
+  read(block: Buffer): ScriptHead | undefined {
+    let rest = block;
+    for (;;) {
+      const end = this.#endOf(rest);
+      const length = end ?? rest.length;
+      this.#length += length;
+      if (this.#length > LIMIT) throw new BadOutput(`its head is longer than ${LIMIT} bytes`);
+      this.#text += rest.toString('latin1', 0, length);
+      if (end === undefined) return undefined;
+      rest = rest.subarray(end);
+      const head = toHead(this.#text, rest);
+      if (head) return head;
+      // What is interim no application can pass on; the final head comes behind it.
+      this.#text = '';
+    }
+  }
+
+  /** Where in `block` the empty line ends that is the end of a head. */
+  #endOf(block: Buffer): number | undefined {
+    for (let at = 0; at < block.length; at++) {
+      if (this.#line === 'text') {
+        at = block.indexOf(LF, at);
+        if (at < 0) return undefined;
+        this.#line = 'nothing';
+      } else if (block[at] === LF) {
+        this.#line = 'nothing';
+        return at + 1;
+      } else {
+        this.#line = this.#line === 'nothing' && block[at] === CR ? 'CR' : 'text';
+      }
+    }
     return undefined;
   }
-  const lines = text.slice(0, end.index).split(/\r?\n/);
-  const body = output.subarray(end.index + end[0].length);
+}
+
+/** The head with the lines of `text`, undefined for an interim one. */
+function toHead(text: string, body: Buffer): ScriptHead | undefined {
+  const lines = text.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
 
   // A whole HTTP response is known by its first line, whatever the program is called. RFC 3875 #51
-  const [, statusLine] = /^HTTP\/\d(?:\.\d+)?[ \t]+(.*)$/i.exec(lines[0] ?? '') ?? [];
+  const [, statusLine] = /^HTTP\/\d(?:\.\d+)?[ \t](.*)$/is.exec(lines[0] ?? '') ?? [];
   if (statusLine !== undefined) lines.shift();
   const fields = new Fields(lines);
-  const said = statusLine ?? fields.take('status');
-  // What is interim no application can pass on; the final head comes behind it.
-  if (said !== undefined && /^1(?!01)\d\d\b/.test(said)) return parseHead(body);
-  const location = fields.get('location');
-  if (said === undefined && location === undefined && fields.get('content-type') === undefined) {
+  const said = statusLine ?? fields.status;
+  if (said !== undefined && /^\s*1(?!01)\d\d\b/.test(said)) return undefined;
+  const { headers, location } = fields;
+  if (said === undefined && location === undefined && fields.contentType === undefined) {
     throw new BadOutput(
       'its head has neither Content-Type nor Location nor Status; it must begin with one of them, and end in an empty line',
     );
   }
   return {
     status: toStatus(said ?? (location === undefined ? '200' : '302')),
-    headers: fields.headers,
-    localRedirect: said === undefined && fields.headers.length === 1 && isLocal(location) ? location : undefined,
+    headers,
+    localRedirect: said === undefined && headers.length === 1 && isLocal(location) ? location : undefined,
     isChunked: statusLine !== undefined && fields.isChunked,
     body,
   };
 }
 
+/** Of these a response has one, and the last one counts, as under Apache. RFC 3875 #25: an empty one was not sent. */
+const ONCE = ['content-length', 'content-type', 'location', 'status'];
+
 /** The header lines of a head, checked and cleared of what is not for the client. */
 class Fields {
-  headers: Header[] = [];
   isChunked = false;
+  #lines: { name: string; header: Header }[] = [];
+  /** Where those are that there can be only one of. */
+  #places = new Map<string, number>();
 
   constructor(lines: readonly string[]) {
     for (const line of lines) if (line !== '') this.#add(line);
   }
 
-  get(name: string): string | undefined {
-    return this.headers.find((header) => header[0].toLowerCase() === name)?.[1];
+  get headers(): Header[] {
+    return this.#lines.filter(({ name }, at) => name !== 'status' && at === (this.#places.get(name) ?? at)).map(({ header }) => header);
   }
 
-  take(name: string): string | undefined {
-    const value = this.get(name);
-    this.headers = this.headers.filter((header) => header[0].toLowerCase() !== name);
-    return value;
+  get status(): string | undefined {
+    return this.#get('status');
+  }
+
+  get location(): string | undefined {
+    return this.#get('location');
+  }
+
+  get contentType(): string | undefined {
+    return this.#get('content-type');
+  }
+
+  #get(name: string): string | undefined {
+    return this.#lines[this.#places.get(name) ?? -1]?.header[1];
   }
 
   #add(line: string): void {
-    const [, name, rest] = /^([^\s:]+):(.*)$/s.exec(line) ?? [];
-    if (name === undefined || rest === undefined) throw new BadOutput(`its head has the line ${show(line)}, which is no "Name: value"`);
-    const value = rest.replaceAll('\t', ' ').trim();
+    const colon = line.indexOf(':');
+    const name = line.slice(0, colon);
+    if (colon < 1 || /\s/.test(name)) throw new BadOutput(`its head has the line ${show(line)}, which is no "Name: value"`);
+    const value = line
+      .slice(colon + 1)
+      .replaceAll('\t', ' ')
+      .trim();
     const lowerCase = name.toLowerCase();
     if (lowerCase === 'transfer-encoding') this.isChunked = /\bchunked$/i.test(value);
     if (isHopByHop(name) || lowerCase.startsWith('x-cgi-')) return; // RFC 3875 #49
     const header: Header = [name, value];
     checked(() => checkHeader(header));
-    switch (lowerCase) {
-      case 'content-length': {
-        const earlier = this.take(lowerCase);
-        if (!/^\d*$/.test(value) || (earlier !== undefined && earlier !== value)) {
-          throw new BadOutput(
-            `its Content-Length must be digits, and one number, got ${show(earlier === undefined ? value : `${earlier}, ${value}`)}`,
-          );
-        }
-        break;
-      }
-      case 'content-type':
-      case 'location':
-      case 'status':
-        if (value !== '') this.take(lowerCase); // the last one counts, as under Apache
-        break;
-      default:
-        this.headers.push(header);
-        return;
+    if (lowerCase === 'content-length') this.#checkLength(value);
+    if (ONCE.includes(lowerCase)) {
+      if (value === '') return;
+      this.#places.set(lowerCase, this.#lines.length);
     }
-    // RFC 3875 #25: an empty one was not sent.
-    if (value !== '') this.headers.push(header);
+    this.#lines.push({ name: lowerCase, header });
+  }
+
+  #checkLength(value: string): void {
+    const earlier = this.#get('content-length');
+    if (/^\d*$/.test(value) && (earlier === undefined || earlier === value)) return;
+    const got = earlier === undefined ? value : `${earlier}, ${value}`;
+    throw new BadOutput(`its Content-Length must be digits, and one number, got ${show(got)}`);
   }
 }
 
 /** Programs write "404", "404 Not Found" and everything between. */
 function toStatus(said: string): string {
-  const [, code, reason = ''] = /^(\d{3})(?:\s+(.*))?$/.exec(said.trim()) ?? [];
+  const [, code, reason = ''] = /^(\d{3})(?:\s+(.*))?$/s.exec(said.trim()) ?? [];
   const status = code === undefined ? said : `${code} ${reason.replaceAll('\t', ' ') || reasonOf(Number(code))}`;
   checked(() => checkStatus(status));
   return status;

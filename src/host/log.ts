@@ -12,11 +12,9 @@ export function logLines(stream: Readable, errors: ErrorStream): Promise<void> {
   let rest = '';
   stream.setEncoding('utf8');
   stream.on('data', (text: string) => {
-    rest += text;
-    const end = rest.length > LONGEST ? rest.length : rest.lastIndexOf('\n') + 1;
-    if (end === 0) return;
-    errors.write(rest.slice(0, end));
-    rest = rest.slice(end);
+    const end = rest.length + text.length > LONGEST ? text.length : text.lastIndexOf('\n') + 1;
+    if (end > 0) errors.write(rest + text.slice(0, end));
+    rest = end > 0 ? text.slice(end) : rest + text;
   });
   return new Promise((resolve) => {
     stream.on('error', () => {}); // 'close' follows

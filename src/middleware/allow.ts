@@ -38,7 +38,7 @@ function blockList(addresses: readonly string[]): BlockList {
 
 function isIn(list: BlockList, given: string): boolean {
   const { isIP } = process.getBuiltinModule('node:net');
-  const address = given.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  const [address = ''] = given.replace(/^::ffff:(?=\d+\.)/i, '').split('%', 1);
   const version = isIP(address);
   return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4');
 }

@@ -70,14 +70,13 @@ function targetOf(server: URL, environ: Environ): string {
 }
 
 function requestHeaders(server: URL, environ: Environ): Header[] {
-  const { HTTP_CONNECTION: connection = '' } = environ;
-  const isEnded = (name: string) => isHopByHop(name) || nameList(connection).includes(name);
+  const connection = namesIn(environ.HTTP_CONNECTION);
   const headers: Header[] = [['Host', server.host]];
   for (const [variable, value] of Object.entries(environ)) {
     if (!variable.startsWith('HTTP_') || typeof value !== 'string') continue;
     const name = variable.slice(5).toLowerCase().replaceAll('_', '-');
     // Expect has been answered already, and what follows is said anew below.
-    if (isEnded(name) || /^(?:host|expect|x-forwarded-(?:for|proto|host|prefix))$/.test(name)) continue;
+    if (isHopByHop(name) || connection.has(name) || /^(?:host|expect|x-forwarded-(?:for|proto|host|prefix))$/.test(name)) continue;
     headers.push([name, value]);
   }
   const { REMOTE_ADDR: client, HTTP_X_FORWARDED_FOR: before, HTTP_HOST: host, SCRIPT_NAME: prefix } = environ;
@@ -143,11 +142,11 @@ function failure(server: URL, error: unknown): unknown {
 
 /** What of the head concerns more than our own connection to that server. */
 function passedOn(response: IncomingMessage): Header[] {
-  const connection = nameList(response.headers.connection ?? '');
+  const connection = namesIn(response.headers.connection);
   const headers: Header[] = [];
   for (let at = 0; at < response.rawHeaders.length; at += 2) {
     const [name = '', value = ''] = response.rawHeaders.slice(at, at + 2);
-    if (!isHopByHop(name) && !connection.includes(name.toLowerCase())) headers.push([name, value]);
+    if (!isHopByHop(name) && !connection.has(name.toLowerCase())) headers.push([name, value]);
   }
   return headers;
 }
@@ -156,6 +155,7 @@ async function* blocksOf(response: IncomingMessage): AsyncGenerator<Block> {
   yield* response;
 }
 
-function nameList(value: string): string[] {
-  return value.toLowerCase().split(/\s*,\s*/);
+/** Of headers that end with the connection. RFC 9110 §7.6.1 */
+function namesIn(connection = ''): Set<string> {
+  return new Set(connection.split(',').map((name) => name.trim().toLowerCase()));
 }

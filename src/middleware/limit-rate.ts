@@ -85,7 +85,7 @@ function takeTicket(folder: string, key: string, limit: number): boolean {
 }
 
 function clientOf(environ: Environ): string {
-  const address = String(environ.REMOTE_ADDR ?? '').replace(/%.*$/, '');
+  const [address = ''] = String(environ.REMOTE_ADDR ?? '').split('%', 1);
   if (!address.includes(':') || address.includes('.')) return address.replace(/^::ffff:/i, '');
   // The URL parser writes out an IPv6 address in its one shortest form.
   const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');

@@ -24,7 +24,9 @@ export class ResponseQueue {
   /** Known with the first block, or with the end. */
   head: NodeHead | undefined;
   #response: ServerResponse;
-  #blocks: QueuedBlock[] = [];
+  #incoming: QueuedBlock[] = [];
+  /** Those that come next, the next one last: to take the first of a long array moves all others. */
+  #outgoing: QueuedBlock[] = [];
   #size = 0;
   #onChange: () => void;
 
@@ -52,7 +54,11 @@ export class ResponseQueue {
   }
 
   shift(): QueuedBlock | undefined {
-    return this.#blocks.shift();
+    if (this.#outgoing.length === 0) {
+      this.#outgoing = this.#incoming.reverse();
+      this.#incoming = [];
+    }
+    return this.#outgoing.pop();
   }
 
   /** A block has reached the gateway's peer. */
@@ -73,7 +79,7 @@ export class ResponseQueue {
     }
     const block =
       typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    this.#blocks.push({ block, taken });
+    this.#incoming.push({ block, taken });
     this.#size += block.length;
     this.#onChange();
     return this.#size < HIGH_WATER_MARK;

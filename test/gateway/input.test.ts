@@ -259,3 +259,66 @@ describe('spool() and discard()', () => {
     expect(short.taken).toBe(3);
   });
 });
+
+describe('memory that a body takes', () => {
+  const LENGTH = 20_000;
+  /** How many bytes of buffers there are beside those of before. */
+  const taken = async (work: () => unknown): Promise<number> => {
+    const before = process.memoryUsage().arrayBuffers;
+    const kept = await work();
+    const after = process.memoryUsage().arrayBuffers;
+    expect(kept).toBeDefined();
+    return after - before;
+  };
+
+  test('is its length, not a whole read of the source for each byte that arrives', async () => {
+    const text = 'x'.repeat(LENGTH);
+    expect(await taken(() => input(text, LENGTH, [1]).readline())).toBeLessThan(4_000_000);
+    const blocks = async () => {
+      const kept: Buffer[] = [];
+      for await (const block of new Input(source(text, [1], true), LENGTH)) kept.push(block);
+      return kept;
+    };
+    expect(await taken(blocks)).toBeLessThan(4_000_000);
+  });
+
+  test('is its length, not a buffer for each piece that is spooled', () => {
+    const before = process.memoryUsage().heapUsed;
+    const spool = new Spool();
+    for (let at = 0; at < 1_000_000; at++) spool.add(Buffer.of(at));
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(40_000_000);
+    const buffer = Buffer.alloc(1_000_000);
+    let count = 0;
+    for (let more = spool.read(buffer); more > 0; more = spool.read(buffer.subarray(count))) count += more;
+    expect(count).toBe(1_000_000);
+    expect(buffer.every((byte, at) => byte === at % 256)).toBe(true);
+  });
+});
+
+test('whatever the pieces and the reads are, a spool gives what it was given, in memory and beyond', () => {
+  const steps = fc.array(fc.record({ add: fc.integer({ min: 0, max: 150_000 }), read: fc.integer({ min: 0, max: 100_000 }) }), {
+    maxLength: 20,
+  });
+  fc.assert(
+    fc.property(steps, (list) => {
+      const spool = new Spool();
+      let given = 0;
+      let seen = 0;
+      const read = (size: number): number => {
+        const buffer = Buffer.alloc(size);
+        const count = size === 0 ? 0 : spool.read(buffer);
+        for (const byte of buffer.subarray(0, count)) if (byte !== seen++ % 251) throw new Error(`byte ${seen - 1} is ${byte}`);
+        return count;
+      };
+      for (const { add, read: size } of list) {
+        spool.add(Buffer.from(Uint8Array.from({ length: add }, (_, at) => (given + at) % 251)));
+        given += add;
+        read(size);
+      }
+      while (read(65_536) > 0);
+      spool.close();
+      expect([spool.length, seen]).toEqual([given, given]);
+    }),
+    { numRuns: 100 },
+  );
+});

@@ -2,10 +2,10 @@
 
 import { describe, expect, test } from 'vitest';
 import { unchunk } from '../../src/host/chunks.ts';
-import { BadOutput, parseHead } from '../../src/host/head.ts';
+import { BadOutput, HeadReader } from '../../src/host/head.ts';
 import type { Header } from '../../src/types.ts';
 
-const parse = (output: string) => parseHead(Buffer.from(output, 'latin1'));
+const parse = (output: string) => new HeadReader().read(Buffer.from(output, 'latin1'));
 
 describe('the status', () => {
   test.each([
@@ -58,6 +58,7 @@ describe('the headers', () => {
       'Content-Type: a/b\nConnection: close\nKeep-Alive: 5\nTransfer-Encoding: chunked\nUpgrade: x\nX-CGI-Own: x\n\n',
       [['Content-Type', 'a/b']],
     ],
+    ['have no Status where the first line is one', 'HTTP/1.1 200 OK\nStatus: 404\nX: y\n\n', [['X', 'y']]],
     [
       'RFC 3875 #49: of a CGI header that is there twice, have the last',
       'Content-Type: a/b\nContent-Length: 4\nContent-Type: c/d\nContent-Length: 4\n\n',
@@ -88,8 +89,10 @@ test.each(['A: b\r\nStatus:  200 \r\n\r\nbody\n\n', 'A: b\nStatus:  200 \n\nbody
   'the end of a head is waited for, byte by byte, and the body left as it is: %j',
   (output) => {
     const whole = Buffer.from(output);
-    for (let end = 0; end < whole.indexOf('body'); end++) expect(parseHead(whole.subarray(0, end))).toBeUndefined();
-    expect(parseHead(whole)).toMatchObject({ headers: [['A', 'b']], body: Buffer.from('body\n\n') });
+    const reader = new HeadReader();
+    const last = whole.indexOf('body') - 1;
+    for (let at = 0; at < last; at++) expect(reader.read(whole.subarray(at, at + 1))).toBeUndefined();
+    expect(reader.read(whole.subarray(last))).toMatchObject({ headers: [['A', 'b']], body: Buffer.from('body\n\n') });
   },
 );
 
@@ -112,6 +115,9 @@ test.each([
   ['Status: 1000 Far out\n\n', 'in its head: Status must be three digits'],
   ['HTTP/1.1 101 Switching Protocols\r\n\r\n', 'in its head: Status cannot be interim'],
   [`X: ${'x'.repeat(70_000)}`, 'its head is longer than 65536 bytes'],
+  [`X: ${'x'.repeat(70_000)}\n\n`, 'its head is longer than 65536 bytes'],
+  ['HTTP/1.1 100 Continue\r\n\r\n'.repeat(10_000), 'its head is longer than 65536 bytes'],
+  [`${'Status: 100\n\n'.repeat(10_000)}Status: 200\n\n`, 'its head is longer than 65536 bytes'],
 ])('%j is no head', (output, message) => {
   expect(() => parse(output)).toThrow(BadOutput);
   expect(() => parse(output)).toThrow(message);

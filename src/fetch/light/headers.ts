@@ -216,7 +216,15 @@ function keyOf(name: string): string {
 
 /** Without the whitespace around it. https://fetch.spec.whatwg.org/#concept-header-value-normalize */
 function checkValue(value: string): string {
-  const normalized = value.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
+  let start = 0;
+  let end = value.length;
+  while (start < end && isSpace(value.charCodeAt(start))) start++;
+  while (end > start && isSpace(value.charCodeAt(end - 1))) end--;
+  const normalized = value.slice(start, end);
   if (/[\0\r\n]/.test(normalized)) throw new TypeError(`Headers: ${value} is an invalid header value.`);
   return normalized;
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || code === 9 || code === 10 || code === 13;
 }
