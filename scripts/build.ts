@@ -95,6 +95,8 @@ await build({
       setup({ onResolve }) {
         onResolve({ filter: /\/index\.ts$/ }, ({ path }) => ({ path: path.replace(/\.ts$/, '.js'), external: true }));
         onResolve({ filter: /\/commands\.ts$/ }, () => ({ path: './commands.js', external: true }));
+        // Else it is left away, for it exports nothing.
+        onResolve({ filter: /\/version\.ts$/ }, ({ path, resolveDir }) => ({ path: join(resolveDir, path), sideEffects: true }));
       },
     },
   ],
@@ -107,8 +109,6 @@ mkdirSync('dist/cgi-bin');
 for (const name of readdirSync('cgi-bin')) {
   if (name.endsWith('.ts')) await buildScript(join('cgi-bin', name), join('dist/cgi-bin', name.replace(/\.ts$/, '.cgi')));
 }
-// Without this, Node would look further up, find "type": "module", and refuse the ending .cgi.
-writeFileSync('dist/cgi-bin/package.json', '{ "type": "commonjs" }\n');
 
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 

@@ -22,3 +22,13 @@ test('docs/errors.md lists each code, under its class, and no other', () => {
     expect(documented).toEqual([...codes].sort());
   }
 });
+
+test('docs/errors.md lists what is said before anything runs', () => {
+  const source = ['build/boot', 'build/shell-line', 'cli/version'].map((name) => read(`src/${name}.ts`)).join('');
+  const codes = [...source.matchAll(/\[(node-[a-z-]+)\]/g)].map((match) => match[1]);
+  const documentation = read('docs/errors.md');
+  const documented = [...documentation.slice(documentation.indexOf('\n## Node\n')).matchAll(/^### `([a-z-]+)`$/gm)].map(
+    (match) => match[1],
+  );
+  expect(documented).toEqual([...new Set(codes)].sort());
+});

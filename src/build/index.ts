@@ -8,15 +8,16 @@ import { Problem } from '../cli/problem.ts';
 import { bundle, bundleModule } from './bundle.ts';
 import { entryOf } from './entry.ts';
 import { pack, packForBun } from './pack.ts';
-import { isAnswer, pathOf, probe } from './probe.ts';
-import { warmLine } from './warm-line.ts';
+import { isAnswer, probe } from './probe.ts';
+import { shellLine } from './shell-line.ts';
+import { warmSteps } from './warm-line.ts';
 
 export interface BuildScriptOptions {
   /** Where the module exports its application: "default", "a.b"; undefined when it runs itself. */
   exportName?: string | undefined;
   /** Of which kind that application is. Default: "wsgi". */
   interface?: Interface;
-  /** What stands behind "#!" in the first line. Default: "/usr/bin/env node", or "/usr/bin/env bun". */
+  /** What runs the script: a path, or a command that the shell finds; words behind it are options. Default: "node", or "/usr/bin/env bun". */
   interpreter?: string;
   runtime?: 'node' | 'bun';
   /** Whether the script starts a worker that answers its later requests, where the host has cgi-fcgi. Default: false. */
@@ -47,7 +48,7 @@ export async function buildScript(path: string, script: string, options: BuildSc
     runtime = 'node',
     warm = false,
     keepEnv = [],
-    interpreter = `/usr/bin/env ${runtime}`,
+    interpreter = runtime === 'node' ? 'node' : '/usr/bin/env bun',
     external = [],
     env = {},
   } = options;
@@ -55,8 +56,10 @@ export async function buildScript(path: string, script: string, options: BuildSc
   const settings = { runtime, external, isWarm: warm, keepEnv, withholdsPorts: runtime === 'node' && kind !== 'wsgi' };
   const { source: text, map, warnings } = await bundle(entry, dirname(resolve(path)), settings);
   const name = basename(script);
-  const head = warm ? `#!/bin/sh\n${warmLine(text, interpreter)}` : `#!${interpreter}`;
-  const file = runtime === 'node' ? await pack(text, { name, head, env }) : packForBun(text, interpreter);
+  const file =
+    runtime === 'node'
+      ? await pack(text, { name, shellLine: shellLine(interpreter, warm ? warmSteps(text) : []), env })
+      : packForBun(text, interpreter);
 
   // What is left out has to be found from where the script will be.
   const place = await mkdtemp(
@@ -65,7 +68,7 @@ export async function buildScript(path: string, script: string, options: BuildSc
   try {
     const candidate = join(place, name);
     await writeFile(candidate, file);
-    const { output, log, end } = await probe(candidate, pathOf(runtime), env, external.length > 0);
+    const { output, log, end } = await probe(candidate, runtime, env, external.length > 0);
     if (!isAnswer(output)) {
       const said = output === '' ? 'nothing' : JSON.stringify(output.slice(0, 200));
       throw new Problem(

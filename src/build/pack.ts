@@ -6,12 +6,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { assemble, wrap, wrapMain } from './boot.ts';
 
 export interface PackOptions {
   /** Of the file, for stacks. */
   name: string;
-  /** What comes before the program: lines that are none for V8. */
-  head: string;
+  /** The second line of the file. */
+  shellLine: string;
   /** Variables of the run that shows V8 what to compile, beside those of a request. */
   env: Readonly<Record<string, string>>;
 }
@@ -28,34 +29,18 @@ export const REQUEST = {
 };
 
 /**
- * Returns the file: the source as a string that V8 need not parse, and the code that V8 made of it when the
- * program ran once, on a GET request. V8 takes that code only if it is of the very same V8 and flags;
- * otherwise it compiles the source.
+ * Returns the file: the source, and the code that V8 made of it when the program ran once, on a GET request. V8 takes that
+ * code only if it is of the very same V8 and flags; otherwise it compiles the source.
  */
-export async function pack(source: string, { name, head, env }: PackOptions): Promise<string> {
-  const wrapped = wrap(source);
-  const code = await compile(wrapped, name, env);
-  return `${head}
-"use strict";${STACKS}new(require("vm").Script)(${JSON.stringify(wrapped)},{filename:${JSON.stringify(name)},lineOffset:-1,cachedData:Buffer.from("${code.toString('base64')}","base64")}).runInThisContext()(exports,require,module,__filename,__dirname);
-`;
-}
-
-/** As Node wraps a module; with import.meta.url, for which the bundle has this name, where somebody asks for it. */
-function wrap(source: string): string {
-  const url = source.includes('__runWithCgiUrl') ? 'const __runWithCgiUrl=require("url").pathToFileURL(__filename).href;' : '';
-  return `(function(exports,require,module,__filename,__dirname){${url}\n${source}\n})`;
+export async function pack(source: string, { name, shellLine, env }: PackOptions): Promise<Buffer> {
+  const wrapped = wrapMain(source);
+  return assemble(shellLine, { source: wrapped, name, code: await compile(wrapped, name, env) });
 }
 
 /** The file for Bun, which by its second line need not look for what it would have to translate. */
-export function packForBun(source: string, interpreter: string): string {
-  return `#!${interpreter}\n// @bun @bun-cjs\n${wrap(source)}\n`;
+export function packForBun(source: string, interpreter: string): Buffer {
+  return Buffer.from(`#!${interpreter}\n// @bun @bun-cjs\n${wrap(source)}\n`);
 }
-
-/**
- * Stacks name the author's files and lines where the source map lies beside the script. It is read when the
- * first stack is looked at.
- */
-const STACKS = `Error.prepareStackTrace=(e,f)=>{let m;try{m=new(require("module").SourceMap)(JSON.parse(require("fs").readFileSync(__filename+".map","utf8")))}catch{}const l=String;Error.prepareStackTrace=(e,f)=>{let t;try{t=l(e)}catch{t="Error"}for(const s of f){let o=l(s);try{const r=m&&s.getFileName()&&__filename.endsWith(s.getFileName())&&m.findEntry(s.getLineNumber()-1,s.getColumnNumber()-1);if(r&&r.originalSource)o=o.replace(/[^ (]*:\\d+:\\d+/,r.originalSource+":"+(r.originalLine+1)+":"+(r.originalColumn+1))}catch{}t+="\\n    at "+o}return t};return Error.prepareStackTrace(e,f)};`;
 
 /** What V8 has compiled when the program has run once: the functions that were called, too. It keeps `name`, for stacks. */
 async function compile(wrapped: string, name: string, env: PackOptions['env']): Promise<Buffer> {
@@ -68,7 +53,7 @@ async function compile(wrapped: string, name: string, env: PackOptions['env']): 
       `const script = new (require('node:vm').Script)(${JSON.stringify(wrapped)}, { filename: ${JSON.stringify(name)}, lineOffset: -1 });
 const keep = () => require('node:fs').writeFileSync(${JSON.stringify(compiled)}, script.createCachedData());
 process.on('exit', keep);
-script.runInThisContext()(exports, require, module, __filename, __dirname);
+script.runInThisContext()();
 process.on('exit', keep); // once more, with what the program itself does at its end
 `,
     );

@@ -6,6 +6,7 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { Problem } from '../cli/problem.ts';
+import { BOOT_WORDS } from './boot.ts';
 import { REQUEST } from './pack.ts';
 
 export interface Probed {
@@ -18,8 +19,15 @@ export interface Probed {
 
 type Variables = Readonly<Record<string, string>>;
 
+export type Runtime = 'node' | 'bun';
+
+/** The command that runs `script` here, whatever its first lines name for the host. */
+function commandOf(runtime: Runtime, script: string): string[] {
+  return [pathOf(runtime), ...(runtime === 'node' ? BOOT_WORDS : []), script];
+}
+
 /** Returns the path of a runtime by its name. Throws a `Problem` where it is not installed. */
-export function pathOf(runtime: 'node' | 'bun'): string {
+export function pathOf(runtime: Runtime): string {
   if (runtime === 'node') return process.execPath;
   const path = (process.env.PATH ?? '').split(':').map((folder) => join(folder, runtime));
   const found = path.find((file) => existsSync(file));
@@ -34,12 +42,12 @@ const TIMEOUT = 20_000;
  * Runs `script` as a CGI program for a GET request of "/", in an empty folder and with no variables but those of the
  * request and `env`. It is moved to that folder, unless it `needsNeighbours`.
  */
-export async function probe(script: string, runtime: string, env: Variables, needsNeighbours: boolean): Promise<Probed> {
+export async function probe(script: string, runtime: Runtime, env: Variables, needsNeighbours: boolean): Promise<Probed> {
   const folder = await mkdtemp(join(tmpdir(), 'run-with-cgi-probe-'));
   try {
     const copy = needsNeighbours ? script : join(folder, basename(script));
     if (!needsNeighbours) await copyFile(script, copy);
-    return await run([runtime, copy], folder, env);
+    return await run(commandOf(runtime, copy), folder, env);
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -56,7 +64,7 @@ export function isAnswer(output: string): boolean {
  */
 export async function measure(
   script: string,
-  runtime: string,
+  runtime: Runtime,
   env: Variables = {},
   count = 7,
 ): Promise<{ script: number; nothing: number }> {
@@ -66,10 +74,10 @@ export async function measure(
     await writeFile(empty, '');
     const times = { script: Infinity, nothing: Infinity };
     for (let round = 0; round < count; round++) {
-      const { output, log, milliseconds } = await run([runtime, resolve(script)], folder, env);
+      const { output, log, milliseconds } = await run(commandOf(runtime, resolve(script)), folder, env);
       if (!isAnswer(output)) throw new Problem('build-fails', `${script} does not answer where it is now\n${log}`.trimEnd());
       times.script = Math.min(times.script, milliseconds);
-      times.nothing = Math.min(times.nothing, (await run([runtime, empty], folder, env)).milliseconds);
+      times.nothing = Math.min(times.nothing, (await run([pathOf(runtime), empty], folder, env)).milliseconds);
     }
     return times;
   } finally {

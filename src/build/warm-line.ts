@@ -1,5 +1,5 @@
-// The shell's part of a warm CGI script: one line that passes the request to the worker, where one waits, and
-// else has Node answer it. For Node the line is a comment.
+// The shell's part of a warm CGI script: it passes the request to the worker, where one waits. What follows in the
+// shell's line has Node answer it else.
 
 import { createHash } from 'node:crypto';
 
@@ -14,11 +14,10 @@ const NOBODY = '2|13|20|111|126|127';
  * this user can enter, by the whole path of the script: two copies of it can have different environments. Addresses of
  * sockets are short, 107 bytes; the descriptor stands for the folder.
  */
-export function warmLine(source: string, interpreter: string): string {
+export function warmSteps(source: string): string[] {
   // A worker answers for its own version only.
   const version = createHash('sha256').update(source).digest('hex').slice(0, 12);
-  const command = interpreter.replace(/^\/usr\/bin\/env (?:-S )?/, '');
-  const steps = [
+  return [
     // Real, then effective.
     'while read -r k r u x; do case $k in Uid:) break; esac; done </proc/self/status',
     'case $0 in /*) p=$0;; *) cd -P .; p=$PWD/$0;; esac',
@@ -28,7 +27,6 @@ export function warmLine(source: string, interpreter: string): string {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
     'if [ -d "$s.pid" ] && [ -S "$s" ] && [ -O "$s" ] && [ ! -L "$s" ] && [ -O "$d" ] && [ ! -L "$d" ]; then cgi-fcgi -bind -connect "/proc/self/fd/9/${s##*/}" 9<"${s%/*}"',
     `case $? in ${NOBODY});; *) exit $?; esac; fi`,
-    `RUN_WITH_CGI_WARM=$s exec ${command} "$0" "$@"`,
+    'export RUN_WITH_CGI_WARM="$s"',
   ];
-  return `":" //; ${steps.join('; ')}`;
 }

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { buildScript, withModule } from '../build/index.ts';
-import { measure, pathOf } from '../build/probe.ts';
+import { measure } from '../build/probe.ts';
 import { read } from './commands.ts';
 import { describeInterface } from './interface.ts';
 import { type Loaded, loadApplication, parseTarget } from './load.ts';
@@ -16,8 +16,8 @@ it, and it needs no node_modules. It is tried out, in an empty environment and
 an empty folder, before it is left behind.
 
   -o, --output <file>     the script; the module's name with .cgi
-  --interpreter <path>    the first line names it; "/usr/bin/env node". Give an
-                          absolute path where the server has no PATH
+  --interpreter <path>    what runs it, with options if you like; "node". Give
+                          an absolute path where the server has another PATH
   --runtime <name>        node, or bun for a host that has Bun
   --warm                  on a host with cgi-fcgi, the first request starts a worker
                           that answers the others; elsewhere it is plain CGI
@@ -74,7 +74,7 @@ export async function run(words: string[]): Promise<number> {
     ...(values.interpreter !== undefined && { interpreter: values.interpreter }),
   });
   for (const warning of warnings) console.error(`warning: ${warning}`);
-  const times = await measure(script, pathOf(runtime), env);
+  const times = await measure(script, runtime, env);
   console.log(
     `${script}: ${Math.ceil(size / 1000)} kB; answers in ${times.script.toFixed(1)} ms; ${runtime} takes ${times.nothing.toFixed(1)} ms for an empty file`,
   );

@@ -1,6 +1,7 @@
 // The command run-with-cgi. As the interpreter of a CGI script (#!/usr/bin/env run-with-cgi) it stands on
 // the path of every request, so that is decided first, and everything else is loaded only when it is asked for.
 
+import './version.ts';
 import { guardStdout, runWithCgi } from '../index.ts';
 import { loadApplication, parseTarget } from './load.ts';
 

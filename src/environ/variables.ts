@@ -11,9 +11,14 @@ export interface ProcessVariables {
   lossy: string[];
 }
 
+/** A built file's shell leaves here what it would lose: all variables, those of one name too, each with a "\n" behind it. */
+const BEFORE_THE_SHELL = 'RUN_WITH_CGI_ENVIRON';
+
 /** Returns the variables of this process, byte for byte where the system tells. */
 export function processVariables(): ProcessVariables {
-  return exactVariables(process.env, environmentBlock());
+  const found = exactVariables(process.env, environmentBlock());
+  delete process.env[BEFORE_THE_SHELL];
+  return found;
 }
 
 /**
@@ -25,11 +30,14 @@ export function exactVariables(env: Readonly<Record<string, string | undefined>>
   const variables: Variables = Object.create(null);
   const lossy: string[] = [];
   const raw = block === undefined ? undefined : parseBlock(block);
+  const before = raw?.get(BEFORE_THE_SHELL);
+  const doubles = before && parseBlock(before.first, '\n');
   for (const name of Object.keys(env)) {
     const value = env[name];
-    if (value === undefined) continue;
-    const found = raw?.get(name);
-    if (found !== undefined && (found.first === value || decode(found.first) === value)) {
+    if (value === undefined || name === BEFORE_THE_SHELL) continue;
+    const double = doubles?.get(name);
+    const found = double?.last === undefined ? raw?.get(name) : double;
+    if (found !== undefined && (isSame(found.first, value) || isSame(found.last, value))) {
       variables[name] = found.joined;
     } else {
       variables[name] = encode(value);
@@ -42,20 +50,30 @@ export function exactVariables(env: Readonly<Record<string, string | undefined>>
 interface Found {
   /** The one that process.env shows. */
   first: string;
+  /** The one that it shows behind a shell; undefined where there is only one. */
+  last: string | undefined;
   joined: string;
 }
 
+function isSame(bytes: string | undefined, value: string): boolean {
+  return bytes !== undefined && (bytes === value || decode(bytes) === value);
+}
+
 // nginx with fcgiwrap and civetweb give each of two headers of one name a variable of its own.
-function parseBlock(block: string): Map<string, Found> {
+function parseBlock(block: string, end = '\0'): Map<string, Found> {
   const variables = new Map<string, Found>();
-  for (const entry of block.split('\0')) {
+  for (const entry of block.split(end)) {
     const equals = entry.indexOf('=');
     if (equals <= 0) continue;
     const name = entry.slice(0, equals);
     const value = entry.slice(equals + 1);
     const earlier = variables.get(name);
-    if (earlier === undefined) variables.set(name, { first: value, joined: value });
-    else if (name === 'HTTP_COOKIE') earlier.joined += `; ${value}`;
+    if (earlier === undefined) {
+      variables.set(name, { first: value, last: undefined, joined: value });
+      continue;
+    }
+    earlier.last = value;
+    if (name === 'HTTP_COOKIE') earlier.joined += `; ${value}`;
     else if (name.startsWith('HTTP_')) earlier.joined += `, ${value}`;
   }
   return variables;

@@ -1,6 +1,7 @@
 // The worker of a warm CGI script is started by the first request, which does not wait for it: that one is answered
 // in its own process, as are all that come until the worker listens.
 
+import { BOOT_WORDS } from '../build/boot.ts';
 import { fs } from '../fs.ts';
 import { keepEnvironment } from './environment.ts';
 
@@ -47,7 +48,7 @@ export function startWorker(socket: string, named: readonly string[]): void {
     }
     process
       .getBuiltinModule('node:child_process')
-      .spawn(process.execPath, [...process.execArgv, process.argv[1] ?? ''], {
+      .spawn(process.execPath, [...process.execArgv, ...BOOT_WORDS, process.argv[1] ?? ''], {
         detached: true,
         stdio: ['ignore', log, log],
         env: { ...env, RUN_WITH_CGI_WARM_WORKER: socket },

@@ -162,6 +162,21 @@ describe('variables, byte for byte', () => {
     expect({ ...variables }).toEqual({ HTTP_COOKIE: 'a=1; b=2; c=3', HTTP_X: '1, 2', SCRIPT_NAME: '/a' });
   });
 
+  test('the same behind the shell of a built file, which passes on the last one of them', () => {
+    const before = 'A=1\nHTTP_COOKIE=a=1\nHTTP_COOKIE=b=2\nHTTP_X=\xe9\nHTTP_X=\xe8\nHTTP_Y=old\nHTTP_Y=older\n';
+    const block = `A=1\n2\0HTTP_COOKIE=b=2\0HTTP_X=\xe8\0HTTP_Y=older\0RUN_WITH_CGI_ENVIRON=${before}\0`;
+    const env = { A: '1\n2', HTTP_COOKIE: 'b=2', HTTP_X: '\ufffd', HTTP_Y: 'changed', RUN_WITH_CGI_ENVIRON: before };
+    const { variables, lossy } = exactVariables(env, block);
+    expect({ ...variables }).toEqual({ A: '1\n2', HTTP_COOKIE: 'a=1; b=2', HTTP_X: '\xe9, \xe8', HTTP_Y: 'changed' });
+    expect(lossy).toEqual([]);
+  });
+
+  test('and nobody sees what that shell has passed on', () => {
+    process.env.RUN_WITH_CGI_ENVIRON = 'A=1\n';
+    expect(processVariables().variables.RUN_WITH_CGI_ENVIRON).toBeUndefined();
+    expect(process.env.RUN_WITH_CGI_ENVIRON).toBeUndefined();
+  });
+
   test('any bytes survive', () => {
     const value = fc.uint8Array().map((bytes) => Buffer.from(bytes.filter((byte) => byte !== 0)));
     fc.assert(

@@ -591,7 +591,7 @@ describe('under real servers', () => {
       const site = await start(server, (cgiBin) => copyFileSync(one, join(cgiBin, 'app.cgi')));
       const get = async (): Promise<Seen> => JSON.parse((await askServer(site.port, { path: '/cgi-bin/app.cgi' })).body);
       const ours = () =>
-        spawnSync('/usr/bin/pgrep', ['-f', `^[^ ]*node ${site.folder}`], { encoding: 'utf8' })
+        spawnSync('/usr/bin/pgrep', ['-f', `^[^ ]*node .* ${site.folder}`], { encoding: 'utf8' })
           .stdout.split('\n')
           .filter(Boolean)
           .map(Number);

@@ -1,0 +1,100 @@
+// How a built file comes to run, from its first byte to the program in it. It is a script of the shell and of JavaScript at
+// once: the shell hands it to Node as text (-e), since Node takes no file for CommonJS by its contents, but by its
+// name and by the package.json files above it.
+
+/**
+ * Loads a file that `assemble` has made and runs the program in it. In the JavaScript of twenty years ago, in one line and
+ * without an apostrophe: Nodes that are too old read it, too, and so does the shell. By "-e" it is called without
+ * arguments, and by Node's own loaders with what these give a module.
+ *
+ * Nothing in it depends on the program: while a file is replaced, the shell may have read the old one and Node the new one.
+ */
+const BOOT = `(function(module,require,file){\
+var get=process.getBuiltinModule,path=file||process.argv[1];\
+if(!get){\
+console.error("run-with-cgi: Node "+process.version.slice(1)+" is too old for "+path+"; it has to be 20.19, 22.3 or later [node-too-old]");\
+process.exitCode=1;\
+console.log((/(^|\\/)nph-[^\\/]*$/.test(path)?"HTTP/1.1":"Status:")+" 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error");\
+return}\
+var bytes=get("fs").readFileSync(path),end=bytes.lastIndexOf("\\n["),parts=JSON.parse(bytes.latin1Slice(end,bytes.length-3)),code=end-parts[3],source=code-parts[2];\
+for(var at=4;at<parts.length;at++)bytes[source+parts[at]]=47;\
+new(get("vm").Script)(bytes.toString(parts[1],source,code),{filename:parts[0],lineOffset:-1,cachedData:bytes.subarray(code,end)}).runInThisContext()(module,require,file)\
+})`;
+
+/** The words that follow Node's own options, and come before the path of a built file. */
+export const BOOT_WORDS = ['-e', `${BOOT}()`, '--'] as const;
+
+/** Loads the file by which `node app.cgi` comes in: as CommonJS, or as an ES module, which has none of these names. */
+const DIRECT = `;${BOOT}(typeof module=="object"&&module,typeof require=="function"&&require,typeof __filename=="string"&&__filename)`;
+
+export interface Program {
+  /** What `wrap` has made. */
+  source: string;
+  /** Of the file, for stacks. */
+  name: string;
+  /** What V8 made of the source when it ran once. */
+  code: Buffer;
+}
+
+/**
+ * Returns the bytes of a file whose second line `shellLine` is. Source and code lie in a comment, in which the end of one is
+ * disguised; where they are is told from the end.
+ */
+export function assemble(shellLine: string, { source, name, code }: Program): Buffer {
+  const encoding = /^[\0-\xff]*$/.test(source) ? 'latin1' : 'utf8';
+  const text = Buffer.from(source, encoding);
+  const parts = Buffer.concat([text, code]);
+  const disguised: number[] = [];
+  for (let at = parts.indexOf('*/'); at >= 0; at = parts.indexOf('*/', at)) {
+    parts[++at] = 0x20;
+    disguised.push(at);
+  }
+  const numbers = toAscii(JSON.stringify([name, encoding, text.length, code.length, ...disguised]));
+  // "-", lest a path that begins with one is taken for options.
+  return Buffer.concat([Buffer.from(`#!/bin/sh -\n${shellLine}\n${DIRECT}/*`), parts, Buffer.from(`\n${numbers}*/\n`)]);
+}
+
+function toAscii(json: string): string {
+  return json.replace(/[^\0-\x7f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** Returns the source of a function that runs `source`, as Node wraps a CommonJS module. */
+export function wrap(source: string): string {
+  // The bundle has this name for import.meta.url.
+  const url = source.includes('__runWithCgiUrl') ? 'const __runWithCgiUrl=require("url").pathToFileURL(__filename).href;' : '';
+  return `(function(exports,require,module,__filename,__dirname){${url}\n${source}\n})`;
+}
+
+/**
+ * Returns the source of a function that runs `source`, a CommonJS module, as the main one. It is called with `module`,
+ * `require` and `__filename` where Node gives any; otherwise it makes them, and takes back what "-e" has changed.
+ */
+export function wrapMain(source: string): string {
+  return MAIN.replace('PROGRAM', () => wrap(source));
+}
+
+/**
+ * Stacks name the author's files and lines where the source map lies beside the script. It is read when the
+ * first stack is looked at.
+ */
+const STACKS = `Error.prepareStackTrace=(e,f)=>{let m;try{m=new(get("module").SourceMap)(JSON.parse(get("fs").readFileSync(file+".map","utf8")))}catch{}const l=String;Error.prepareStackTrace=(e,f)=>{let t;try{t=l(e)}catch{t="Error"}for(const s of f){let o=l(s);try{const r=m&&s.getFileName()&&file.endsWith(s.getFileName())&&m.findEntry(s.getLineNumber()-1,s.getColumnNumber()-1);if(r&&r.originalSource)o=o.replace(/[^ (]*:\\d+:\\d+/,r.originalSource+":"+(r.originalLine+1)+":"+(r.originalColumn+1))}catch{}t+="\\n    at "+o}return t};return Error.prepareStackTrace(e,f)};`;
+
+const MAIN = `(function(module,require,file){\
+const get=process.getBuiltinModule,{resolve,dirname}=get("path");\
+if(!file){\
+const Module=get("module"),{argv,execArgv}=process;\
+file=get("fs").realpathSync.native(argv[1]=resolve(argv[1]));\
+process.mainModule=module=Module._cache[file]=new Module(file);\
+module.id=".";\
+module.filename=file;\
+module.paths=Module._nodeModulePaths(dirname(file));\
+require=Module.createRequire(file);\
+const text=execArgv.lastIndexOf(process._eval);\
+if(text>0)execArgv.splice(text-1,2);\
+delete process._eval;\
+for(const name of ["__dirname","__filename","exports","module","require",...Module.builtinModules])if(!["console","crypto","process"].includes(name))delete globalThis[name]\
+}\
+${STACKS}\
+PROGRAM(module.exports,require,module,file,dirname(file));\
+module.loaded=true\
+})`;

@@ -1,0 +1,13 @@
+// A Node that cannot load the rest is told so before it tries. The command's main module imports this first.
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const isTooOld = major < 20 || (major === 20 && minor < 19) || major === 21 || (major === 22 && minor < 12);
+
+if (isTooOld) {
+  console.error(`run-with-cgi: Node ${process.versions.node} is too old; it has to be 20.19, 22.12 or later [node-too-old]`);
+  // As the interpreter of a script it owes the web server a response.
+  if (process.env.GATEWAY_INTERFACE || process.env.REQUEST_METHOD) {
+    console.log('Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\nContent-Length: 26\r\n\r\n500 Internal Server Error');
+  }
+  process.exit(2);
+}
