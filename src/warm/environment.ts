@@ -2,6 +2,8 @@
 // give to what they know about a client is for nobody to list, so that only names of the system are kept, and those that
 // the builder knows to be the server's.
 
+import { BEFORE_THE_SHELL } from '../environ/variables.ts';
+
 /** These the loader, the C library, OpenSSL, Node and clients of HTTP read, and no web server sets them for a request. */
 const OF_THE_SYSTEM = new Set([
   ...['PATH', 'HOME', 'TMPDIR', 'TMP', 'TEMP', 'LANG', 'LANGUAGE', 'TZ', 'LD_LIBRARY_PATH', 'LD_PRELOAD', 'UV_THREADPOOL_SIZE'],
@@ -14,7 +16,7 @@ const OF_THE_SYSTEM_BEGIN = ['LC_', 'NODE_', 'RUN_WITH_CGI_'];
 
 /** What every request has, and the shell: nobody misses it. */
 const OF_EVERY_REQUEST =
-  /^(?:(?:HTTP|REDIRECT|SSL|SERVER|REMOTE|SCRIPT|REQUEST|PATH|QUERY|CONTENT|DOCUMENT|CONTEXT)_.*|AUTH_TYPE|GATEWAY_INTERFACE|UNIQUE_ID|HTTPS|PWD|OLDPWD|SHLVL|_)$/;
+  /^(?:(?:HTTP|REDIRECT|SSL|SERVER|REMOTE|SCRIPT|REQUEST|PATH|QUERY|CONTENT|DOCUMENT|CONTEXT)_.*|AUTH_TYPE|GATEWAY_INTERFACE|UNIQUE_ID|HTTPS|FCGI_ROLE|PWD|OLDPWD|SHLVL|_)$/;
 
 export interface Kept {
   env: Record<string, string>;
@@ -27,6 +29,7 @@ export function keepEnvironment(variables: NodeJS.ProcessEnv, named: readonly st
   const env: Record<string, string> = {};
   const missing: string[] = [];
   for (const [name, value = ''] of Object.entries(variables)) {
+    if (name === BEFORE_THE_SHELL) continue;
     if (OF_THE_SYSTEM.has(name) || OF_THE_SYSTEM_BEGIN.some((beginning) => name.startsWith(beginning)) || named.includes(name)) {
       env[name] = value;
     } else if (!OF_EVERY_REQUEST.test(name)) {

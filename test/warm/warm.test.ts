@@ -249,6 +249,8 @@ describe('a warm script', () => {
         QUERY_STRING: 'of one',
         REMOTE_USER: 'of one',
         SSL_CLIENT_CERT: 'of one',
+        // Here the shell looks for itself what there is twice.
+        FCGI_ROLE: 'RESPONDER',
       },
       // What modules of a server call what they know about a client: of OpenID Connect, PHP, LDAP, Shibboleth, Kerberos, SetEnvIf.
       ...{ OIDC_CLAIM_email: 'of one', PHP_AUTH_PW: 'of one', AUTHENTICATE_MAIL: 'of one', eppn: 'of one', 'Shib-Session-ID': 'of one' },
