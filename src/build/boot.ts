@@ -4,10 +4,11 @@
 
 /**
  * Loads a file that `assemble` has made and runs the program in it. In the JavaScript of twenty years ago, in one line and
- * without an apostrophe: Nodes that are too old read it, too, and so does the shell. By "-e" it is called without
- * arguments, and by Node's own loaders with what these give a module.
+ * without an apostrophe: Nodes that are too old read it, too, and so does the shell. It is the same by "-e" and where Node has
+ * loaded the file, as CommonJS or as an ES module, which has none of the names at its end.
  *
  * Nothing in it depends on the program: while a file is replaced, the shell may have read the old one and Node the new one.
+ * Each function of Node that is called for the first time costs up to a hundred microseconds, hence "latin1Slice" and its like.
  */
 const BOOT = `(function(module,require,file){\
 var get=process.getBuiltinModule,path=file||process.argv[1];\
@@ -16,16 +17,13 @@ console.error("run-with-cgi: Node "+process.version.slice(1)+" is too old for "+
 process.exitCode=1;\
 console.log((/(^|\\/)nph-[^\\/]*$/.test(path)?"HTTP/1.1":"Status:")+" 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error");\
 return}\
-var bytes=get("fs").readFileSync(path),end=bytes.lastIndexOf("\\n["),parts=JSON.parse(bytes.latin1Slice(end,bytes.length-3)),code=end-parts[3],source=code-parts[2];\
+var bytes=get("fs").readFileSync(path),end=bytes.length-11,list=end-bytes.latin1Slice(end,end+8),parts=JSON.parse(bytes.latin1Slice(list,end)),code=list-parts[3],source=code-parts[2];\
 for(var at=4;at<parts.length;at++)bytes[source+parts[at]]=47;\
-new(get("vm").Script)(bytes.toString(parts[1],source,code),{filename:parts[0],lineOffset:-1,cachedData:bytes.subarray(code,end)}).runInThisContext()(module,require,file)\
-})`;
+new(get("vm").Script)(bytes[parts[1]](source,code),{filename:parts[0],lineOffset:-1,cachedData:bytes.subarray(code,list)}).runInThisContext()(module,require,file)\
+})(typeof module=="object"&&module,typeof require=="function"&&require,typeof __filename=="string"&&__filename!="[eval]"&&__filename)`;
 
 /** The words that follow Node's own options, and come before the path of a built file. */
-export const BOOT_WORDS = ['-e', `${BOOT}()`, '--'] as const;
-
-/** Loads the file by which `node app.cgi` comes in: as CommonJS, or as an ES module, which has none of these names. */
-const DIRECT = `;${BOOT}(typeof module=="object"&&module,typeof require=="function"&&require,typeof __filename=="string"&&__filename)`;
+export const BOOT_WORDS = ['-e', BOOT, '--'] as const;
 
 export interface Program {
   /** What `wrap` has made. */
@@ -38,7 +36,7 @@ export interface Program {
 
 /**
  * Returns the bytes of a file whose second line `shellLine` is. Source and code lie in a comment, in which the end of one is
- * disguised; where they are is told from the end.
+ * disguised. The list behind them tells how long each is; its own length stands at the end.
  */
 export function assemble(shellLine: string, { source, name, code }: Program): Buffer {
   const encoding = /^[\0-\xff]*$/.test(source) ? 'latin1' : 'utf8';
@@ -49,9 +47,10 @@ export function assemble(shellLine: string, { source, name, code }: Program): Bu
     parts[++at] = 0x20;
     disguised.push(at);
   }
-  const numbers = toAscii(JSON.stringify([name, encoding, text.length, code.length, ...disguised]));
+  const list = toAscii(JSON.stringify([name, `${encoding}Slice`, text.length, code.length, ...disguised]));
   // "-", lest a path that begins with one is taken for options.
-  return Buffer.concat([Buffer.from(`#!/bin/sh -\n${shellLine}\n${DIRECT}/*`), parts, Buffer.from(`\n${numbers}*/\n`)]);
+  const head = `#!/bin/sh -\n${shellLine}\n;${BOOT}/*`;
+  return Buffer.concat([Buffer.from(head), parts, Buffer.from(`${list}${String(list.length).padStart(8, '0')}*/\n`)]);
 }
 
 function toAscii(json: string): string {
@@ -67,7 +66,7 @@ export function wrap(source: string): string {
 
 /**
  * Returns the source of a function that runs `source`, a CommonJS module, as the main one. It is called with `module`,
- * `require` and `__filename` where Node gives any; otherwise it makes them, and takes back what "-e" has changed.
+ * `require` and `__filename` as far as Node gives them; by "-e" these are of no file, and become those of the file.
  */
 export function wrapMain(source: string): string {
   return MAIN.replace('PROGRAM', () => wrap(source));
@@ -82,13 +81,16 @@ const STACKS = `Error.prepareStackTrace=(e,f)=>{let m;try{m=new(get("module").So
 const MAIN = `(function(module,require,file){\
 const get=process.getBuiltinModule,{resolve,dirname}=get("path");\
 if(!file){\
-const Module=get("module"),{argv,execArgv}=process;\
+const Module=module?module.constructor:get("module"),{argv,execArgv}=process;\
 file=get("fs").realpathSync.native(argv[1]=resolve(argv[1]));\
-process.mainModule=module=Module._cache[file]=new Module(file);\
+if(!module){\
+module=new Module(file);\
+require=Module.createRequire(file)\
+}\
+process.mainModule=require.main=require.cache[file]=module;\
 module.id=".";\
 module.filename=file;\
-module.paths=Module._nodeModulePaths(dirname(file));\
-require=Module.createRequire(file);\
+module.paths=Module._nodeModulePaths(module.path=dirname(file));\
 const text=execArgv.lastIndexOf(process._eval);\
 if(text>0)execArgv.splice(text-1,2);\
 delete process._eval;\
