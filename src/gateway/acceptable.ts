@@ -10,10 +10,16 @@ export function acceptableReason(reason: string, otherwise: string): string {
 
 /**
  * Returns `headers` without those that are the web server's, without a `Status`, which somebody relays from a CGI script,
- * and with spaces for tabs.
+ * and with spaces for tabs. Of two types or places the last counts, as it does of a CGI program's.
  */
 export function acceptableHeaders(headers: readonly Header[]): Header[] {
-  return headers
-    .filter(([name]) => !isHopByHop(name) && name.toLowerCase() !== 'status')
-    .map(([name, value]) => [name, value.replaceAll('\t', ' ')]);
+  const acceptable: Header[] = [];
+  const once: string[] = [];
+  for (const [name, value] of headers.toReversed()) {
+    const lowerCase = name.toLowerCase();
+    if (lowerCase === 'status' || isHopByHop(name) || once.includes(lowerCase)) continue;
+    if (lowerCase === 'content-type' || lowerCase === 'location') once.push(lowerCase);
+    acceptable.push([name, value.replaceAll('\t', ' ')]);
+  }
+  return acceptable.reverse();
 }

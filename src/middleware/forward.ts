@@ -4,8 +4,11 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
 import { ApplicationError } from '../errors.ts';
+import { acceptableHeaders, acceptableReason } from '../gateway/acceptable.ts';
+import { checkHeaders, checkStatus } from '../gateway/checks.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { pour } from '../gateway/pour.ts';
+import { reasonOf } from '../gateway/reasons.ts';
 import type { ApplicationFunction, Block, Environ, Header } from '../types.ts';
 
 export interface ForwardOptions {
@@ -16,9 +19,10 @@ export interface ForwardOptions {
 /**
  * Returns an application that passes the request on to one of `upstreams`, the URLs of HTTP servers that do
  * the same: what is left of the path is appended to the URL's. It begins with any of them, and tries the
- * next where one is down, as long as that can do no harm: nothing of the request has been sent, or it has no
- * body and its method is idempotent. Bodies are streamed both ways. Where every server is down, or the last
- * one tried breaks off before its response begins, the answer is 502, and 504 when it was too slow.
+ * next where one is down, as long as that can do no harm: nothing of the request has been sent, or nothing has
+ * come back, the request has no body and its method is idempotent. Bodies are streamed both ways. Where every
+ * server is down, or the last one tried gives no response that can be passed on, the answer is 502, and 504 when
+ * it was too slow.
  *
  * The servers learn of the client by X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and
  * X-Forwarded-Prefix. Throws a `TypeError` when there is no upstream, or one that is no http or https URL.
@@ -29,21 +33,39 @@ export function forward(upstreams: readonly string[], options: ForwardOptions = 
   if (servers.length === 0) throw new TypeError('forward() needs at least one upstream URL');
 
   return async (environ, startResponse) => {
-    const first = Math.floor(Math.random() * servers.length);
-    for (let tried = 0; ; tried++) {
-      const server = servers[(first + tried) % servers.length] as URL;
-      const request = open(server, environ, timeout);
-      try {
-        const response = await exchange(request, environ);
-        startResponse(`${response.statusCode} ${response.statusMessage || 'Unknown'}`, passedOn(response));
-        return { [Symbol.asyncIterator]: () => blocksOf(response), close: () => request.destroy() };
-      } catch (error) {
-        request.destroy();
-        if (tried + 1 < servers.length && mayTryAgain(environ, error)) continue;
-        throw failure(server, error);
-      }
+    const { status, headers, body } = await ask(servers, environ, timeout);
+    try {
+      startResponse(status, headers);
+    } catch (error) {
+      body.close();
+      throw error;
     }
+    return body;
   };
+}
+
+interface Answer {
+  status: string;
+  headers: Header[];
+  body: AsyncIterable<Block> & { close(): void };
+}
+
+/** Returns the answer of the first server that gives one. Throws when none does. */
+async function ask(servers: readonly URL[], environ: Environ, timeout: number): Promise<Answer> {
+  const first = Math.floor(Math.random() * servers.length);
+  for (let tried = 0; ; tried++) {
+    const server = servers[(first + tried) % servers.length] as URL;
+    const attempt = new Attempt(open(server, environ, timeout));
+    try {
+      const response = await attempt.exchange(environ);
+      const body = { [Symbol.asyncIterator]: () => blocksOf(response), close: () => attempt.end() };
+      return { ...headOf(response), body };
+    } catch (error) {
+      attempt.end();
+      if (tried + 1 < servers.length && attempt.mayBeRepeated(environ)) continue;
+      throw failure(server, error);
+    }
+  }
 }
 
 function parse(upstream: string): URL {
@@ -95,60 +117,102 @@ function hasBody(environ: Environ): boolean {
   return environ.CONTENT_LENGTH !== undefined ? environ.CONTENT_LENGTH !== '0' : environ.HTTP_TRANSFER_ENCODING !== undefined;
 }
 
-/** Sends the request, its body once there is a connection; resolves to the response when its head has come. */
-async function exchange(request: ClientRequest, environ: Environ): Promise<IncomingMessage> {
-  const responding = new Promise<IncomingMessage>((resolve, reject) => {
-    request.on('response', resolve).on('error', reject);
-    request.on('timeout', () => request.destroy(new TooSlow()));
-    request.on('upgrade', () => reject(new Error('it changed the protocol, which nobody asked for')));
-  });
-  if (!hasBody(environ)) {
-    request.end();
-    return responding;
-  }
-  await Promise.race([connected(request), responding]);
-  const sending = pour(environ['wsgi.input'], request);
-  // A server may answer, and close, before it has read everything.
-  return Promise.race([responding, sending.then(() => responding)]);
-}
+/** More of them say nothing that could be waited for. */
+const INTERIM = 100;
 
-function connected(request: ClientRequest): Promise<unknown> {
-  return new Promise((resolve) => {
-    request.on('socket', (socket) => {
-      if (socket.connecting) socket.once(request.protocol === 'https:' ? 'secureConnect' : 'connect', resolve);
-      else resolve(undefined);
+/** One request to one server. */
+class Attempt {
+  #request: ClientRequest;
+  #isConnected = false;
+
+  constructor(request: ClientRequest) {
+    this.#request = request;
+  }
+
+  /** Sends the request, its body once there is a connection; resolves to the response when its head has come. */
+  async exchange(environ: Environ): Promise<IncomingMessage> {
+    const request = this.#request;
+    const responding = new Promise<IncomingMessage>((resolve, reject) => {
+      request.on('response', resolve).on('error', reject);
+      request.on('timeout', () => request.destroy(new TooSlow()));
+      let interim = 0;
+      request.on('information', () => {
+        if (++interim > INTERIM) request.destroy(new Error('it sends one interim response after the other'));
+      });
+      // With these Node hands the connection over, and minds it no longer.
+      request.on('upgrade', (_response, socket) => {
+        socket.destroy();
+        reject(new Error('it changed the protocol, which nobody asked for'));
+      });
+      request.on('connect', ({ statusCode }, socket) => {
+        socket.destroy();
+        reject(new Error(`it answered CONNECT with ${statusCode}, and a tunnel cannot be passed on`));
+      });
     });
-  });
+    const connected = this.#connected();
+    if (!hasBody(environ)) {
+      request.end();
+      return responding;
+    }
+    await Promise.race([connected, responding]);
+    const sending = pour(environ['wsgi.input'], request);
+    // A server may answer, and close, before it has read everything.
+    return Promise.race([responding, sending.then(() => responding)]);
+  }
+
+  /** Whether the request can do no harm when it is sent to another server, too. RFC 9110 §9.2.2 */
+  mayBeRepeated(environ: Environ): boolean {
+    if (!this.#isConnected) return true;
+    const hasAnswer = (this.#request.socket?.bytesRead ?? 0) > 0;
+    return !hasAnswer && !hasBody(environ) && ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'].includes(environ.REQUEST_METHOD);
+  }
+
+  end(): void {
+    this.#request.destroy();
+  }
+
+  #connected(): Promise<void> {
+    const request = this.#request;
+    return new Promise((resolve) => {
+      request.on('socket', (socket) => {
+        socket.once(request.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+          this.#isConnected = true;
+          resolve();
+        });
+      });
+    });
+  }
 }
 
 class TooSlow extends Error {}
 
-/** RFC 9110 §9.2.2 */
-function mayTryAgain(environ: Environ, error: unknown): boolean {
-  if (error instanceof Error && 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo')) return true;
-  return !hasBody(environ) && ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'].includes(environ.REQUEST_METHOD);
-}
+/** A response has come, and it is none that a gateway sends. */
+class Unfit extends Error {}
 
 function failure(server: URL, error: unknown): unknown {
   // The client's own failure to send its body is not the server's.
   if (error instanceof Error && 'statusHint' in error) return error;
   if (error instanceof TooSlow) return new ApplicationError('upstream-failed', `${server.origin} was silent for too long`, 504);
-  return new ApplicationError(
-    'upstream-failed',
-    `${server.origin} gave no response: ${error instanceof Error ? error.message : error}`,
-    502,
-  );
+  const what = error instanceof Unfit ? 'gave a response that cannot be passed on' : 'gave no response';
+  return new ApplicationError('upstream-failed', `${server.origin} ${what}: ${error instanceof Error ? error.message : error}`, 502);
 }
 
-/** What of the head concerns more than our own connection to that server. */
-function passedOn(response: IncomingMessage): Header[] {
+/** The head of a response without what concerns only our own connection to the server. Throws an `Unfit` for one that no gateway sends. */
+function headOf(response: IncomingMessage): Pick<Answer, 'status' | 'headers'> {
+  const { statusCode = 0, statusMessage = '', rawHeaders } = response;
   const connection = namesIn(response.headers.connection);
-  const headers: Header[] = [];
-  for (let at = 0; at < response.rawHeaders.length; at += 2) {
-    const [name = '', value = ''] = response.rawHeaders.slice(at, at + 2);
-    if (!isHopByHop(name) && !connection.has(name.toLowerCase())) headers.push([name, value]);
+  const given: Header[] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
+    if (!connection.has(name.toLowerCase())) given.push([name, value]);
   }
-  return headers;
+  const status = `${statusCode} ${acceptableReason(statusMessage, reasonOf(statusCode))}`;
+  try {
+    checkStatus(status);
+    return { status, headers: checkHeaders(acceptableHeaders(given)) };
+  } catch (error) {
+    throw error instanceof ApplicationError ? new Unfit(error.message) : error;
+  }
 }
 
 async function* blocksOf(response: IncomingMessage): AsyncGenerator<Block> {

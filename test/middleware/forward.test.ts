@@ -150,7 +150,7 @@ describe('the response', () => {
 
   test('a status without a reason gets one', async () => {
     const url = await tcp((socket) => socket.end('HTTP/1.1 200\r\nContent-Type: a/b\r\nContent-Length: 0\r\n\r\n'));
-    expect((await send(url)).status).toBe('200 Unknown');
+    expect((await send(url)).status).toBe('200 OK');
   });
 
   test('blocks are handed on as they come', async () => {
@@ -277,6 +277,106 @@ describe('several upstream servers', () => {
     const { status } = await send(url, { body: 'x'.repeat(100_000) });
     expect(status).toBe('413 Content Too Large');
     await sleep(10); // what is still being sent fails without harm
+  });
+});
+
+describe('what a gateway does not take as it is', () => {
+  /** Three servers that answer with these bytes, and how often they were asked. */
+  async function three(answer: string): Promise<{ upstreams: string[]; asked: () => number }> {
+    let count = 0;
+    const listener = (socket: Socket) => {
+      socket.once('data', () => {
+        count++;
+        socket.end(Buffer.from(answer, 'latin1'));
+      });
+    };
+    return { upstreams: [await tcp(listener), await tcp(listener), await tcp(listener)], asked: () => count };
+  }
+  const HEAD = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n';
+
+  test.each<[string, string, string, [string, string][]]>([
+    ['a reason that is empty', 'HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n', '404 Not Found', []],
+    ['a reason with tabs and spaces', 'HTTP/1.1 200 \t Very\tgood \r\nContent-Length: 0\r\n\r\n', '200 Very good', []],
+    ['a tab', `${HEAD}X: a\tb\r\n\r\n`, '200 OK', [['X', 'a b']]],
+    ['a Status, as from a CGI script', `${HEAD}Status: 200 OK\r\n\r\n`, '200 OK', []],
+    [
+      'two types, of which the last counts',
+      `${HEAD}Content-Type: a/b\r\nX: y\r\ncontent-type: c/d\r\n\r\n`,
+      '200 OK',
+      [
+        ['X', 'y'],
+        ['content-type', 'c/d'],
+      ],
+    ],
+    ['two places, of which the last counts', `${HEAD}Location: /a\r\nLocation: /b\r\n\r\n`, '200 OK', [['Location', '/b']]],
+    ['a relative Location', `${HEAD}Location: a?b\r\n\r\n`, '200 OK', [['Location', 'a?b']]],
+    ['a header of the connection', `${HEAD}Keep-Alive: 5\r\n\r\n`, '200 OK', []],
+  ])('%s is made acceptable, and the request is sent once', async (_what, answer, status, rest) => {
+    const { upstreams, asked } = await three(answer);
+    const response = await send(upstreams, { method: 'DELETE' });
+    expect(response).toMatchObject({ status, errors: '', complete: true });
+    expect([...response.headers]).toEqual([['Content-Length', '0'], ...rest]);
+    expect(asked()).toBe(1);
+  });
+
+  test.each([
+    ['a control character', `${HEAD}X: a\x7fb\r\n\r\n`, 'Invalid header value char'],
+    ['a control character in the reason', 'HTTP/1.1 200 a\x7fb\r\nContent-Length: 0\r\n\r\n', 'Status must be three digits'],
+    ['a status below 100', 'HTTP/1.1 099 What\r\nContent-Length: 0\r\n\r\n', 'Status must be three digits'],
+    ['another protocol', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n', 'it changed the protocol'],
+    ['no HTTP', 'hello\r\n\r\n', 'Expected HTTP/'],
+    ['half a head', 'HTTP/1.1 200 OK\r\nContent-', 'socket hang up'],
+    ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 1\r\n\r\n', 'Parse Error'],
+    ['a head that is too long', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`, 'Header overflow'],
+    ['interim responses without end', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(5_000), 'interim'],
+  ])('%s is a 502, whose cause is logged, and the request is sent once', async (_what, answer, cause) => {
+    const { upstreams, asked } = await three(answer);
+    const { status, errors, complete } = await send(upstreams, { method: 'DELETE' });
+    expect({ status, complete }).toEqual({ status: '502 Bad Gateway', complete: true });
+    expect(errors).toMatch(/^test: \[upstream-failed\] ApplicationError: http:\/\/127\.0\.0\.1:\d+ /);
+    expect(errors).toContain(cause);
+    expect(asked()).toBe(1);
+  });
+
+  test.each([
+    ['CONNECT', '200 Connection established', 'it answered CONNECT with 200, and a tunnel cannot be passed on'],
+    ['CONNECT', '407 No', 'it answered CONNECT with 407, and a tunnel cannot be passed on'],
+    ['GET', '101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade', 'it changed the protocol, which nobody asked for'],
+  ])('%s that is answered by %j is a 502, and the connection is closed', async (method, answered, cause) => {
+    let left: Promise<unknown> | undefined;
+    const url = await tcp((socket) => {
+      left = once(socket.resume(), 'close');
+      socket.write(`HTTP/1.1 ${answered}\r\n\r\n`);
+    });
+    const { status, errors } = await send([url, url], { method });
+    expect(status).toBe('502 Bad Gateway');
+    expect(errors).toContain(cause);
+    await left;
+  });
+
+  test('interim responses are passed over', async () => {
+    const url = await tcp((socket) => {
+      socket.once('data', () => socket.end(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n${HEAD}\r\n`));
+    });
+    expect(await send(url)).toMatchObject({ status: '200 OK', errors: '' });
+  });
+
+  test('an error that comes from the application around it stays that error', async () => {
+    const url = await upstream((_request, response) => void response.end());
+    const application = forward([url]);
+    const { status, errors } = await call(async (environ) =>
+      application(environ, () => {
+        throw new Error('not mine');
+      }),
+    );
+    expect(status).toBe('500 Internal Server Error');
+    expect(errors).toContain('Error: not mine');
+  });
+
+  test('a server that was connected to, but not sent anything, is passed over whatever the method', async () => {
+    const closing = (await tcp((socket) => socket.once('data', () => socket.destroy()))).replace('http:', 'https:');
+    const url = await upstream((_request, response) => void response.setHeader('Content-Type', 'text/plain').end('hello'));
+    for (let tries = 0; tries < 20; tries++) expect((await send([closing, url], { body: 'x' })).text).toBe('hello');
   });
 });
 

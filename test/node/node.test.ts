@@ -259,6 +259,19 @@ describe('the response', () => {
     expect((await call(validator(application))).headers.get('content-disposition')).toBe('inline; filename="\xfc \xfd"');
   });
 
+  test('of two types or places, which node:http sends both, the last counts', async () => {
+    const headers = ['Content-Type', 'a/b', 'X-A', 'b', 'Location', '/a', 'content-type', 'c/d', 'Location', '/b'];
+    const response = await call(fromNode((_request, response) => response.writeHead(200, headers).end('x')));
+    expect([response.status, [...response.headers]]).toEqual([
+      '200 OK',
+      [
+        ['X-A', 'b'],
+        ['content-type', 'c/d'],
+        ['Location', '/b'],
+      ],
+    ]);
+  });
+
   test('an empty reason is filled in; a Status of somebody else does not pass', async () => {
     const relayed = await call(fromNode((_request, response) => response.writeHead(404, '', { Status: '404 Gone', 'X-A': 'b' }).end('x')));
     expect([relayed.status, [...relayed.headers]]).toEqual(['404 Not Found', [['X-A', 'b']]]);
