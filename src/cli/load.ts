@@ -65,6 +65,7 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
     );
   } catch (error) {
     if (error instanceof Problem) throw error;
+    if (error instanceof SyntaxError) (await import('./syntax-error.ts')).locate(error, file);
     throw new Problem('module-broken', `${path} could not be loaded`, { cause: error });
   } finally {
     release();

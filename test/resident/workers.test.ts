@@ -402,7 +402,7 @@ describe('SIGHUP', () => {
     writeFileSync(file('app.mjs'), 'this is no JavaScript');
     gateway.process.kill('SIGHUP');
     await until(() => gateway.said().includes('stays'));
-    expect(gateway.said()).toMatch(/\[module-broken\]/);
+    expect(gateway.said()).toMatch(/\[module-broken\]\nfile:\/\/\S+\/app\.mjs:1\nthis is no JavaScript\n {5}\^\^\n\nSyntaxError: /);
     expect(gateway.said()).toMatch(new RegExp(`fastcgi: worker \\d+ did not start; worker ${workers[0]} stays\n$`));
     expect(workersOf(gateway)).toEqual(workers);
     expect(await ask(gateway)).toMatch(/^old \d+$/);
