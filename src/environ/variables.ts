@@ -12,7 +12,7 @@ export interface ProcessVariables {
 }
 
 /** A built file's shell leaves here what it would lose: all variables, those of one name too, each with a "\n" behind it. */
-export const BEFORE_THE_SHELL = 'RUN_WITH_CGI_ENVIRON';
+const BEFORE_THE_SHELL = 'RUN_WITH_CGI_ENVIRON';
 
 /** Returns the variables of this process, byte for byte where the system tells. */
 export function processVariables(): ProcessVariables {

@@ -2,8 +2,6 @@
 // give to what they know about a client is for nobody to list, so that only names of the system are kept, and those that
 // the builder knows to be the server's.
 
-import { BEFORE_THE_SHELL } from '../environ/variables.ts';
-
 /** These the loader, the C library, OpenSSL, Node and clients of HTTP read, and no web server sets them for a request. */
 const OF_THE_SYSTEM = new Set([
   ...['PATH', 'HOME', 'TMPDIR', 'TMP', 'TEMP', 'LANG', 'LANGUAGE', 'TZ', 'LD_LIBRARY_PATH', 'LD_PRELOAD', 'UV_THREADPOOL_SIZE'],
@@ -11,12 +9,14 @@ const OF_THE_SYSTEM = new Set([
   ...['OPENSSL_CONF', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
   // HTTP_PROXY is a client's "Proxy:" header.
   ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'],
+  // The one of ours that a worker reads; RUN_WITH_CGI_ENVIRON has a whole request.
+  'RUN_WITH_CGI_IDLE_EXIT',
 ]);
-const OF_THE_SYSTEM_BEGIN = ['LC_', 'NODE_', 'RUN_WITH_CGI_'];
+const OF_THE_SYSTEM_BEGIN = ['LC_', 'NODE_'];
 
 /** What every request has, and the shell: nobody misses it. */
 const OF_EVERY_REQUEST =
-  /^(?:(?:HTTP|REDIRECT|SSL|SERVER|REMOTE|SCRIPT|REQUEST|PATH|QUERY|CONTENT|DOCUMENT|CONTEXT)_.*|AUTH_TYPE|GATEWAY_INTERFACE|UNIQUE_ID|HTTPS|FCGI_ROLE|PWD|OLDPWD|SHLVL|_)$/;
+  /^(?:(?:HTTP|REDIRECT|SSL|SERVER|REMOTE|SCRIPT|REQUEST|PATH|QUERY|CONTENT|DOCUMENT|CONTEXT|RUN_WITH_CGI)_.*|AUTH_TYPE|GATEWAY_INTERFACE|UNIQUE_ID|HTTPS|FCGI_ROLE|PWD|OLDPWD|SHLVL|_)$/;
 
 export interface Kept {
   env: Record<string, string>;
@@ -29,7 +29,6 @@ export function keepEnvironment(variables: NodeJS.ProcessEnv, named: readonly st
   const env: Record<string, string> = {};
   const missing: string[] = [];
   for (const [name, value = ''] of Object.entries(variables)) {
-    if (name === BEFORE_THE_SHELL) continue;
     if (OF_THE_SYSTEM.has(name) || OF_THE_SYSTEM_BEGIN.some((beginning) => name.startsWith(beginning)) || named.includes(name)) {
       env[name] = value;
     } else if (!OF_EVERY_REQUEST.test(name)) {
