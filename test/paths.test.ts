@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import express from 'express';
 import fc from 'fast-check';
+import { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { fromFetch, toFetch } from '../src/fetch/index.ts';
 import { cgiBin } from '../src/host/index.ts';
@@ -341,6 +342,34 @@ describe('what is routed to sees the path by which it was routed', () => {
     ]) {
       expect([path, await ask(path)]).toEqual([path, '403 Forbidden']);
     }
+  });
+
+  describe('as frameworks have it that mount applications themselves', () => {
+    const PATHS_BELOW = ['/app', '/app/', '/app?a=b', '/app/?a', '/app/x/y%2Fz?c=%20d', '/app//x', '/app/J%C3%B6rg/', '/app/a;b,c@d:e/[f]'];
+    const get = async (server: Server, path: string) => {
+      const { port } = server.address() as AddressInfo;
+      return (await exchange(port, `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)).replace(/^.*\r\n\r\n/s, '');
+    };
+
+    test('Express: url, originalUrl, baseUrl, path', async () => {
+      const application = express().use((request, response) => {
+        response.json([request.url, request.originalUrl, request.baseUrl, request.path]);
+      });
+      const native = createServer(express().use('/app', application)).listen(0, '127.0.0.1');
+      onTestFinished(() => void native.close());
+      await once(native, 'listening');
+      const { server } = await serve(urlMap({ '/app': fromNode(application) }));
+      for (const path of PATHS_BELOW) expect([path, await get(server, path)]).toEqual([path, await get(native, path)]);
+    });
+
+    test('Hono: the URL of mount()', async () => {
+      const handler = (request: Request) => new Response(new URL(request.url).href.replace(/^http:\/\/[^/]*/, ''));
+      const native = new Hono().mount('/app', handler);
+      const { server } = await serve(urlMap({ '/app': fromFetch(handler) }));
+      for (const path of PATHS_BELOW) {
+        expect([path, await get(server, path)]).toEqual([path, await (await native.request(path)).text()]);
+      }
+    });
   });
 
   test('forward: what an application has put into PATH_INFO stays below the upstream, too', async () => {

@@ -25,6 +25,10 @@ const cases: Record<string, ApplicationFunction> = {
   environ: text((environ) => [
     Buffer.from(`${JSON.stringify(environ, (_key, value) => (typeof value === 'function' ? 'function' : value))}`, 'latin1'),
   ]),
+  located(environ, startResponse) {
+    startResponse(String(environ.STATUS), [...TEXT, ['location', '/there']]);
+    return 'x';
+  },
   proxy: text((environ) => `${environ.HTTP_PROXY} ${process.env.HTTP_PROXY}`),
   argv: text(() => JSON.stringify(process.argv.slice(2))),
   echo: text((environ) => environ['wsgi.input'].read()),

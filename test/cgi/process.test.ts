@@ -112,6 +112,26 @@ describe('the response', () => {
     expect((await launch('dated', { options: { nph: true } })).output.match(/Date: /g)).toHaveLength(1);
   });
 
+  describe('where a web server would take it for something else', () => {
+    const TYPE = 'Content-Type: text/plain\r\n';
+    const REST = 'Content-Length: 1\r\n';
+    const located = async (STATUS: string, SERVER_SOFTWARE: string) =>
+      (await launch('located', { env: { STATUS, SERVER_SOFTWARE } })).output;
+
+    test('Apache: a 200 has no Location, all others have', async () => {
+      for (const server of ['Apache', 'Apache/2.4.71 (Debian)']) {
+        expect(await located('200 OK', server)).toBe(`Status: 200 OK\r\n${TYPE}${REST}\r\nx`);
+        expect(await located('201 Created', server)).toBe(`Status: 201 Created\r\n${TYPE}location: /there\r\n${REST}\r\nx`);
+      }
+      expect(await located('200 OK', 'nginx/1.22.1')).toBe(`Status: 200 OK\r\n${TYPE}location: /there\r\n${REST}\r\nx`);
+    });
+
+    test('HAProxy with fcgiwrap: Status comes behind Location', async () => {
+      const status = '307 Temporary Redirect';
+      expect(await located(status, 'HAProxy 2.6.12')).toBe(`${TYPE}location: /there\r\n${REST}Status: ${status}\r\n\r\nx`);
+    });
+  });
+
   test('standard output of any kind takes it', async () => {
     const modes = [
       'pipes',

@@ -284,35 +284,6 @@ describe('PEP 3333 #42: what startResponse() refuses, with a 500 for the client 
   });
 });
 
-describe('what a web server would take for something else', () => {
-  const head = async (status: string, SERVER_SOFTWARE: string) => {
-    const application = answering(
-      'x',
-      [
-        ['X-A', 'b'],
-        ['location', '/there'],
-      ],
-      status,
-    );
-    return (await run(application, { environ: { SERVER_SOFTWARE } })).output;
-  };
-  const rest = ['Content-Length: 1', '', 'x'].join('\r\n');
-
-  test('Apache: a 200 has no Location; all others have', async () => {
-    for (const server of ['Apache', 'Apache/2.4.71 (Debian)']) {
-      expect(await head('200 OK', server)).toBe(`Status: 200 OK\r\nX-A: b\r\n${rest}`);
-      expect(await head('201 Created', server)).toBe(`Status: 201 Created\r\nX-A: b\r\nlocation: /there\r\n${rest}`);
-    }
-    expect(await head('200 OK', 'nginx/1.22.1')).toBe(`Status: 200 OK\r\nX-A: b\r\nlocation: /there\r\n${rest}`);
-  });
-
-  test('HAProxy: Status comes behind Location', async () => {
-    expect(await head('307 Temporary Redirect', 'HAProxy 2.6.12')).toBe(
-      'X-A: b\r\nlocation: /there\r\nContent-Length: 1\r\nStatus: 307 Temporary Redirect\r\n\r\nx',
-    );
-  });
-});
-
 describe('Content-Length', () => {
   const inferred: [string, () => unknown, string][] = [
     ['PEP 3333 #62, #72: an array of one', () => ['äö'], '4'],
