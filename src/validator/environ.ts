@@ -54,7 +54,8 @@ export function checkEnviron(environ: unknown, { server }: Judge): asserts envir
 
   /// - **`environ-path`** `SCRIPT_NAME` is the part of the URL's path that leads to the application, `PATH_INFO`
   ///   the rest; both are %-decoded. Each is empty or begins with `/`. `SCRIPT_NAME` is never just `/`: the
-  ///   root is `""`, and `PATH_INFO` is `/` then. They are not both empty.
+  ///   root is `""`, and `PATH_INFO` is `/` then. They are not both empty. Neither has a segment `.` or `..`, which
+  ///   somebody might resolve after somebody else has decided by the path (Δ).
   const { SCRIPT_NAME: scriptName, PATH_INFO: pathInfo } = variables;
   server('environ-path', scriptName !== '/', () => 'SCRIPT_NAME cannot be "/"; make it "" and PATH_INFO "/"');
   for (const name of ['SCRIPT_NAME', 'PATH_INFO']) {
@@ -62,6 +63,11 @@ export function checkEnviron(environ: unknown, { server }: Judge): asserts envir
       'environ-path',
       /^(?:\/|$)/.test(String(variables[name])),
       () => `${name} must be empty or begin with "/", got ${show(variables[name])}`,
+    );
+    server(
+      'environ-path',
+      !/\/\.\.?(?:\/|$)/.test(String(variables[name])),
+      () => `${name} must have no segment "." or "..", got ${show(variables[name])}; resolve them first`,
     );
   }
   server('environ-path', scriptName !== '' || pathInfo !== '', () => 'SCRIPT_NAME and PATH_INFO are both empty; make PATH_INFO "/"');

@@ -72,9 +72,7 @@ describe('an application is one file', () => {
   });
 
   test('of the Fetch kind', () => {
-    expect(body(built({ 'fetch.mjs': 'export default { fetch: (request) => new Response(new URL(request.url).pathname) };' }))).toBe(
-      '/app.cgi/x',
-    );
+    expect(body(built({ 'fetch.mjs': 'export default { fetch: (request) => new Response(new URL(request.url).pathname) };' }))).toBe('/x');
   });
 
   test('in TypeScript, CommonJS, and by a name', () => {

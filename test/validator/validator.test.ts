@@ -291,6 +291,12 @@ const broken: { application: Row[]; server: Row[] } = {
     ['environ-path', 'SCRIPT_NAME cannot be "/"; make it "" and PATH_INFO "/"', () => serve({ SCRIPT_NAME: '/' })],
     ['environ-path', 'SCRIPT_NAME must be empty or begin with "/", got "a"', () => serve({ SCRIPT_NAME: 'a' })],
     ['environ-path', 'PATH_INFO must be empty or begin with "/", got "a"', () => serve({ PATH_INFO: 'a' })],
+    [
+      'environ-path',
+      'PATH_INFO must have no segment "." or "..", got "/a/../b"; resolve them first',
+      () => serve({ PATH_INFO: '/a/../b' }),
+    ],
+    ['environ-path', 'PATH_INFO must have no segment "." or "..", got "/."; resolve them first', () => serve({ PATH_INFO: '/.' })],
     ['environ-path', 'SCRIPT_NAME and PATH_INFO are both empty; make PATH_INFO "/"', () => serve({ PATH_INFO: '' })],
     ['environ-body', 'CONTENT_LENGTH must be digits or absent, got ""', () => serve({ CONTENT_LENGTH: '' })],
     ['environ-body', 'CONTENT_LENGTH must be digits or absent, got "-1"', () => serve({ CONTENT_LENGTH: '-1' })],
