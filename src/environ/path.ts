@@ -7,7 +7,7 @@
  */
 export function settlePath(environ: Record<string, unknown>): void {
   const { scriptName, pathInfo } = settled(environ);
-  // PATH_TRANSLATED is the server's, and goes with the path that had the dots in it.
+  // PATH_TRANSLATED belongs to the path that had the dots in it.
   if (pathInfo.length < String(environ.PATH_INFO ?? '').length) delete environ.PATH_TRANSLATED;
   environ.SCRIPT_NAME = scriptName;
   environ.PATH_INFO = pathInfo;
@@ -25,7 +25,7 @@ function settled(environ: Readonly<Record<string, unknown>>): SplitPath {
   // merecat ends SCRIPT_NAME in "/".
   const endsInSlash = scriptName === '' || scriptName.endsWith('/');
   while (scriptName.endsWith('/')) scriptName = scriptName.slice(0, -1);
-  // nginx gives a PATH_INFO without "/" when it is told to split "/app.example/x" behind "/app".
+  // nginx gives a PATH_INFO without "/" when it is told to split the path "/app.example/x" behind "/app".
   return { scriptName, pathInfo: rest === '' && !endsInSlash ? '' : removeDotSegments(rooted(rest)) };
 }
 
@@ -69,16 +69,16 @@ export function pathBehind(path: string, prefix: string): string | undefined {
 }
 
 /**
- * Returns SCRIPT_NAME and PATH_INFO as the client has written them, "%2F" and all, where the server tells in REQUEST_URI
- * and nobody has changed the path since; otherwise they are encoded anew. What a URL cannot hold is encoded once, and "\"
- * as well, which `new URL()` would take for "/".
+ * Returns SCRIPT_NAME and PATH_INFO as the client has written them, with "%2F" where it wrote that. The server tells this in
+ * REQUEST_URI. Where it does not, or somebody has changed the path since, both are encoded anew. What a URL cannot hold is
+ * encoded once, and so is "\", which `new URL()` would take for "/".
  */
 export function rawPath(environ: Readonly<Record<string, unknown>>): SplitPath {
   const { scriptName, pathInfo } = settled(environ);
   const raw = targetPath(String(environ.REQUEST_URI ?? ''));
   if (raw.startsWith('/') && isRaw(raw, scriptName + pathInfo, String(environ.SERVER_SOFTWARE))) {
     const end = rawLength(raw, scriptName.length);
-    // Where "%2F" stands between the two, they would not fall apart as they have for whoever has mounted the application.
+    // "%2F" may stand between the two, and what begins with it is no path.
     if (end === raw.length || raw.charAt(end) === '/') {
       return { scriptName: percentEncode(raw.slice(0, end), UNSENDABLE), pathInfo: percentEncode(raw.slice(end), UNSENDABLE) };
     }
@@ -91,7 +91,7 @@ export function quotePath(path: unknown): string {
   return percentEncode(String(path ?? ''), /[^A-Za-z0-9._~!$&'()*+,;=:@/-]/g);
 }
 
-/** Bytes that no request can be sent with, or that come out as something else. */
+/** Bytes that a request cannot be sent with, or that a parser of URLs drops or takes for others. */
 const UNSENDABLE = /[^!-~]|\\/g;
 
 /** Encodes the bytes of `text` that `unfit` finds. */
