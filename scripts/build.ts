@@ -88,6 +88,9 @@ await build({
   entryPoints: ['src/cli/main.ts'],
   outExtension: { '.js': '.cjs' },
   format: 'cjs',
+  // An old one must understand it, to say that it is too old.
+  target: 'node12',
+  supported: { 'dynamic-import': true },
   banner: { js: '#!/usr/bin/env node' },
   plugins: [
     {

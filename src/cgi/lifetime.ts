@@ -28,7 +28,11 @@ export interface Lifetime {
 }
 
 /** Sees to it that `exchange`, which is about to run, ends well whatever happens to the process. */
-export function guardProcess(exchange: Exchange, input: Input, report: Report): Lifetime {
+export function guardProcess(
+  exchange: Pick<Exchange, 'interrupt' | 'responded' | 'failed'>,
+  input: Pick<Input, 'reading'>,
+  report: Report,
+): Lifetime {
   process.on('uncaughtException', (error) => {
     if (exchange.interrupt(error)) return;
     process.exitCode = 1;

@@ -16,12 +16,14 @@ export function reserveStdout(): void {
   printTo(errorStream(2, reserved));
 }
 
+export const LOG = '/proc/self/fd/2';
+
 /**
  * Returns the descriptor for the response. Where that is a pipe it is one of our own, which no child
  * process inherits (one that outlives us would hold the response open), and descriptor 1 becomes a
- * second way to the log. A socket, which cannot be opened anew, and a file stay where they are.
+ * second way to the log, or to `printed`. A socket, which cannot be opened anew, and a file stay where they are.
  */
-export function takeStdout(): number {
+export function takeStdout(printed?: string): number {
   if (reserved !== undefined) {
     const response = reserved;
     reserved = undefined;
@@ -30,7 +32,7 @@ export function takeStdout(): number {
   const response = target(1).startsWith('pipe:') ? reopenPipe(1) : undefined;
   if (response === undefined) return 1;
   // Not if the log is a pipe, too: it may be the response (mini_httpd, merecat), or one whose end the server awaits (mod_cgi).
-  replace(1, target(2).startsWith('pipe:') ? '/dev/null' : '/proc/self/fd/2');
+  replace(1, printed ?? (target(2).startsWith('pipe:') ? '/dev/null' : LOG));
   return response;
 }
 

@@ -2,6 +2,8 @@
 
 import { createRequire } from 'node:module';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { writeDescriptor } from '../cgi/descriptor.ts';
+import { isDeparture } from '../gateway/departure.ts';
 import { nearest, Problem } from './problem.ts';
 
 interface Command {
@@ -41,6 +43,7 @@ export async function command(name: string | undefined, words: string[]): Promis
   try {
     process.exit(await dispatch(name, words));
   } catch (error) {
+    if (isDeparture(error)) process.exit(23); // as curl, when its reader has had enough
     if (!(error instanceof Problem)) throw error;
     const cause = error.cause === undefined ? '' : `\n${process.getBuiltinModule('node:util').inspect(error.cause)}`;
     process.stderr.write(`run-with-cgi: ${error.message} [${error.code}]${cause}\n`);
@@ -50,22 +53,27 @@ export async function command(name: string | undefined, words: string[]): Promis
 
 async function dispatch(name: string | undefined, words: string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(USAGE);
+    print(USAGE);
     return name === undefined ? 2 : 0;
   }
-  if (name === '--version' || name === '-V') {
+  if (name === '--version' || name === '-V' || name === '-v') {
     const { version } = createRequire(import.meta.url)('run-with-cgi/package.json');
-    process.stdout.write(`${version}\n`);
+    print(`${version}\n`);
     return 0;
   }
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (load === undefined) throw unknown(name);
   const { run, usage } = await load();
   if (words.includes('--help') || words.includes('-h')) {
-    process.stdout.write(usage);
+    print(usage);
     return 0;
   }
   return run(words);
+}
+
+/** On standard output. */
+export function print(text: string): void {
+  writeDescriptor(1, Buffer.from(text));
 }
 
 function unknown(name: string): Problem {
@@ -78,14 +86,25 @@ function unknown(name: string): Problem {
   );
 }
 
-type Arguments<Options extends NonNullable<ParseArgsConfig['options']>> = ReturnType<
-  typeof parseArgs<{ options: Options; allowPositionals: true; strict: true }>
->;
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+type Arguments<Known extends Options> = Pick<
+  ReturnType<typeof parseArgs<{ options: Known; allowPositionals: true; strict: true }>>,
+  'values' | 'positionals'
+> & {
+  /** The options that have a value, in their order. */
+  given: [option: string, value: string][];
+};
 
 /** Reads the words after a command by node:util's parseArgs; throws a `Problem` for what it does not know. */
-export function read<Options extends NonNullable<ParseArgsConfig['options']>>(words: string[], options: Options): Arguments<Options> {
+export function read<Known extends Options>(words: string[], options: Known): Arguments<Known> {
   try {
-    return parseArgs({ args: words, options, allowPositionals: true, strict: true });
+    const args = withDashes(words, options);
+    const { values, positionals, tokens } = parseArgs({ args, options, allowPositionals: true, strict: true, tokens: true });
+    const given = tokens.flatMap((token): [string, string][] =>
+      token.kind === 'option' && token.value !== undefined ? [[token.name, token.value]] : [],
+    );
+    return { values, positionals, given };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const [, option] = /^Unknown option '(-[^']+)'/.exec(message) ?? [];
@@ -96,4 +115,17 @@ export function read<Options extends NonNullable<ParseArgsConfig['options']>>(wo
     );
     throw new Problem('option-wrong', `There is no option ${option}${meant ? `; did you mean ${meant}?` : ''}`);
   }
+}
+
+/** A value may begin with "-", as the body "-1", if it is no option. parseArgs takes that only behind "=". */
+function withDashes(words: string[], options: Options): string[] {
+  const { tokens } = parseArgs({ args: words, options, allowPositionals: true, strict: false, tokens: true });
+  const shorts = new Set(Object.values(options).map(({ short }) => short));
+  const isOption = (word: string) => (word.startsWith('--') ? word.slice(2) in options : shorts.has(word[1]));
+  const args = [...words];
+  for (const token of tokens.toReversed()) {
+    if (token.kind !== 'option' || token.inlineValue !== false || !/^-./.test(token.value) || isOption(token.value)) continue;
+    args.splice(token.index, 2, `${args[token.index]}${token.rawName.startsWith('--') ? '=' : ''}${token.value}`);
+  }
+  return args;
 }

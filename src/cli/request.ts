@@ -1,187 +1,280 @@
 // run-with-cgi request: one request from the shell, as curl would send it, and no server.
 
-import { fstatSync, openSync } from 'node:fs';
-import { isatty } from 'node:tty';
-import { styleText } from 'node:util';
-import { readDescriptor, writeDescriptor } from '../cgi/descriptor.ts';
+import { basename } from 'node:path';
 import { errorStream } from '../cgi/log.ts';
-import { printTo } from '../cgi/stdout.ts';
-import { checkBodySize } from '../environ/body-length.ts';
-import { toFunction } from '../gateway/application.ts';
-import { describe } from '../gateway/describe.ts';
-import { Exchange } from '../gateway/exchange.ts';
-import type { Source } from '../gateway/input.ts';
-import type { Sink } from '../gateway/sink.ts';
-import { Spool, spoolSource } from '../gateway/spool.ts';
-import { type RequestBody, requestEnviron } from '../testing/request.ts';
-import type { ApplicationFunction, Block, Header } from '../types.ts';
+import { LOG, printTo, takeStdout } from '../cgi/stdout.ts';
+import type { Header } from '../types.ts';
+import { Client } from './client.ts';
 import { read } from './commands.ts';
+import { Cookies } from './cookies.ts';
 import { Problem } from './problem.ts';
+import { type Body, bodyOf, byteString, type Given, lengthOf, percent, readText, textOf } from './request-body.ts';
+import { Outputs, ResponseOutput } from './response-output.ts';
 import { applicationOf } from './target.ts';
+import { inSeconds, writeOut } from './write-out.ts';
 
 export const usage = `Usage: run-with-cgi request <app> [path] [options]
 
 Sends one request to an application and writes the body of its response to
-standard output. The path may be a whole URL; "/" by default.
+standard output. The path may be a whole URL; "/" by default. The options are
+curl's:
 
-  -X, --request <method>  the method; GET, or POST with -d
-  -H, --header <line>     a header, "Name: value"; can be repeated
-  -d, --data <body>       the request body as it is; @file for a file's bytes,
-                          @- for what comes on standard input
-  -i, --include           the response's head too
-  -I, --head              a HEAD request; shows the response's head
-  -v, --verbose           what was sent and received, on standard error
-      --interface <kind>  wsgi, fetch or node, where the application does not
-                          show it
-  -f, --fail              exit status 22 and no body when the status is 400 or
-                          more
+  -X, --request <method>    the method; GET, or what a body makes of it
+  -H, --header <line>       "Name: value"; "Name;" for an empty one, "Name:" for
+                            none; @file has a line for each
+  -A, --user-agent <text>
+  -e, --referer <url>
+  -u, --user <name:password>
+  -b, --cookie <cookies>    "name=value; ...", or a file of -c
+  -c, --cookie-jar <file>   keeps the cookies that responses set
 
-The exit status is 18 when the response ended before it was complete, and 23
-when its body is binary and standard output is a terminal.
+  -d, --data <body>         byte for byte; @file for a file's bytes, @- for
+                            standard input; several are joined by "&"
+      --data-raw <body>     where a first "@" is one
+      --data-urlencode <x>  text, name=text, @file or name@file
+      --json <body>         -d, and the headers of JSON
+  -F, --form <name=value>   multipart; name=@file, name=<file, and behind these
+                            ;type=text/csv;filename=a.csv
+      --form-string <name=value>
+  -T, --upload-file <file>  by PUT; a path that ends in / gets its name
+  -G, --get                 the data is the query
+
+  -L, --location            follows redirects within the application
+      --max-redirs <n>      as many as these; 50
+  -m, --max-time <seconds>  then it is ended
+
+  -i, --include             the response's head too
+  -I, --head                a HEAD request; shows the response's head
+  -v, --verbose             what was sent and received, on standard error
+  -o, --output <file>       for the body; - is standard output
+  -D, --dump-header <file>  for the head
+  -w, --write-out <format>  at the end, like "%{http_code} %header{etag}\\n"
+      --compressed          asks for a compressed body, and unpacks it
+  -s, --silent              says nothing itself, unless -S, --show-error
+  -f, --fail                exit status 22 and no body when the status is 400 or
+                            more; --fail-with-body shows it
+      --interface <kind>    wsgi, fetch or node, where the application does not
+                            show it
+
+What the application prints goes to standard error. The exit status is 18 when
+the response ended before it was complete, 23 when it could not be written, or
+is binary and standard output is a terminal, 28 after --max-time, and 47 after
+more redirects than --max-redirs.
 `;
 
 const options = {
   request: { type: 'string', short: 'X' },
   header: { type: 'string', short: 'H', multiple: true },
-  data: { type: 'string', short: 'd' },
+  'user-agent': { type: 'string', short: 'A' },
+  referer: { type: 'string', short: 'e' },
+  user: { type: 'string', short: 'u' },
+  cookie: { type: 'string', short: 'b', multiple: true },
+  'cookie-jar': { type: 'string', short: 'c' },
+  data: { type: 'string', short: 'd', multiple: true },
+  'data-ascii': { type: 'string', multiple: true },
+  'data-binary': { type: 'string', multiple: true },
+  'data-raw': { type: 'string', multiple: true },
+  'data-urlencode': { type: 'string', multiple: true },
+  json: { type: 'string', multiple: true },
+  form: { type: 'string', short: 'F', multiple: true },
+  'form-string': { type: 'string', multiple: true },
+  'upload-file': { type: 'string', short: 'T' },
+  get: { type: 'boolean', short: 'G' },
+  location: { type: 'boolean', short: 'L' },
+  'max-redirs': { type: 'string' },
+  'max-time': { type: 'string', short: 'm' },
   include: { type: 'boolean', short: 'i' },
   head: { type: 'boolean', short: 'I' },
   verbose: { type: 'boolean', short: 'v' },
+  output: { type: 'string', short: 'o' },
+  'dump-header': { type: 'string', short: 'D' },
+  'write-out': { type: 'string', short: 'w' },
+  silent: { type: 'boolean', short: 's' },
+  'show-error': { type: 'boolean', short: 'S' },
   fail: { type: 'boolean', short: 'f' },
+  'fail-with-body': { type: 'boolean' },
+  compressed: { type: 'boolean' },
+  // About connections, of which there is none.
+  insecure: { type: 'boolean', short: 'k' },
+  'no-buffer': { type: 'boolean', short: 'N' },
   interface: { type: 'string' },
 } as const;
 
+type Values = ReturnType<typeof read<typeof options>>['values'];
+
+interface Request {
+  /** What it is without -X, which only gives it another name. */
+  kind: 'GET' | 'HEAD' | 'POST' | 'PUT';
+  target: string;
+  headers: readonly Header[];
+  body: Body | undefined;
+}
+
 export async function run(words: string[]): Promise<number> {
-  const { values, positionals } = read(words, options);
-  const [target, path = '/', ...more] = positionals;
+  const { values, positionals, given } = read(words, options);
+  const [app, path = '/', ...more] = positionals;
   if (more.length > 0) throw new Problem('option-wrong', `There is one path, and ${more.join(' ')} is too much; put quotes around it`);
   if (!/^(?:\/|https?:\/\/)/.test(path)) throw new Problem('path-wrong', `A path begins with "/", got ${path}; make it "/${path}"`);
-  // What the application prints is not its response; some libraries keep the stream that they find while they are loaded.
+  const first = firstRequest(encode(path), values, given);
+  const cookies = new Cookies(values.cookie ?? [], values['cookie-jar'] !== undefined);
+  const most = values.location ? toNumber('--max-redirs', values['max-redirs'] ?? '50') : undefined;
+  const seconds = values['max-time'] === undefined ? undefined : toNumber('--max-time', values['max-time']);
+  const format = formatOf(values['write-out'] ?? '');
+
+  // What the application prints is not its response, and some libraries keep the stream that they find while they are loaded.
   const log = errorStream(2, undefined);
   printTo(log);
-  const { application, options: given } = await applicationOf(target, values.interface);
+  const outputs = new Outputs(takeStdout(LOG), values);
+  const client = new Client(await applicationOf(app, values.interface), outputs, log);
+  if (seconds !== undefined) setTimeout(() => client.end(28, `there was no whole response after ${seconds} s`), seconds * 1000).unref();
 
-  const body = values.data === undefined ? undefined : openBody(values.data);
-  const headers = (values.header ?? []).map(parseHeader);
-  if (body && !has(headers, 'content-type')) headers.push(['Content-Type', 'application/x-www-form-urlencoded']);
-  const method = values.request ?? (values.head ? 'HEAD' : body ? 'POST' : 'GET');
-
-  const environ = requestEnviron({ method, path: encode(path), headers, environ: given.env ?? {} }, body, log);
-  const terminal = new Terminal(values);
-  terminal.sent([`${method} ${environ.REQUEST_URI} ${environ.SERVER_PROTOCOL}`, ['Host', String(environ.HTTP_HOST)], ...headers]);
-  const limited: ApplicationFunction = (...args) => {
-    checkBodySize(body?.length ?? 0, given.maxBodySize ?? Infinity);
-    return toFunction(application)(...args);
+  const send = async (request: Request): Promise<ResponseOutput> => {
+    const url = urlOf(request);
+    const cookie = cookies.headerFor(url);
+    const headers: Header[] = cookie === undefined ? [...request.headers] : [...request.headers, ['Cookie', cookie]];
+    const isPassed = (response: ResponseOutput) => most !== undefined && redirected(request, response) !== undefined;
+    const response = new ResponseOutput(outputs, values, isPassed);
+    await client.send({ ...request, method: values.request ?? request.kind, headers }, response);
+    cookies.take(response.headers, url);
+    return response;
   };
-  await new Exchange(limited, environ, terminal, (error) => log.write(describe('request', error))).start();
+  const began = performance.now();
+  const last = await follow(first, send, outputs, most);
+  const milliseconds = performance.now() - began;
+
+  if (values['cookie-jar'] !== undefined) outputs.print(values['cookie-jar'], cookies.text());
+  if (format !== '') {
+    const { request, response, redirects } = last;
+    const variables = {
+      ...response.variables(began),
+      method: values.request ?? request.kind,
+      url: byteString(path),
+      url_effective: urlOf(request).href,
+      redirect_url: location(request, response)?.href,
+      filename_effective: byteString(values.output ?? ''),
+      num_redirects: redirects,
+      size_upload: request.body ? lengthOf(request.body) : 0,
+      time_total: inSeconds(milliseconds),
+      exitcode: outputs.status,
+      errormsg: byteString(outputs.reason),
+    };
+    const onUnknown = (name: string) => outputs.say(`there is no variable ${name} for --write-out`);
+    outputs.print('-', writeOut(format, variables, response.headers, onUnknown));
+  }
   // Whatever timers and connections are open, as after a CGI request.
-  process.exit(terminal.status);
+  process.exit(outputs.status);
 }
 
-function openBody(data: string): RequestBody {
-  if (!data.startsWith('@')) {
-    const spool = new Spool();
-    spool.add(Buffer.from(data));
-    return { source: spool, length: spool.length };
+interface Last {
+  request: Request;
+  response: ResponseOutput;
+  redirects: number;
+}
+
+/** Sends `request`, and what up to `most` redirects make of it. */
+async function follow(
+  request: Request,
+  send: (request: Request) => Promise<ResponseOutput>,
+  outputs: Outputs,
+  most: number | undefined,
+): Promise<Last> {
+  for (let redirects = 0, now = request; ; redirects++) {
+    const response = await send(now);
+    const to = location(now, response);
+    if (most === undefined || to === undefined || outputs.status !== 0) return { request: now, response, redirects };
+    const next = redirected(now, response);
+    if (next !== undefined && redirects < most) {
+      now = next;
+      continue;
+    }
+    if (next === undefined) outputs.say(`the redirect to ${to.href} leads out of the application, and is not followed`);
+    else outputs.fail(47, `there are more than ${most} redirects`);
+    return { request: now, response, redirects };
   }
-  const name = data.slice(1);
-  try {
-    const descriptor = name === '-' ? 0 : openSync(name, 'r');
-    const source: Source = { read: (buffer) => readDescriptor(descriptor, buffer) };
-    const stat = fstatSync(descriptor);
-    if (stat.isDirectory()) throw new Error('it is a folder');
-    if (stat.isFile()) return { source, length: stat.size };
-    const spool = spoolSource(source, Infinity);
-    return { source: spool, length: spool.length };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : error;
-    throw new Problem('body-not-readable', `The request body could not be read from ${name}: ${reason}`);
-  }
 }
 
-function parseHeader(line: string): Header {
-  const [, name, value] = /^([^\s:]+):\s*(.*?)\s*$/s.exec(line) ?? [];
-  if (name === undefined || value === undefined) throw new Problem('header-malformed', `A header is written "Name: value", got "${line}"`);
-  return [name, Buffer.from(value).toString('latin1')];
+function formatOf(text: string): string {
+  return text.startsWith('@') ? readText(text.slice(1), 'format') : byteString(text);
 }
 
-function has(headers: Header[], name: string): boolean {
-  return headers.some(([one]) => one.toLowerCase() === name);
+function firstRequest(target: string, values: Values, given: readonly Given[]): Request {
+  const found = bodyOf(given);
+  const query = values.get && found ? textOf(found) : '';
+  const body = values.get ? undefined : found;
+  if (body && values.head) throw new Problem('option-wrong', 'A HEAD request has no body; give --get, or leave --head out');
+  const upload = values['upload-file'];
+  // Into a folder, under its own name.
+  const name = upload !== undefined && upload !== '-' && target.endsWith('/') ? encode(basename(upload)) : '';
+  return {
+    kind: values.head ? 'HEAD' : body ? (upload === undefined ? 'POST' : 'PUT') : 'GET',
+    target: query === '' ? target + name : `${target}${target.includes('?') ? '&' : '?'}${query}`,
+    headers: headersOf(values, body),
+    body,
+  };
+}
+
+/** Those that options stand for, unless -H says otherwise, and those of -H. */
+function headersOf(values: Values, body: Body | undefined): Header[] {
+  const lines = (values.header ?? []).flatMap((line) =>
+    line.startsWith('@') ? readText(line.slice(1), 'headers').split(/\r?\n/) : [byteString(line)],
+  );
+  const own = lines.filter((line) => line !== '').map(parseHeader);
+  const { user, 'user-agent': agent, referer, compressed } = values;
+  const isJson = values.json !== undefined;
+  const others: [name: string, value: string | undefined][] = [
+    ['Authorization', user === undefined ? undefined : `Basic ${Buffer.from(user.includes(':') ? user : `${user}:`).toString('base64')}`],
+    ['User-Agent', agent],
+    ['Referer', referer],
+    ['Accept', isJson ? 'application/json' : undefined],
+    ['Accept-Encoding', compressed ? 'deflate, gzip, br' : undefined],
+    ['Content-Type', body?.type],
+  ];
+  const isOwn = (name: string) => own.some(([one]) => one.toLowerCase() === name.toLowerCase());
+  const needed = others.flatMap(([name, value]): Header[] => (value === undefined || isOwn(name) ? [] : [[name, byteString(value)]]));
+  return [...needed, ...own.flatMap(([name, value]): Header[] => (value === undefined ? [] : [[name, value]]))];
+}
+
+/** "Name: value"; "Name:" without a value leaves the header out; "Name;" has an empty one. */
+function parseHeader(line: string): [name: string, value: string | undefined] {
+  const [, name, mark, value = ''] = /^([^\s:;]+)([:;])\s*(.*?)\s*$/s.exec(line) ?? [];
+  if (name === undefined || (mark === ';' && value !== ''))
+    throw new Problem('header-malformed', `A header is written "Name: value", got "${Buffer.from(line, 'latin1')}"`);
+  return [name, mark === ':' && value === '' ? undefined : value];
 }
 
 /** What a browser does to what is typed into its address bar. */
 function encode(path: string): string {
-  return Buffer.from(path)
-    .toString('latin1')
-    .replace(/[^!-~]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+  return byteString(path).replace(/[^!-~]/g, percent);
 }
 
-interface Shown {
-  include?: boolean;
-  head?: boolean;
-  verbose?: boolean;
-  fail?: boolean;
+function urlOf({ target, headers }: Request): URL {
+  const host = headers.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? 'localhost';
+  const whole = target.startsWith('/') ? `http://${host}${target}` : target;
+  return new URL(URL.canParse(whole) ? whole : 'http://localhost/');
 }
 
-/** A line of a head, or a header. */
-type Line = string | Header;
-
-/** Where the response goes: standard output, and what is said about it to standard error. */
-class Terminal implements Sink {
-  /** The command's exit status. */
-  status = 0;
-  #shown: Shown;
-
-  constructor(shown: Shown) {
-    this.#shown = shown;
-  }
-
-  sent(lines: Line[]): void {
-    if (this.#shown.verbose) this.#tell('>', lines);
-  }
-
-  start(status: string, headers: readonly Header[], block?: Block): void {
-    const { include, head, verbose, fail } = this.#shown;
-    const lines = [`HTTP/1.1 ${status}`, ...headers];
-    if (verbose) this.#tell('<', lines);
-    if (fail && Number(status.slice(0, 3)) >= 400) {
-      this.status = 22;
-      this.#say(`the response's status is ${status}`);
-    } else if (include || head) {
-      writeDescriptor(1, Buffer.from(`${lines.map((line) => `${paint(line, 1)}\r\n`).join('')}\r\n`, 'latin1'));
-    }
-    if (block !== undefined) this.write(block);
-  }
-
-  write(block: Block): void {
-    const bytes = Buffer.from(block);
-    if (this.status === 0 && isatty(1) && bytes.includes(0)) {
-      this.status = 23;
-      this.#say('the body is binary, which a terminal does not take; send it to a file');
-    }
-    if (this.status === 0) writeDescriptor(1, bytes);
-  }
-
-  end(complete: boolean): void {
-    if (complete || this.status !== 0) return;
-    this.status = 18;
-    this.#say('the response ended before it was complete');
-  }
-
-  #tell(mark: string, lines: Line[]): void {
-    const text = lines.map((line) => `${mark} ${paint(line, 2)}\n`).join('');
-    writeDescriptor(2, Buffer.from(`${text}${mark}\n`, 'latin1'));
-  }
-
-  #say(text: string): void {
-    writeDescriptor(2, Buffer.from(`run-with-cgi: ${text}\n`));
-  }
+/** Where a redirect leads to; undefined when `response` is none. */
+function location(request: Request, response: ResponseOutput): URL | undefined {
+  const to = response.header('location');
+  const from = urlOf(request).href;
+  return response.status.startsWith('3') && to !== undefined && URL.canParse(to, from) ? new URL(to, from) : undefined;
 }
 
-/** A line of a head, with colours where `descriptor` is a terminal. https://no-color.org */
-function paint(line: Line, descriptor: number): string {
-  const style = (format: 'bold' | 'cyan', text: string) => {
-    return isatty(descriptor) && !process.env.NO_COLOR ? styleText(format, text, { validateStream: false }) : text;
-  };
-  return typeof line === 'string' ? style('bold', line) : `${style('cyan', line[0])}: ${line[1]}`;
+/** What -L makes of a redirect within the application: RFC 9110 §15.4, as curl has it. */
+function redirected(request: Request, response: ResponseOutput): Request | undefined {
+  const to = location(request, response);
+  const from = urlOf(request);
+  if (to?.host !== from.host || !to.protocol.startsWith('http')) return undefined;
+  const isWhole = !request.target.startsWith('/') || to.protocol !== from.protocol;
+  const target = `${isWhole ? to.origin : ''}${to.pathname}${to.search}`;
+  const code = response.status.slice(0, 3);
+  const isForGet = code === '303' ? request.kind !== 'HEAD' : request.kind === 'POST' && (code === '301' || code === '302');
+  if (!isForGet) return { ...request, target };
+  const headers = request.headers.filter(([, value]) => value !== request.body?.type);
+  return { kind: 'GET', target, headers, body: undefined };
+}
+
+function toNumber(option: string, text: string): number {
+  if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text);
+  throw new Problem('option-wrong', `${option} must be a number, got ${text}`);
 }

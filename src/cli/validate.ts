@@ -1,11 +1,10 @@
 // run-with-cgi validate: the requests that every application meets, each through the validator.
 
-import { writeDescriptor } from '../cgi/descriptor.ts';
 import { errorStream } from '../cgi/log.ts';
 import { printTo } from '../cgi/stdout.ts';
 import { call, type TestRequest } from '../testing/index.ts';
 import { type ContractError, validator } from '../validator/index.ts';
-import { read } from './commands.ts';
+import { print, read } from './commands.ts';
 import { Problem } from './problem.ts';
 import { applicationOf } from './target.ts';
 
@@ -42,7 +41,7 @@ export async function run(words: string[]): Promise<number> {
   const wrong = paths.find((path) => !path.startsWith('/'));
   if (wrong !== undefined) throw new Problem('path-wrong', `A path begins with "/", got ${wrong}; make it "/${wrong}"`);
 
-  const say = (line: string) => writeDescriptor(1, Buffer.from(`${line}\n`));
+  const say = (line: string) => print(`${line}\n`);
   say(`${origin}:`);
   let failures = 0;
   for (const path of paths.length > 0 ? paths : ['/']) {

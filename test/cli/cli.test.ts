@@ -35,6 +35,20 @@ const { folder, write } = withFolder({
   'syntax.mjs': 'export default (',
   'throwing.mjs': `throw new Error('while loading');`,
   'a:b.mjs': `export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'colon'; };`,
+  'printing.cjs': `const { spawnSync } = require('node:child_process'); const kept = process.stdout; const fs = require('node:fs');
+    const print = (when) => { console.log('console ' + when); kept.write('stdout ' + when + '\\n'); fs.writeSync(1, 'descriptor ' + when + '\\n'); spawnSync('echo', ['a child ' + when], { stdio: 'inherit' }); };
+    print('at once');
+    module.exports = (environ, start) => { print('later'); start('200 OK', [['Content-Type', 'text/plain']]); return 'the response'; };`,
+  'endless.mjs': `export default function* (environ, start) { start('200 OK', [['Content-Type', 'text/plain']]); try { for (;;) yield 'y\\n'.repeat(1000); } finally { console.error('closed'); } }`,
+  printing: '#!/bin/sh\nrun-with-cgi request printing.cjs 2>>log | cat; cat log >&2\n',
+  enough: '#!/bin/bash\nrun-with-cgi request endless.mjs | head -3; echo ${PIPESTATUS[0]}\n',
+  'slow.mjs': `export const application = (environ, start) => {
+      start('200 OK', [['Content-Type', 'text/plain']]);
+      return { close() { console.error('closed'); }, async *[Symbol.asyncIterator]() { yield 'begun'; await new Promise((resolve) => setTimeout(resolve, 60_000)); } };
+    };`,
+  'exits.mjs': `export default () => process.exit(0);`,
+  'never.mjs': `export default () => new Promise(() => {});`,
+  'uncaught.mjs': `export default () => { setTimeout(() => { throw new Error('nobody catches this'); }); return new Promise((resolve) => setTimeout(resolve, 10_000)); };`,
   'hello.cgi': `#!/usr/bin/env run-with-cgi
 import { basename } from 'node:path';
 export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return basename(environ.PATH_INFO) + '\\n'; };`,
@@ -72,7 +86,7 @@ describe('the command', () => {
 
   test('says its version', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-    for (const word of ['--version', '-V']) expect((await run([word])).stdout).toBe(`${version}\n`);
+    for (const word of ['--version', '-V', '-v']) expect((await run([word])).stdout).toBe(`${version}\n`);
   });
 });
 
@@ -234,6 +248,53 @@ describe('request', () => {
     expect(await request('timer.mjs')).toMatchObject({ code: 0, stdout: 'done' });
   });
 
+  test('what it prints, by any means, is no part of the response, whether at once or later', async () => {
+    const { stdout, stderr } = await run(['./printing']);
+    expect(stdout).toBe('the response');
+    expect(stderr.split('\n').toSorted()).toEqual(
+      ['', ...['console', 'stdout', 'descriptor', 'a child'].flatMap((way) => [`${way} at once`, `${way} later`])].toSorted(),
+    );
+  });
+
+  test('a reader that has enough ends it quietly, and the application is closed', async () => {
+    const { stdout, stderr } = await run(['./enough']);
+    expect([stdout, stderr]).toEqual(['y\ny\ny\n23\n', 'closed\n']);
+    for (const words of ['validate app.mjs', 'request --help', '--help']) {
+      write('enough', `#!/bin/bash\nrun-with-cgi ${words} | head -c 1; echo \${PIPESTATUS[0]}\n`);
+      expect((await run(['./enough'])).stderr.replaceAll('printed\n', '')).toBe('');
+    }
+  });
+
+  test('-m: an application that takes too long is ended, and closed', async () => {
+    expect(await request('slow.mjs', '-m', '0.2')).toEqual({
+      code: 28,
+      stdout: 'begun',
+      stderr: 'run-with-cgi: there was no whole response after 0.2 s\nclosed\n',
+    });
+  });
+
+  test('a signal closes the application', async () => {
+    const child = start(['request', 'slow.mjs'], { cwd: folder });
+    let stderr = '';
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    await once(child, 'close');
+    expect([child.exitCode, stderr]).toEqual([130, 'closed\n']);
+  });
+
+  test.each([
+    ['exits.mjs', 'exit() was called before the response was complete'],
+    ['never.mjs', 'the event loop has nothing left to do'],
+    ['uncaught.mjs', 'Error: nobody catches this'],
+  ])('%s: a 500, and why', async (target, why) => {
+    const { code, stdout, stderr } = await request(target, '-w', '%{http_code}');
+    expect([target, code, stdout]).toEqual([target, target === 'exits.mjs' ? 1 : 0, expect.stringMatching(/500|^500 Internal/)]);
+    expect(stderr).toContain(why);
+  });
+
   const onTerminal = async (words: string, env = {}) => {
     const child = await run(['./terminal', words], { env });
     return child.stdout;
@@ -245,7 +306,9 @@ describe('request', () => {
       '\x1b[1mHTTP/1.1 404 Not Found\x1b[22m\r\r\n\x1b[36mContent-Type\x1b[39m: text/plain',
     );
     expect(await onTerminal('failing.mjs -i', { NO_COLOR: '1' })).toContain('HTTP/1.1 404 Not Found\r\r\nContent-Type: text/plain');
-    expect(await onTerminal('binary.mjs')).toBe('run-with-cgi: the body is binary, which a terminal does not take; send it to a file\r\n');
+    expect(await onTerminal('binary.mjs')).toBe(
+      'run-with-cgi: the body is binary, which a terminal does not take; send it to a file (-o FILE), or here all the same (-o -)\r\n',
+    );
     expect((await request('binary.mjs')).stdout).toBe('\0\xff\n\r');
   });
 });

@@ -2,7 +2,7 @@
 // by whatever means, and however late.
 
 import { once } from 'node:events';
-import { symlinkSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -154,4 +154,14 @@ test.each([
   child.kill();
   await once(child, 'close');
   expect([child.exitCode, stderr]).toEqual([0, expect.stringMatching(/^(?:on \d+\n)*127\.0\.0\.1 - - .* "GET \/a HTTP\/1\.1" 200 .*\n$/)]);
+});
+
+test('request that is ended ends the program that it runs, with what that has started', async () => {
+  const child = start(['request', 'exec.cgi'], { cwd: folder });
+  while (!existsSync(join(folder, 'sleeping'))) await sleep(20);
+  const id = Number(readFileSync(join(folder, 'sleeping'), 'utf8'));
+  child.kill('SIGINT');
+  await once(child, 'close');
+  expect(child.exitCode).toBe(130);
+  expect(() => process.kill(id, 0)).toThrow('ESRCH');
 });

@@ -1,0 +1,208 @@
+// What curl's -d, -F, -T and their like make a request's body of.
+
+import { randomUUID } from 'node:crypto';
+import { fstatSync, openSync } from 'node:fs';
+import { basename, extname } from 'node:path';
+import { readDescriptor } from '../cgi/descriptor.ts';
+import { fs } from '../fs.ts';
+import type { RequestBody } from '../testing/request.ts';
+import { Problem } from './problem.ts';
+
+/** Bytes, or a file that is read when it is needed, as often as it is. */
+type Piece = Buffer | { descriptor: number; length: number };
+
+export interface Body {
+  pieces: Piece[];
+  /** Its Content-Type; undefined when it says none. */
+  type: string | undefined;
+}
+
+/** An option and its value, as they stood on the command line. */
+export type Given = readonly [option: string, value: string];
+
+const DATA = ['data', 'data-ascii', 'data-binary', 'data-raw', 'data-urlencode', 'json'];
+const FORM = ['form', 'form-string'];
+
+/** Returns the body that `given` asks for, undefined for none. Throws a `Problem`. */
+export function bodyOf(given: readonly Given[]): Body | undefined {
+  const ways = [DATA, FORM, ['upload-file']].map((names) => given.filter(([option]) => names.includes(option)));
+  const [data = [], form = [], [upload] = []] = ways;
+  const used = ways.flatMap(([first]) => (first ? [`--${first[0]}`] : []));
+  if (used.length > 1) throw new Problem('option-wrong', `${used.join(' and ')} are two bodies; give one`);
+  if (data.length > 0) return dataBody(data);
+  if (form.length > 0) return formBody(form);
+  return upload && { pieces: readFile(upload[1]), type: undefined };
+}
+
+export function lengthOf({ pieces }: Body): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** The body for one request; it can be sent again for the next. */
+export function sourceOf(body: Body): RequestBody {
+  const rest = [...body.pieces];
+  let position = 0;
+  const read = (buffer: Uint8Array): number => {
+    for (;;) {
+      const [piece] = rest;
+      if (piece === undefined) return 0;
+      const count = readPiece(piece, buffer, position);
+      position += count;
+      if (count > 0) return count;
+      rest.shift();
+      position = 0;
+    }
+  };
+  return { source: { read }, length: lengthOf(body) };
+}
+
+function readPiece(piece: Piece, buffer: Uint8Array, position: number): number {
+  if (!Buffer.isBuffer(piece)) return fs.readSync(piece.descriptor, buffer, 0, buffer.length, position);
+  return piece.copy(buffer, 0, position);
+}
+
+/** All of it as a byte string. */
+export function textOf({ pieces }: Body): string {
+  return pieces.map((piece) => bytesOf(piece).toString('latin1')).join('');
+}
+
+function bytesOf(piece: Piece): Buffer {
+  if (Buffer.isBuffer(piece)) return piece;
+  const bytes = Buffer.alloc(piece.length);
+  for (let at = 0; at < bytes.length; ) {
+    const count = fs.readSync(piece.descriptor, bytes, at, bytes.length - at, at);
+    if (count === 0) break;
+    at += count;
+  }
+  return bytes;
+}
+
+function dataBody(given: readonly Given[]): Body {
+  const pieces: Piece[] = [];
+  for (const [option, value] of given) {
+    if (pieces.length > 0 && option !== 'json') pieces.push(Buffer.from('&'));
+    if (option === 'data-raw') pieces.push(Buffer.from(value));
+    else if (option === 'data-urlencode') pieces.push(Buffer.from(urlEncoded(value)));
+    else pieces.push(...(value.startsWith('@') ? readFile(value.slice(1)) : [Buffer.from(value)]));
+  }
+  const isJson = given.some(([option]) => option === 'json');
+  return { pieces, type: isJson ? 'application/json' : 'application/x-www-form-urlencoded' };
+}
+
+/** "text", "=text", "name=text", "@file" or "name@file". */
+function urlEncoded(value: string): string {
+  const [, name = '', mark, text = ''] = /^([^=@]*)([=@])(.*)$/s.exec(value) ?? [];
+  const plain = mark === undefined ? Buffer.from(value) : mark === '=' ? Buffer.from(text) : Buffer.concat(readFile(text).map(bytesOf));
+  const encoded = plain.toString('latin1').replace(/[^A-Za-z0-9._~-]/g, (byte) => (byte === ' ' ? '+' : percent(byte)));
+  return name === '' ? encoded : `${name}=${encoded}`;
+}
+
+/** `byte`, a character up to U+00FF, as "%XX". */
+export function percent(byte: string): string {
+  return `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+/** RFC 7578 */
+function formBody(given: readonly Given[]): Body {
+  const boundary = `------------------------${randomUUID().replaceAll('-', '').slice(0, 16)}`;
+  const pieces = given.flatMap(([option, value]) => {
+    const { name, filename, type, content } = option === 'form' ? toField(value) : toText(value);
+    const disposition = `form-data; name="${quoted(name)}"${filename === undefined ? '' : `; filename="${quoted(filename)}"`}`;
+    const head = `--${boundary}\r\nContent-Disposition: ${disposition}\r\n${type === undefined ? '' : `Content-Type: ${type}\r\n`}\r\n`;
+    return [Buffer.from(head), ...content, Buffer.from('\r\n')];
+  });
+  return { pieces: [...pieces, Buffer.from(`--${boundary}--\r\n`)], type: `multipart/form-data; boundary=${boundary}` };
+}
+
+interface Field {
+  name: string;
+  filename?: string | undefined;
+  type?: string | undefined;
+  content: Piece[];
+}
+
+function toText(text: string): Field {
+  const [name, value] = splitName(text);
+  return { name, content: [Buffer.from(value)] };
+}
+
+function splitName(text: string): [name: string, value: string] {
+  const [, name, value] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  if (name !== undefined && value !== undefined) return [name, value];
+  throw new Problem('option-wrong', `A field of a form is written name=value, got ${text}`);
+}
+
+/** "name=value;type=…", "name=@file;type=…;filename=…" or "name=<file"; a value with ";" in it stands in double quotes. */
+function toField(text: string): Field {
+  const [name, value] = splitName(text);
+  const mark = /^[@<]/.exec(value)?.[0] ?? '';
+  // At each ";" that an even number of quotes follows.
+  const [quotedContent = '', ...attributes] = value.slice(mark.length).split(/;(?=(?:[^"]*"[^"]*")*[^"]*$)/);
+  const given: Record<string, string> = {};
+  for (const attribute of attributes) {
+    const [, key = '', setting] = /^\s*(type|filename)=(.*)$/s.exec(attribute) ?? [];
+    if (setting === undefined) {
+      const mend = `a value that has ";" in it is written -F '${name}="..."'`;
+      throw new Problem('option-wrong', `";${attribute}" is neither ;type= nor ;filename=; ${mend}`);
+    }
+    given[key] = unquoted(setting);
+  }
+  const content = unquoted(quotedContent);
+  if (mark === '') return { name, ...given, content: [Buffer.from(content)] };
+  if (mark === '<') return { name, ...given, content: readFile(content) };
+  const type = content === '-' ? undefined : (TYPES[extname(content).toLowerCase()] ?? 'application/octet-stream');
+  return { name, filename: basename(content), type, ...given, content: readFile(content) };
+}
+
+function unquoted(text: string): string {
+  return /^".*"$/s.test(text) ? text.slice(1, -1).replace(/\\(["\\])/g, '$1') : text;
+}
+
+/** As browsers do: https://html.spec.whatwg.org/#multipart-form-data */
+function quoted(name: string): string {
+  return name.replace(/[\r\n"]/g, percent);
+}
+
+/** Those that curl knows. */
+const TYPES: Readonly<Record<string, string>> = {
+  '.gif': 'image/gif',
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
+  '.txt': 'text/plain',
+  '.htm': 'text/html',
+  '.html': 'text/html',
+  '.pdf': 'application/pdf',
+  '.xml': 'application/xml',
+};
+
+/** What the file `name` holds, a byte string. "-" is standard input. Throws a `Problem` that calls it `what`. */
+export function readText(name: string, what: string): string {
+  return textOf({ pieces: readFile(name, what), type: undefined });
+}
+
+/** `text` in UTF-8, each character a byte. */
+export function byteString(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
+
+/** "-" is standard input. What is no file of the disk can be read only once, and is kept. */
+function readFile(name: string, what = 'request body'): Piece[] {
+  try {
+    const descriptor = name === '-' ? 0 : openSync(name, 'r');
+    const stat = fstatSync(descriptor);
+    if (stat.isDirectory()) throw new Error('it is a folder');
+    if (stat.isFile()) return [{ descriptor, length: stat.size }];
+    const pieces: Buffer[] = [];
+    for (;;) {
+      const buffer = Buffer.allocUnsafe(65_536);
+      const count = readDescriptor(descriptor, buffer);
+      if (count === 0) return pieces;
+      pieces.push(buffer.subarray(0, count));
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : error;
+    throw new Problem('body-not-readable', `The ${what} could not be read from ${name}: ${reason}`);
+  }
+}
