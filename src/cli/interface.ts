@@ -24,11 +24,18 @@ export function interfaceOf(value: unknown): Interface | undefined {
     return 'node';
   }
   if (typeof value !== 'function') return has('call') ? 'wsgi' : undefined;
+  if (isOfH3(value)) return undefined;
   if (isClass(value)) return 'wsgi';
   const [first = '', second, isOpen] = parameters(value);
   if (/^_?req(?:uest)?$/i.test(first)) return second !== undefined && /^_?res(?:p|ponse)?$/i.test(second) ? 'node' : 'fetch';
   // A function of two, (environ, startResponse), needs both; what takes fewer can only return a Response.
   return value.length < 2 && second === undefined && !isOpen ? 'fetch' : 'wsgi';
+}
+
+/** An event handler of h3 1, or its application or router, which is none of the three kinds. That of h3 2 has a method fetch. */
+export function isOfH3(value: unknown): boolean {
+  if (typeof value !== 'function' && (typeof value !== 'object' || value === null)) return false;
+  return Reflect.get(value, '__is_handler__') === true || ('use' in value && 'handler' in value && isOfH3(value.handler));
 }
 
 /** For people. */

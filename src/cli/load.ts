@@ -9,7 +9,7 @@ import { withholdPorts } from '../ports.ts';
 import { settling } from '../settle.ts';
 import { show } from '../show.ts';
 import type { Application } from '../types.ts';
-import { describeInterface, type Interface, interfaceOf, toInterface } from './interface.ts';
+import { describeInterface, type Interface, interfaceOf, isOfH3, toInterface } from './interface.ts';
 import { Problem } from './problem.ts';
 
 export interface Loaded {
@@ -61,7 +61,7 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
     if (listener) return await adapt({ value: listener, exportName: undefined }, path, 'node');
     throw new Problem(
       'application-not-exported',
-      `${path} exports no application: it should have an export named application, a default export, or a call of runWithCgi(); ${describeExports(exported)}`,
+      `${path} exports no application: it should have an export named application, a default export, or a call of runWithCgi(); ${describeExports(exported)}${hint(path, exported)}`,
     );
   } catch (error) {
     if (error instanceof Problem) throw error;
@@ -176,6 +176,13 @@ function describeExports(exported: unknown): string {
   const list = names.map((name) => `${name} (${show(Reflect.get(exported, name))})`).join(', ');
   const callable = names.find((name) => interfaceOf(Reflect.get(exported, name)) !== undefined);
   return `it exports ${list}${callable === undefined ? '' : `; name one, as in "app.js:${callable}"`}`;
+}
+
+/** What somebody may have meant. */
+function hint(path: string, exported: unknown): string {
+  const values = isObject(exported) ? [exported, ...Object.values(exported)] : [];
+  if (values.some(isOfH3)) return '; of an application of h3, toWebHandler(app) makes one';
+  return process.getBuiltinModule('node:path').extname(path) === '' ? '; a CGI program is told by a name that ends in .cgi' : '';
 }
 
 function isObject(value: unknown): value is object {

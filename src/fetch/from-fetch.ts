@@ -125,9 +125,13 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
     });
     const handler = this.#handler;
     const context = { waitUntil: this.waitUntil, passThroughOnException: this.passThroughOnException, props: {} };
-    const response: unknown = await (typeof handler === 'function'
-      ? handler(request, environ, context)
-      : handler.fetch(request, environ, context));
+    let response: unknown;
+    try {
+      response = await (typeof handler === 'function' ? handler(request, environ, context) : handler.fetch(request, environ, context));
+    } catch (error) {
+      if (isOfWorkers(error)) environ['wsgi.errors'].write(OF_WORKERS);
+      throw error;
+    }
     if (isResponse(response)) return response;
     throw new ApplicationError('response-missing', `A Fetch handler must return a Response, got ${show(response)}`);
   }
@@ -182,6 +186,13 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
   get #isHead(): boolean {
     return this.#environ.REQUEST_METHOD === 'HEAD';
   }
+}
+
+const OF_WORKERS =
+  'fetch: The handler needs what only Cloudflare Workers have; let it ask whether globalThis has it, and do without where not\n';
+
+function isOfWorkers(error: unknown): boolean {
+  return error instanceof ReferenceError && /^(?:caches|HTMLRewriter|WebSocketPair) is not defined$/.test(error.message);
 }
 
 /** A response body that is read block by block. */

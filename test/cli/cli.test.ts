@@ -1,9 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { transformSync } from 'esbuild';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { ask } from '../servers/client.ts';
 import { command, start, withFolder } from './command.ts';
 
@@ -41,7 +44,7 @@ const { folder, write } = withFolder({
     module.exports = (environ, start) => { print('later'); start('200 OK', [['Content-Type', 'text/plain']]); return 'the response'; };`,
   'endless.mjs': `export default function* (environ, start) { start('200 OK', [['Content-Type', 'text/plain']]); try { for (;;) yield 'y\\n'.repeat(1000); } finally { console.error('closed'); } }`,
   printing: '#!/bin/sh\nrun-with-cgi request printing.cjs 2>>log | cat; cat log >&2\n',
-  enough: '#!/bin/bash\nrun-with-cgi request endless.mjs | head -3; echo ${PIPESTATUS[0]}\n',
+  enough: `#!/bin/bash\nrun-with-cgi request endless.mjs | head -3; echo \${PIPESTATUS[0]}\n`,
   'slow.mjs': `export const application = (environ, start) => {
       start('200 OK', [['Content-Type', 'text/plain']]);
       return { close() { console.error('closed'); }, async *[Symbol.asyncIterator]() { yield 'begun'; await new Promise((resolve) => setTimeout(resolve, 60_000)); } };
@@ -61,6 +64,11 @@ export default (environ, start) => { start('200 OK', [['Content-Type', 'text/pla
   serve: `#!/usr/bin/env run-with-cgi
 export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return process.argv.length + ' words'; };`,
   'scripts/hello.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\nshell $REQUEST_METHOD $PATH_INFO\\n"\n',
+  'h3.mjs': `import { createApp, defineEventHandler } from 'h3'; export default createApp().use('/', defineEventHandler(() => 'x'));`,
+  'handler.mjs': `import { defineEventHandler } from 'h3'; const handler = defineEventHandler(() => 'x'); export default handler;`,
+  prints: '#!/usr/bin/node\n',
+  'scripts/plain.cgi': '#!/bin/sh\n',
+  'scripts/python.cgi': '#!/usr/bin/env -S A=1 python3 -u\n',
   'empty/plain.txt': 'no program',
   'upload.bin': '\x00\xff',
 });
@@ -90,6 +98,11 @@ describe('the command', () => {
   });
 });
 
+beforeAll(() => {
+  symlinkSync(new URL('../../node_modules/h3', import.meta.url), join(folder, 'node_modules/h3'));
+  for (const name of ['plain.cgi', 'python.cgi']) chmodSync(join(folder, 'scripts', name), 0o644);
+});
+
 describe('an application is found', () => {
   test.each([
     ['app.mjs', 'GET / '],
@@ -115,6 +128,26 @@ describe('an application is found', () => {
       'app.mjs:nothing',
       'app.mjs has no application named nothing; it exports application (the function application), other (an object of Object), version ("1"); name one, as in "app.js:application" [application-missing]',
     ],
+    [
+      'h3.mjs',
+      'h3.mjs exports no application: it should have an export named application, a default export, or a call of runWithCgi(); it exports default (an object of Object); of an application of h3, toWebHandler(app) makes one [application-not-exported]',
+    ],
+    [
+      'handler.mjs',
+      'handler.mjs exports no application: it should have an export named application, a default export, or a call of runWithCgi(); it exports default (the function (anonymous)); of an application of h3, toWebHandler(app) makes one [application-not-exported]',
+    ],
+    [
+      'prints',
+      'prints exports no application: it should have an export named application, a default export, or a call of runWithCgi(); it exports nothing; a CGI program is told by a name that ends in .cgi [application-not-exported]',
+    ],
+    [
+      'scripts/plain.cgi',
+      'scripts/plain.cgi is a program for sh that is not executable; make it so: chmod +x scripts/plain.cgi [program-not-executable]',
+    ],
+    [
+      'scripts/python.cgi',
+      'scripts/python.cgi is a program for python3 that is not executable; make it so: chmod +x scripts/python.cgi [program-not-executable]',
+    ],
     ['app.mjs:version', 'app.mjs has no application named version; version is "1" [application-missing]'],
     [
       'nothing.mjs',
@@ -136,6 +169,39 @@ describe('an application is found', () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(new RegExp(`^run-with-cgi: ${target} could not be loaded \\[module-broken\\]\n`));
     expect(stderr).toContain(cause);
+  });
+});
+
+describe('a Node that is too old', () => {
+  const main = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
+  const under = (version: string, env: Record<string, string> = {}) => {
+    write('pretend.cjs', `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`);
+    const words = ['--require', './pretend.cjs', main, '--version'];
+    return spawnSync(process.execPath, words, { cwd: folder, env, encoding: 'utf8' });
+  };
+
+  test.each(['18.20.8', '20.18.3', '21.7.0', '22.11.0'])('%s is told in one line', (version) => {
+    expect(under(version)).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: `run-with-cgi: Node ${version}, which is ${process.execPath}, is too old; it has to be 20.19, 22.12 or later [node-too-old]\n`,
+    });
+  });
+
+  test.each(['20.19.0', '22.12.0', '23.0.0', '26.1.0'])('%s is none', (version) =>
+    expect(under(version)).toMatchObject({ status: 0, stderr: '' }),
+  );
+
+  test('answers a CGI request', () => {
+    expect(under('18.20.8', { REQUEST_METHOD: 'GET' }).stdout).toBe(
+      'Status: 500 Internal Server Error\nContent-Type: text/plain\n\n500 Internal Server Error\n',
+    );
+  });
+
+  test('can read the command: there is no syntax that is newer than Node 12', () => {
+    const text = readFileSync(main, 'utf8');
+    const rewritten = (target: string) => transformSync(text, { target, supported: { 'dynamic-import': true } }).code;
+    expect(rewritten('node12')).toBe(rewritten('esnext'));
   });
 });
 

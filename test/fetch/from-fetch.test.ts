@@ -213,6 +213,11 @@ describe('the response', () => {
   test.each<[string, FetchFunction, string]>([
     ['throws', () => Promise.reject(new Error('oh')), 'Error: oh'],
     [
+      'needs what only Cloudflare Workers have',
+      new Function('return caches.default') as FetchFunction,
+      'fetch: The handler needs what only Cloudflare Workers have; let it ask whether globalThis has it, and do without where not\ntest: ReferenceError: caches is not defined\n',
+    ],
+    [
       'returns nothing',
       (() => undefined) as unknown as FetchFunction,
       '[response-missing] ApplicationError: A Fetch handler must return a Response, got undefined',
