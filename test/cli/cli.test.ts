@@ -1,11 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { transformSync } from 'esbuild';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ask } from '../servers/client.ts';
 import { command, start, withFolder } from './command.ts';
@@ -169,39 +166,6 @@ describe('an application is found', () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(new RegExp(`^run-with-cgi: ${target} could not be loaded \\[module-broken\\]\n`));
     expect(stderr).toContain(cause);
-  });
-});
-
-describe('a Node that is too old', () => {
-  const main = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
-  const under = (version: string, env: Record<string, string> = {}) => {
-    write('pretend.cjs', `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`);
-    const words = ['--require', './pretend.cjs', main, '--version'];
-    return spawnSync(process.execPath, words, { cwd: folder, env, encoding: 'utf8' });
-  };
-
-  test.each(['18.20.8', '20.18.3', '21.7.0', '22.11.0'])('%s is told in one line', (version) => {
-    expect(under(version)).toMatchObject({
-      status: 1,
-      stdout: '',
-      stderr: `run-with-cgi: Node ${version}, which is ${process.execPath}, is too old; it has to be 20.19, 22.12 or later [node-too-old]\n`,
-    });
-  });
-
-  test.each(['20.19.0', '22.12.0', '23.0.0', '26.1.0'])('%s is none', (version) =>
-    expect(under(version)).toMatchObject({ status: 0, stderr: '' }),
-  );
-
-  test('answers a CGI request', () => {
-    expect(under('18.20.8', { REQUEST_METHOD: 'GET' }).stdout).toBe(
-      'Status: 500 Internal Server Error\nContent-Type: text/plain\n\n500 Internal Server Error\n',
-    );
-  });
-
-  test('can read the command: there is no syntax that is newer than Node 12', () => {
-    const text = readFileSync(main, 'utf8');
-    const rewritten = (target: string) => transformSync(text, { target, supported: { 'dynamic-import': true } }).code;
-    expect(rewritten('node12')).toBe(rewritten('esnext'));
   });
 });
 

@@ -1,10 +1,11 @@
 // A Node that is too old for the command gets one line, and the web server a response.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { transformSync } from 'esbuild';
 import { afterAll, describe, expect, test } from 'vitest';
 
 const command = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
@@ -31,4 +32,10 @@ describe.each(['18.20.8', '20.18.3', '21.7.3', '22.11.0'])('Node %s is too old',
 
 test.each(['20.19.0', '22.12.0', '23.0.0', '30.0.0'])('Node %s is not', (version) => {
   expect(run(version)).toMatchObject({ stderr: '', status: 0 });
+});
+
+test('an old one can read the command: there is no syntax that is newer than Node 12', () => {
+  const rewritten = (target: string) => transformSync(text, { target, supported: { 'dynamic-import': true } }).code;
+  const text = readFileSync(command, 'utf8');
+  expect(rewritten('node12')).toBe(rewritten('esnext'));
 });
