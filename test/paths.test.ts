@@ -194,6 +194,12 @@ describe('RFC 3875 #34: every gateway makes the same of a path', () => {
     expect(parsed(body.toString())).toEqual(path);
   });
 
+  test('makeServer: what the deployer adds is no exception', async () => {
+    const { port } = await serve(shown, { env: { SCRIPT_NAME: '/app/' } });
+    const received = await exchange(port, 'GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    expect(parsed(received)).toEqual(['/app', '/x']);
+  });
+
   test('PATH_TRANSLATED goes where it is that of another path', async () => {
     const translated: ApplicationFunction = (environ, startResponse) => {
       startResponse('200 OK', [['Content-Type', 'text/plain']]);
