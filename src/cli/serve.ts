@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join, resolve } from 'node:path';
+import { describe } from '../gateway/describe.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { cgiBin, cgiScript } from '../host/index.ts';
 import { urlMap } from '../middleware/index.ts';
@@ -58,9 +59,10 @@ export async function run(words: string[]): Promise<number> {
     });
   }
   let status = 0;
+  const errors = errorStream(process.stderr);
   onUncaught({
     name: 'server',
-    errors: errorStream(process.stderr),
+    errors,
     deadline: DRAIN,
     leave() {
       status = 1;
@@ -68,7 +70,8 @@ export async function run(words: string[]): Promise<number> {
       setTimeout(() => server.closeAllConnections(), DRAIN);
     },
   });
-  await once(server, 'close');
+  server.on('error', (error) => errors.write(describe('server', error))); // one connection could not be accepted
+  await new Promise((resolve) => server.on('close', resolve));
   return status;
 }
 

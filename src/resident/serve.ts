@@ -2,6 +2,7 @@
 
 import type { Server } from 'node:net';
 import { toFunction } from '../gateway/application.ts';
+import { describe } from '../gateway/describe.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
 import { followPrimary } from './primary.ts';
@@ -33,6 +34,7 @@ export async function serveUntilTold(
 ): Promise<number> {
   const { name, maxRequests = Infinity, idleExit, drain = DRAIN, isWorker = false } = options;
   const callable = toFunction(application);
+  const errors = errorStream(process.stderr);
   let count = 0;
   let isIdle = false;
   const counted: ApplicationFunction = (environ, startResponse) => {
@@ -78,7 +80,7 @@ export async function serveUntilTold(
   let status = 0;
   onUncaught({
     name,
-    errors: errorStream(process.stderr),
+    errors,
     deadline: (server instanceof ResidentServer ? server.grace : 0) + drain,
     leave() {
       status = 1;
@@ -90,11 +92,15 @@ export async function serveUntilTold(
 
   // SIGUSR1 is how Apache's mod_fcgid and others ask for a graceful end; Node would begin to debug.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, enough);
-  server.on('listening', () => primary?.say('up'));
   try {
     await new Promise((resolve, reject) => {
       server.on('close', resolve);
       server.on('error', reject);
+      server.on('listening', () => {
+        primary?.say('up');
+        // One connection could not be accepted; the others go on.
+        server.off('error', reject).on('error', (error) => errors.write(describe(name, error)));
+      });
     });
   } finally {
     clearTimeout(idle);

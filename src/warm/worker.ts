@@ -5,6 +5,7 @@ import type { RunWithCgiOptions } from '../cgi/run-with-cgi.ts';
 import { serveFastCgi } from '../fastcgi/index.ts';
 import { fs } from '../fs.ts';
 import { toFunction } from '../gateway/application.ts';
+import { describe } from '../gateway/describe.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { DRAIN, onUncaught } from '../resident/uncaught.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
@@ -46,6 +47,7 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
   let own: string | undefined;
   const sign = signAt(`${path}.pid`, `/proc/${process.pid}/fd/${descriptor}`);
   server.on('listening', () => {
+    server.on('error', (error) => errors.write(describe('warm', error))); // one connection could not be accepted
     fs.renameSync(ownPath, path);
     own = identity(path);
     sign.put();
@@ -73,9 +75,10 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
     limitLog(2);
   }, INTERVAL);
   let status = 0;
+  const errors = errorStream(process.stderr);
   onUncaught({
     name: 'warm',
-    errors: errorStream(process.stderr),
+    errors,
     deadline: GRACE + DRAIN,
     leave() {
       status = 1;

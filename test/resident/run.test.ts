@@ -199,6 +199,25 @@ describe('run-with-cgi fastcgi', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   }, 60_000);
 
+  test('a connection that cannot be accepted ends nothing', async () => {
+    // As where the system has no memory for it.
+    writeFileSync(
+      file('refuse.mjs'),
+      `import { Server } from 'node:net';
+process.on('SIGUSR2', () => {
+  for (const server of process._getActiveHandles()) if (server instanceof Server) server.emit('error', new Error('accept ENOMEM'));
+});`,
+    );
+    const env = { NODE_OPTIONS: `--import ${file('refuse.mjs')}` };
+    const child = start(process.execPath, [command, 'fastcgi', 'app.mjs', '--socket', file('accept.sock')], env);
+    await isUp(file('accept.sock'));
+    const slow = ask(file('accept.sock'), '/slow');
+    await sleep(200);
+    child.kill('SIGUSR2');
+    expect((await slow)[0]).toBe('old');
+    expect((await ask(file('accept.sock')))[1]).toBe(String(child.pid));
+  });
+
   test('--max-requests and --idle-exit end it', async () => {
     const counted = serve('--socket', file('three.sock'), '--max-requests', '2');
     await isUp(file('three.sock'));
