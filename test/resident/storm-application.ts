@@ -36,6 +36,10 @@ function makeNoise(length: number): Buffer {
 
 const marks = process.env.STORM_MARKS === undefined ? undefined : openSync(process.env.STORM_MARKS, 'a');
 
+process.on('SIGUSR2', () => {
+  throw new Error('nobody catches this');
+});
+
 /** Marks which process runs which request. A request arrives by its number; every other one takes a while. */
 export const application: Application = async (environ, startResponse) => {
   const id = Number(environ.PATH_INFO.slice(1));

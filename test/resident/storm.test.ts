@@ -157,6 +157,26 @@ describe('a storm of requests', () => {
   );
 
   test(
+    'loses none, and no byte, while workers have errors that nobody catches',
+    async () => {
+      const { port, gateway, log } = await begin(4);
+      const broken = new Set<number>();
+      const { failures, wrong } = await storm(port, REQUESTS / 2, (answered) => {
+        if (answered % 100 !== 0) return;
+        const [pid, ...others] = workersOf(gateway).filter((worker) => !broken.has(worker));
+        if (pid === undefined || others.length < 3) return;
+        process.kill(pid, 'SIGUSR2');
+        broken.add(pid);
+      });
+      if (process.env.STORM_REQUESTS) console.log(`${REQUESTS / 2} requests, ${broken.size} workers broken, ${failures.length} failed`);
+      expect({ failures, wrong }).toEqual({ failures: [], wrong: [] });
+      expect(broken.size).toBeGreaterThan(3);
+      expect(log()).not.toMatch(/\[(?:error|crit|alert)\]/);
+    },
+    60_000 + REQUESTS * 10,
+  );
+
+  test(
     'loses those that run in workers that are killed, and no other, and no byte of another',
     async () => {
       const { port, gateway, marks, log } = await begin(4);
