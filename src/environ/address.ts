@@ -16,3 +16,9 @@ export function clientAddress(remoteAddr: unknown): string | undefined {
   const shortest = new URL(url).hostname.slice(1, -1);
   return zone === undefined ? shortest : `${shortest}%${zone}`;
 }
+
+/** The same to compare by: without the interface of an address that is valid there only, and IPv4 in IPv6's form as IPv4. */
+export function plainAddress(remoteAddr: unknown): string | undefined {
+  const [address] = clientAddress(remoteAddr)?.split('%', 1) ?? [];
+  return address?.replace(/^::ffff:(?=\d+\.)/, '');
+}

@@ -120,9 +120,11 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
   }
 
   async *#pass(program: Program, { status, headers, body, isChunked }: ScriptHead): AsyncGenerator<Buffer, void> {
-    this.#startResponse(status, headers);
+    const write = this.#startResponse(status, headers);
     this.#left = bodyLength(this.#environ.REQUEST_METHOD, status, headers);
     if (this.#left === 0) return; // RFC 3875 #46: what comes is read all the same, when the answer is closed
+    // What is there comes together with the head. Nothing may come for minutes, as of an event stream.
+    if (body.length === 0 && !program.hasMore) await write.flushHeaders?.();
     const blocks = following(body, program);
     for await (const block of isChunked ? unchunk(blocks) : blocks) {
       this.#left -= block.length;

@@ -75,6 +75,11 @@ export class Program {
     }
   }
 
+  /** Whether `read()` has something to return at once. */
+  get hasMore(): boolean {
+    return this.#stdout.readableLength > 0 || this.#stdout.readableEnded || this.end !== undefined;
+  }
+
   /** How the program has ended, for a message; undefined while it runs. */
   get end(): string | undefined {
     const { exitCode, signalCode } = this.#child;

@@ -1,12 +1,13 @@
 // Lets only some addresses through.
 
 import type { BlockList } from 'node:net';
+import { plainAddress } from '../environ/address.ts';
 import { toFunction } from '../gateway/application.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
 
 /**
  * Returns `application` for clients whose REMOTE_ADDR is in `addresses`; others get a 403, and so does a
- * client without an address. An entry is an address or a network of IPv4 or IPv6: "127.0.0.1", "10.0.0.0/8",
+ * client without an address, or with one that cannot be told, as "unix:". An entry is an address or a network of IPv4 or IPv6: "127.0.0.1", "10.0.0.0/8",
  * "::1", "2001:db8::/32". An IPv4 address in IPv6's form counts as IPv4. Throws a `TypeError` for anything
  * else. Behind a proxy, REMOTE_ADDR is the proxy's.
  */
@@ -14,7 +15,7 @@ export function allow(application: Application, addresses: readonly string[]): A
   const callable = toFunction(application);
   const allowed = blockList(addresses);
   return (environ, startResponse) => {
-    if (isIn(allowed, String(environ.REMOTE_ADDR ?? ''))) return callable(environ, startResponse);
+    if (isIn(allowed, plainAddress(environ.REMOTE_ADDR))) return callable(environ, startResponse);
     startResponse('403 Forbidden', [['Content-Type', 'text/plain']]);
     return '403 Forbidden\n';
   };
@@ -36,9 +37,8 @@ function blockList(addresses: readonly string[]): BlockList {
   return list;
 }
 
-function isIn(list: BlockList, given: string): boolean {
+function isIn(list: BlockList, address = ''): boolean {
   const { isIP } = process.getBuiltinModule('node:net');
-  const [address = ''] = given.replace(/^::ffff:(?=\d+\.)/i, '').split('%', 1);
   const version = isIP(address);
   return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4');
 }

@@ -30,7 +30,12 @@ export function compress(application: Application, options: CompressOptions = {}
     return accepting(accepted).then(async (coding) => {
       if (coding === undefined) return callable(environ, varying(startResponse));
       const response = new Compressing(coding, startResponse, threshold);
-      return response.body(await callable(environ, response.startResponse));
+      try {
+        return await response.body(await callable(environ, response.startResponse));
+      } catch (error) {
+        response.release();
+        throw error;
+      }
     });
   };
 }
@@ -122,10 +127,13 @@ class Compressing {
   async body(body: Body): Promise<Body> {
     await this.#writing;
     const whole = this.#begun ? undefined : wholeOf(body);
-    if (whole === undefined) return closing(body, this.#blocks(isBlocks(body) ? body : [body ?? '']));
+    if (whole === undefined) return closing(body, this.#blocks(isBlocks(body) ? body : [body ?? '']), this.release);
     this.#begin(whole.length);
     return this.#encoder ? Buffer.concat([await this.#encoder.encode(whole), await this.#encoder.end()]) : body;
   }
+
+  /** The request is over, before its last block perhaps: what an encoder holds is not JavaScript's to collect. */
+  readonly release = (): void => this.#encoder?.release();
 
   async *#blocks(body: Blocks): AsyncGenerator<Block> {
     for await (const block of body) {
@@ -194,6 +202,10 @@ class Encoder {
   async end(): Promise<Buffer> {
     await new Promise((resolve) => this.#stream.on('end', resolve).end());
     return this.#take();
+  }
+
+  release(): void {
+    this.#stream.destroy();
   }
 
   #take(): Buffer {

@@ -9,7 +9,7 @@ import { checkHeaders, checkStatus } from '../gateway/checks.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { pour } from '../gateway/pour.ts';
 import { reasonOf } from '../gateway/reasons.ts';
-import type { ApplicationFunction, Block, Environ, Header } from '../types.ts';
+import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse } from '../types.ts';
 
 export interface ForwardOptions {
   /** Milliseconds of silence after which an upstream server counts as down. Default: 60 000. */
@@ -32,40 +32,61 @@ export function forward(upstreams: readonly string[], options: ForwardOptions = 
   const servers = upstreams.map(parse);
   if (servers.length === 0) throw new TypeError('forward() needs at least one upstream URL');
 
-  return async (environ, startResponse) => {
-    const { status, headers, body } = await ask(servers, environ, timeout);
-    try {
-      startResponse(status, headers);
-    } catch (error) {
-      body.close();
-      throw error;
+  return (environ, startResponse) => new Forwarding(servers, timeout, environ, startResponse);
+}
+
+/** A response body whose first block waits for a server's head. It can be closed at any time, so that a client which leaves is heard of. */
+class Forwarding implements AsyncIterable<Block>, Closable {
+  #servers: readonly URL[];
+  #timeout: number;
+  #environ: Environ;
+  #startResponse: StartResponse;
+  #attempt: Attempt | undefined;
+  #isClosed = false;
+
+  constructor(servers: readonly URL[], timeout: number, environ: Environ, startResponse: StartResponse) {
+    this.#servers = servers;
+    this.#timeout = timeout;
+    this.#environ = environ;
+    this.#startResponse = startResponse;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Block, void> {
+    const { status, headers, body } = await this.#ask();
+    const write = this.#startResponse(status, headers);
+    // Of a body that comes together with the head, something is there by now.
+    if (body.readableLength === 0 && !body.complete) await write.flushHeaders?.();
+    yield* body;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#attempt?.end();
+  }
+
+  /** Returns the answer of the first server that gives one. Throws when none does. */
+  async #ask(): Promise<Answer> {
+    const servers = this.#servers;
+    const first = Math.floor(Math.random() * servers.length);
+    for (let tried = 0; ; tried++) {
+      const server = servers[(first + tried) % servers.length] as URL;
+      const attempt = new Attempt(open(server, this.#environ, this.#timeout));
+      this.#attempt = attempt;
+      try {
+        return answerOf(await attempt.exchange(this.#environ));
+      } catch (error) {
+        attempt.end();
+        if (!this.#isClosed && tried + 1 < servers.length && attempt.mayBeRepeated(this.#environ)) continue;
+        throw failure(server, error);
+      }
     }
-    return body;
-  };
+  }
 }
 
 interface Answer {
   status: string;
   headers: Header[];
-  body: AsyncIterable<Block> & { close(): void };
-}
-
-/** Returns the answer of the first server that gives one. Throws when none does. */
-async function ask(servers: readonly URL[], environ: Environ, timeout: number): Promise<Answer> {
-  const first = Math.floor(Math.random() * servers.length);
-  for (let tried = 0; ; tried++) {
-    const server = servers[(first + tried) % servers.length] as URL;
-    const attempt = new Attempt(open(server, environ, timeout));
-    try {
-      const response = await attempt.exchange(environ);
-      const body = { [Symbol.asyncIterator]: () => blocksOf(response), close: () => attempt.end() };
-      return { ...headOf(response), body };
-    } catch (error) {
-      attempt.end();
-      if (tried + 1 < servers.length && attempt.mayBeRepeated(environ)) continue;
-      throw failure(server, error);
-    }
-  }
+  body: IncomingMessage;
 }
 
 function parse(upstream: string): URL {
@@ -197,8 +218,8 @@ function failure(server: URL, error: unknown): unknown {
   return new ApplicationError('upstream-failed', `${server.origin} ${what}: ${error instanceof Error ? error.message : error}`, 502);
 }
 
-/** The head of a response without what concerns only our own connection to the server. Throws an `Unfit` for one that no gateway sends. */
-function headOf(response: IncomingMessage): Pick<Answer, 'status' | 'headers'> {
+/** A response without what concerns only our own connection to the server. Throws an `Unfit` for one that no gateway sends. */
+function answerOf(response: IncomingMessage): Answer {
   const { statusCode = 0, statusMessage = '', rawHeaders } = response;
   const connection = namesIn(response.headers.connection);
   const given: Header[] = [];
@@ -209,14 +230,10 @@ function headOf(response: IncomingMessage): Pick<Answer, 'status' | 'headers'> {
   const status = `${statusCode} ${acceptableReason(statusMessage, reasonOf(statusCode))}`;
   try {
     checkStatus(status);
-    return { status, headers: checkHeaders(acceptableHeaders(given)) };
+    return { status, headers: checkHeaders(acceptableHeaders(given)), body: response };
   } catch (error) {
     throw error instanceof ApplicationError ? new Unfit(error.message) : error;
   }
-}
-
-async function* blocksOf(response: IncomingMessage): AsyncGenerator<Block> {
-  yield* response;
 }
 
 /** Of headers that end with the connection. RFC 9110 §7.6.1 */

@@ -1,6 +1,7 @@
 // So many requests per client and window of time, counted in files, because under CGI every request is
 // another process.
 
+import { plainAddress } from '../environ/address.ts';
 import { fs } from '../fs.ts';
 import { toFunction } from '../gateway/application.ts';
 import type { Application, ApplicationFunction, Environ } from '../types.ts';
@@ -12,7 +13,10 @@ export interface LimitRateOptions {
   window: number;
   /** A folder for the counts, which is made if it is not there. It must not be one that others can write to. */
   directory: string;
-  /** Tells clients apart. Default: by REMOTE_ADDR; of an IPv6 address, by the network of 64 bits, which is one household's. */
+  /**
+   * Tells clients apart. Default: by REMOTE_ADDR; of an IPv6 address, by the network of 64 bits, which is one household's.
+   * All whose REMOTE_ADDR is no address, as "unix:" behind nginx on a Unix socket, are one client.
+   */
   key?: (environ: Environ) => string;
 }
 
@@ -30,9 +34,10 @@ export function limitRate(application: Application, options: LimitRateOptions): 
   return (environ, startResponse) => {
     const now = Date.now() / 1000;
     const current = Math.floor(now / window);
+    const client = String(key(environ));
     let isIn = true;
     try {
-      isIn = takeTicket(openWindow(directory, current), key(environ), limit);
+      isIn = takeTicket(openWindow(directory, current), client, limit);
     } catch (error) {
       environ['wsgi.errors'].write(`limitRate: ${error}; the request is let through\n`);
     }
@@ -84,11 +89,12 @@ function takeTicket(folder: string, key: string, limit: number): boolean {
   }
 }
 
+/** What is no address is one client: each of its own, it would be another one with every port that stands in it. */
 function clientOf(environ: Environ): string {
-  const [address = ''] = String(environ.REMOTE_ADDR ?? '').split('%', 1);
-  if (!address.includes(':') || address.includes('.')) return address.replace(/^::ffff:/i, '');
-  // The URL parser writes out an IPv6 address in its one shortest form.
-  const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
+  const address = plainAddress(environ.REMOTE_ADDR);
+  if (address === undefined) return 'unknown';
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.split('::');
   const front = head.split(':').filter((group) => group !== '');
   const back = (tail ?? '').split(':').filter((group) => group !== '');
   const zeros = Array.from({ length: tail === undefined ? 0 : 8 - front.length - back.length }, () => '0');

@@ -36,9 +36,12 @@ export function recovering(body: Blocks, recover: (error: unknown) => Block): Bl
   );
 }
 
-/** Returns `blocks` as a body that closes `inner`. */
-export function closing(inner: Body, blocks: Iterable<Block> | AsyncIterable<Block>): Blocks {
-  const close = () => (isBlocks(inner) ? inner.close?.() : undefined);
+/** Returns `blocks` as a body that closes `inner`, and calls `release` before that. */
+export function closing(inner: Body, blocks: Iterable<Block> | AsyncIterable<Block>, release = () => {}): Blocks {
+  const close = () => {
+    release();
+    return isBlocks(inner) ? inner.close?.() : undefined;
+  };
   return Symbol.asyncIterator in blocks
     ? { [Symbol.asyncIterator]: () => blocks[Symbol.asyncIterator](), close }
     : { [Symbol.iterator]: () => blocks[Symbol.iterator](), close };

@@ -3,7 +3,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:http';
+import { get, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -58,6 +58,7 @@ const programs: Record<string, string> = {
   'endless.sh': `#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\ntrap 'echo ended >${folder}/ended; exit' TERM PIPE\nwhile :; do echo xxxxxxxxxxxxxxx; sleep 0.01; done\n`,
   'slow.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\nfor i in 1 2 3; do echo $i; sleep 0.2; done\n',
   'stuck.sh': '#!/bin/sh\nsleep 30\n',
+  'head-first.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\ncat later\n',
   'bad-interpreter.sh': '#!/nowhere/sh\n',
   'plain.txt': 'not executable',
   '.hidden.sh': '#!/bin/sh\n',
@@ -223,6 +224,15 @@ describe('programs in any language', () => {
   test('RFC 3875 #49: a whole HTTP response is understood, without its connection headers', async () => {
     const answer = await ask(port, { path: '/nph-whole.sh' });
     expect([answer.status, answer.reason, header(answer, 'x-a'), answer.body]).toEqual([202, 'Taken', ['b'], 'whole']);
+  });
+
+  test('the head does not wait for the first block', async () => {
+    execFileSync('mkfifo', [join(scripts, 'later')]);
+    const request = get({ port, host: '127.0.0.1', path: '/head-first.sh' });
+    const [response] = await once(request, 'response');
+    writeFileSync(join(scripts, 'later'), 'the body');
+    const [block] = await once(response, 'data');
+    expect([response.statusCode, String(block)]).toEqual([200, 'the body']);
   });
 
   test('RFC 3875 #50: 20 MB go up and come back', async () => {

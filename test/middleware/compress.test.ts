@@ -1,7 +1,11 @@
-import { brotliDecompressSync, constants, createBrotliDecompress, createGunzip, gunzipSync } from 'node:zlib';
+import { once } from 'node:events';
+import { get } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import zlib, { brotliDecompressSync, constants, createBrotliDecompress, createGunzip, gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { compress } from '../../src/middleware/index.ts';
+import { makeServer } from '../../src/server/index.ts';
 import { call } from '../../src/testing/index.ts';
 import type { Application, Block, Environ, Header, StartResponse } from '../../src/types.ts';
 import { response, run as runScript } from '../fakes.ts';
@@ -185,4 +189,52 @@ test('whatever the blocks are, what comes out is what went in', async () => {
     }),
     { numRuns: 200 },
   );
+});
+
+describe("the memory of an encoder, which is not JavaScript's", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  /** How many of the encoders that were made from now on still hold theirs. */
+  function encoders(): { made(): number; held(): number } {
+    const spies = [vi.spyOn(zlib, 'createBrotliCompress'), vi.spyOn(zlib, 'createGzip')];
+    const all = () => spies.flatMap((spy) => spy.mock.results.map(({ value }) => value as zlib.Gzip));
+    return { made: () => all().length, held: () => all().filter(({ closed }) => !closed).length };
+  }
+
+  test.each(['br', 'gzip'])('%s: is given back when the client leaves', async (coding) => {
+    const { made, held } = encoders();
+    const endless: Application = (_environ, startResponse) => {
+      startResponse('200 OK', TEXT);
+      return (async function* () {
+        for (;;) yield await new Promise<string>((resolve) => setTimeout(resolve, 1, LONG));
+      })();
+    };
+    const server = makeServer('127.0.0.1', 0, compress(endless), { accessLog: false });
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    for (let clients = 0; clients < 20; clients++) {
+      const request = get({ port, host: '127.0.0.1', agent: false, headers: { 'Accept-Encoding': coding } });
+      request.on('error', () => {});
+      const [response] = await once(request, 'response');
+      await once(response, 'data');
+      request.destroy();
+    }
+    await vi.waitFor(() => expect(held()).toBe(0), { timeout: 10_000 });
+    expect(made()).toBe(20);
+    server.close();
+  });
+
+  test('is given back when the response is complete, and when the application fails behind write()', async () => {
+    const { made, held } = encoders();
+    const failing: Application = async (_environ, startResponse) => {
+      await startResponse('200 OK', TEXT)(LONG);
+      throw new Error('on purpose');
+    };
+    expect((await run(failing)).complete).toBe(false);
+    expect((await run(answering(LONG))).complete).toBe(true);
+    expect((await run(answering(watched([LONG, LONG]).body))).complete).toBe(true);
+    expect((await run(answering(watched([LONG, new Error('on purpose')]).body))).complete).toBe(false);
+    await vi.waitFor(() => expect(held()).toBe(0));
+    expect(made()).toBe(4);
+  });
 });

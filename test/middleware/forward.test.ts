@@ -1,10 +1,12 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer, get, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { forward } from '../../src/middleware/index.ts';
+import { makeServer } from '../../src/server/index.ts';
 import { call, type TestRequest } from '../../src/testing/index.ts';
+import type { Application } from '../../src/types.ts';
 import { validator } from '../../src/validator/index.ts';
 
 const open: (Server | ReturnType<typeof createTcpServer>)[] = [];
@@ -35,6 +37,14 @@ async function nobody(): Promise<string> {
   const url = await tcp(() => {});
   open.pop()?.close();
   return url;
+}
+
+/** A server of our own in front; its URL. */
+async function served(application: Application): Promise<string> {
+  const server = makeServer('127.0.0.1', 0, application, { accessLog: false });
+  open.push(server);
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 const send = (upstreams: string | string[], request?: TestRequest, options = {}) =>
@@ -186,6 +196,39 @@ describe('the response', () => {
   test('one that breaks off ends short', async () => {
     const url = await tcp((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 10\r\n\r\nhalf'));
     expect(await send(url)).toMatchObject({ status: '200 OK', text: 'half', complete: false });
+  });
+
+  test('the head does not wait for the first block', async () => {
+    let go = () => {};
+    const url = await upstream((_request, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders();
+      go = () => response.end('data: 1\n\n');
+    });
+    const request = get(await served(forward([url])));
+    const [response] = await once(request, 'response');
+    go();
+    expect(await bodyOf(response)).toBe('data: 1\n\n');
+  });
+
+  test('when the client leaves before there is a response, so do we, and no other server is asked', async () => {
+    const events: string[] = [];
+    let arrived = () => {};
+    const arriving = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const silent: RequestListener = (request, response) => {
+      events.push('asked');
+      response.on('close', () => events.push('left'));
+      arrived();
+      request.resume();
+    };
+    const request = get(await served(forward([await upstream(silent), await upstream(silent), await upstream(silent)])));
+    request.on('error', () => {});
+    await arriving;
+    request.destroy();
+    await vi.waitFor(() => expect(events).toContain('left'), { timeout: 10_000 });
+    await sleep(50);
+    expect(events).toEqual(['asked', 'left']);
   });
 
   test('when the client leaves, so do we', async () => {

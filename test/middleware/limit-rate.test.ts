@@ -55,7 +55,17 @@ describe('one process', () => {
     ['2001:db8::1', '2001:DB8:0000::2%eth0', true],
     ['2001:db8:0:1::1', '2001:db8:0:2::1', false],
     ['::1', '::2', true],
-    ['', 'unknown', false],
+    ['::ffff:10.0.0.1', '10.0.0.1:4000', true],
+    ['10.0.0.1:4000', '10.0.0.1:4001', true],
+    ['10.0.0.1:4000', '10.0.0.2:4000', false],
+    ['[2001:db8::1]:80', '2001:db8::2', true],
+    ['[::1]:80', '[::1]:81', true],
+    ['[::1]:80', '[2001:db8::1]:80', false],
+    ['', 'unix:', true],
+    ['unix:', 'unix:', true],
+    ['not:an:address', '[::1', true],
+    ['2001:db8::1::2', 'localhost:4000', true],
+    ['unknown', '10.0.0.1', false],
   ])('%s and %s are one client: %s', async (one, other, isSame) => {
     const application = limited(1);
     await call(application, from(one));
@@ -90,14 +100,22 @@ describe('one process', () => {
     expect(errors).toMatch(/^limitRate: Error: E.*; the request is let through\n$/);
   });
 
-  test('a key that cannot be told is told to the log', async () => {
-    const { status, errors } = await call(limited(1), from('not:an:address'));
-    expect(status).toBe('200 OK');
-    expect(errors).toContain('the request is let through');
+  test('a key that fails lets nobody through', async () => {
+    const key = (environ: Environ) => new URL(environ.HTTP_X_KEY ?? '').host;
+    const { status, errors } = await call(limitRate(answering('in'), { limit: 1, window: 60, directory, key }));
+    expect(status).toBe('500 Internal Server Error');
+    expect(errors).toContain('Invalid URL');
+  });
+
+  test('those whose key is nothing are one client', async () => {
+    const key = (environ: Environ) => environ.HTTP_X_KEY as string;
+    const application = limitRate(answering('in'), { limit: 1, window: 60, directory, key });
+    expect((await call(application)).status).toBe('200 OK');
+    expect((await call(application)).status).toBe('429 Too Many Requests');
   });
 });
 
-test('200 processes at once: not one is lost, and not one too many gets in', async () => {
+test('200 processes at once: not one is lost, and not one too many gets in', { timeout: 180_000 }, async () => {
   vi.useRealTimers();
   const script = join(folder, 'process.cjs');
   await build({
