@@ -42,6 +42,22 @@ export default { fetch: () => new Response(asked.join()) };
   expect(ask({ NODE_ENV: 'staging' })).toBe('production,staging,staging');
 });
 
+test('classes and functions have their names', () => {
+  build({
+    'names.mjs': `class QuotaExceeded extends Error {
+  constructor() {
+    super();
+    this.name = this.constructor.name;
+  }
+}
+const handle = () => {};
+function answer() {}
+export default { fetch: () => new Response([new QuotaExceeded().name, handle.name, answer.name].join()) };
+`,
+  });
+  expect(ask()).toBe('QuotaExceeded,handle,answer');
+});
+
 const PACKAGE = `exports.load = (required) => { try { return required(); } catch (error) { return error.code; } };
 exports.missing = exports.load(() => require('missing-package'));
 exports.part = exports.load(() => require('missing-package/part'));
