@@ -24,8 +24,8 @@ export interface Sample {
   options?: string[];
   /** Packages that are beside the script. */
   installed?: string[];
-  /** Why it cannot be built, where it cannot. */
-  cannot?: string;
+  /** What the command says where it cannot be built, and what its author can do. */
+  cannot?: { says: string; mend: string };
   /** Whether it is told by UPSTREAM where the application "express-4" answers. */
   asksUpstream?: boolean;
   questions: Question[];
@@ -56,13 +56,12 @@ const UPDATE = { update_id: 1, message: { message_id: 2, date: 0, chat: { id: 3,
 /** They wait for changes of `build` that are on their way. */
 const WAITING = new Set(
   [
-    'express-generator-ejs express-generator-pug express-hbs express-upload express-env koa-static fastify-plugins hono-static',
-    'hono-jsx hono-api h3-app elysia itty-router restify nest trpc-fetch graphql-yoga grammy sirv templates nunjucks sqlite',
-    'bcrypt webassembly feed fetch-client worker-threads workers trpc-standalone',
+    'express-generator-ejs express-generator-pug express-hbs express-env koa-static fastify-plugins hono-static',
+    'grammy sirv templates nunjucks sqlite webassembly worker-threads',
   ].flatMap((names) => names.split(' ')),
 );
 
-const all: Sample[] = [
+export const all: Sample[] = [
   {
     name: 'express-4',
     title: 'Express 4, CommonJS, `app.listen(3000)`',
@@ -112,7 +111,6 @@ const all: Sample[] = [
     name: 'express-upload',
     title: 'Express 5 with multer and body-parser',
     file: 'index.js',
-    options: ['--trial-path', '/none'],
     questions: [
       post('/profile', 'multipart/form-data; boundary=limit', AVATAR),
       post('/profile', 'multipart/form-data; boundary=limit', AVATAR.replace('"avatar"', '"other"')),
@@ -218,7 +216,16 @@ const all: Sample[] = [
       { ...get('/teapot'), random: /"stack": \[[^\]]*\]/ },
     ],
   },
-  { name: 'h3-app', title: 'h3, its app object exported', file: 'app.mjs', start: 'start.mjs', questions: [get('/')] },
+  {
+    name: 'h3-app',
+    title: 'h3, its app object exported',
+    file: 'app.mjs',
+    cannot: {
+      says: 'of an application of h3, toWebHandler(app) makes one',
+      mend: 'h3 itself must make a handler of it: export `toWebHandler(app)`, or listen.',
+    },
+    questions: [],
+  },
   {
     name: 'h3-2',
     title: 'h3 2, `serve(app)`',
@@ -271,7 +278,9 @@ const all: Sample[] = [
     name: 'restify',
     title: 'restify',
     file: 'server.js',
+    options: ['--external', 'dtrace-provider'],
     questions: [get('/hello/Ada'), get('/nowhere'), postJson('/echo?q=1', { a: 1 }), head('/hello/Ada')],
+    note: 'dtrace-provider is a native addon that restify can do without.',
   },
   {
     name: 'nest',
@@ -315,6 +324,7 @@ const all: Sample[] = [
       ...[postJson('/graphql', { query: '{ hello }' }), get('/graphql?query=%7Bhello(name%3A%22Ada%22)%7D'), get('/nowhere')],
       postJson('/graphql', { query: 'mutation ($text: String!) { upload(text: $text) }', variables: { text: 'four' } }),
     ],
+    note: "Yoga looks at the whole path: under that of a script it needs `graphqlEndpoint: '*/graphql'`.",
   },
   {
     name: 'grammy',
@@ -475,7 +485,10 @@ const all: Sample[] = [
     name: 'workers-cache',
     title: 'Cloudflare Workers with `caches`',
     file: 'index.js',
-    cannot: "The cache is Cloudflare's own. Ask `globalThis.caches?.default` whether there is one.",
+    cannot: {
+      says: 'The handler needs what only Cloudflare Workers have',
+      mend: "The cache is Cloudflare's own. Ask `globalThis.caches?.default` whether there is one.",
+    },
     questions: [],
   },
 ];

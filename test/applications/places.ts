@@ -4,6 +4,7 @@
 import { type ChildProcess, execFile, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -41,7 +42,7 @@ export interface Native {
 export async function startNatively({ name, start, file }: Sample, env: Record<string, string>): Promise<Native> {
   const entry = start ?? file;
   const loaders = [new URL('native.mjs', import.meta.url).href];
-  if (/\.(?:tsx?|jsx)$/.test(entry)) loaders.push(import.meta.resolve('tsx'));
+  if (/\.(?:tsx?|jsx)$/.test(entry)) loaders.push(createRequire(import.meta.url).resolve('tsx'));
   const child = fork(entry, {
     cwd: join(here, name),
     execArgv: loaders.flatMap((loader) => ['--import', loader]),

@@ -23,7 +23,7 @@ export function toTable(rows: Row[]): string {
     const count = questions.length * 2;
     const answers = isBuilt ? [byPipe, byApache].map((same) => (same === count ? 'all' : `${same} of ${count}`)) : ['no', 'no'];
     const words = options.length > 0 ? `\`${options.join(' ')}\`` : '';
-    return `| [${title}](../test/applications/${name}) | ${words} | ${answers.join(' | ')} | ${cannot ?? note ?? ''} |`;
+    return `| [${title}](../test/applications/${name}) | ${words} | ${answers.join(' | ')} | ${cannot?.mend ?? note ?? ''} |`;
   });
   return ['| application | built with | by pipe | by Apache | |', '|---|---|---|---|---|', ...lines, ''].join('\n');
 }

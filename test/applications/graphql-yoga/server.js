@@ -21,6 +21,7 @@ const yoga = createYoga({
     },
   }),
   graphiql: false,
+  graphqlEndpoint: '*/graphql',
 });
 
 const server = createServer(yoga);

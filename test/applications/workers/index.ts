@@ -24,7 +24,9 @@ export default {
       case '/rewritten': {
         const upper = new TransformStream<string, string>({ transform: (text, out) => out.enqueue(text.toUpperCase()) });
         const { body } = new Response('some text');
-        return new Response(body?.pipeThrough(new TextDecoderStream()).pipeThrough(upper).pipeThrough(new TextEncoderStream()));
+        return new Response(body?.pipeThrough(new TextDecoderStream()).pipeThrough(upper).pipeThrough(new TextEncoderStream()), {
+          headers: { 'Content-Type': 'text/plain' },
+        });
       }
       default:
         return new Response('Not Found', { status: 404 });
