@@ -38,6 +38,9 @@ const options = {
   interface: { type: 'string' },
 } as const;
 
+/** Before the application has a command line of its own. */
+const [, MAIN = ''] = process.argv;
+
 export async function run(words: string[]): Promise<number> {
   const { values, positionals } = read(words, options);
   const [target, ...more] = positionals;
@@ -93,7 +96,7 @@ async function served(
   const { application, origin } = await applicationOf(target, wanted);
   if (!asScript) return { application, origin, prefix: '/' };
   // This command is the interpreter of scripts, too.
-  const interpreter = [process.execPath, process.argv[1] ?? ''];
+  const interpreter = [process.execPath, MAIN];
   return {
     application: cgiScript(resolve(target ?? ''), {
       interpreter,
@@ -132,8 +135,7 @@ async function listen(host: string, wanted: string | undefined, application: App
 
 /** The same command under node --watch, which knows the files that were loaded. */
 async function watch(words: string[]): Promise<number> {
-  const [main = ''] = process.argv.slice(1);
-  const child = spawn(process.execPath, ['--watch', '--watch-preserve-output', main, 'serve', ...words], { stdio: 'inherit' });
+  const child = spawn(process.execPath, ['--watch', '--watch-preserve-output', MAIN, 'serve', ...words], { stdio: 'inherit' });
   // A terminal sends SIGINT to the child as well.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill());

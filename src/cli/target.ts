@@ -1,5 +1,6 @@
 // What a command is given to run: a module, any executable CGI program, or a folder of these.
 
+import cluster from 'node:cluster';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { cgiBin, cgiScript } from '../host/index.ts';
@@ -23,6 +24,14 @@ export async function applicationOf(target: string | undefined, wanted?: string)
   if (callable === undefined && isProgram(path)) {
     return hosted(cgiScript(resolve(path), { passAuthorization: true }), `the CGI program ${basename(path)}`);
   }
+  // What it would find there if it ran by itself: our options are not its own.
+  process.argv = [process.execPath, resolve(path)];
+  cluster.fork = () => {
+    throw new Problem(
+      'application-not-exported',
+      `${path} starts its workers by node:cluster, and has no application itself; name the module that they run`,
+    );
+  };
   return loadApplication(path, callable, wanted);
 }
 

@@ -66,6 +66,12 @@ const { folder } = withFolder({
     createServer((req, res) => res.end('a script')).listen(${PORT});`,
   'without.cgi': `#!/usr/bin/env run-with-cgi
     export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return String(process.moduleLoadList.includes('NativeModule net')); };`,
+  'main.mjs': `import { createServer } from 'node:http'; import { basename } from 'node:path'; import { fileURLToPath } from 'node:url';
+    console.log(JSON.stringify(process.argv.slice(1).map((word) => basename(word))));
+    if (process.argv[1] === fileURLToPath(import.meta.url)) createServer((req, res) => res.end('main')).listen(${PORT});`,
+  'cluster.cjs': `const cluster = require('node:cluster');
+    if (cluster.isPrimary) for (let count = 0; count < 2; count++) cluster.fork();
+    else require('node:http').createServer((req, res) => res.end('worker')).listen(${PORT});`,
   'arguments.mjs': `export const handler = async (...args) => {
       // as Astro has it
       const [req, res, next] = args; res.end('Astro ' + req.url); };`,
@@ -104,6 +110,7 @@ describe('a program that listens opens no port in request', () => {
     ['database.mjs', 'after the database', ''],
     ['www', 'www', `on ${PORT}\n`],
     ['program.cgi', 'a program\n', ''],
+    ['main.mjs', 'main', '["main.mjs"]\n'],
     ['arguments.mjs:handler', 'Astro /a', ''],
   ])('%s', async (target, stdout, stderr) => {
     expect(await command(['request', target, '/a'], { cwd: folder })).toEqual({ code: 0, stdout, stderr });
@@ -164,4 +171,13 @@ test('request that is ended ends the program that it runs, with what that has st
   await once(child, 'close');
   expect(child.exitCode).toBe(130);
   expect(() => process.kill(id, 0)).toThrow('ESRCH');
+});
+
+test('workers of node:cluster are not started', async () => {
+  expect(await command(['request', 'cluster.cjs'], { cwd: folder })).toEqual({
+    code: 2,
+    stdout: '',
+    stderr:
+      'run-with-cgi: cluster.cjs starts its workers by node:cluster, and has no application itself; name the module that they run [application-not-exported]\n',
+  });
 });
