@@ -10,7 +10,7 @@ import { settling } from '../settle.ts';
 import { show } from '../show.ts';
 import type { Application } from '../types.ts';
 import { describeInterface, type Interface, interfaceOf, isOfH3, toInterface } from './interface.ts';
-import { Problem } from './problem.ts';
+import { nearest, Problem } from './problem.ts';
 
 export interface Loaded {
   application: Application;
@@ -39,7 +39,7 @@ export function parseTarget(target: string): { path: string; callable?: string }
 export async function loadApplication(path: string, callable?: string, wanted?: string): Promise<Loaded> {
   const kind = toInterface(wanted);
   const file = process.getBuiltinModule('node:path').resolve(path);
-  if (!fs.existsSync(file)) throw new Problem('module-not-found', `There is no file ${file}`);
+  if (!fs.existsSync(file)) throw new Problem('module-not-found', `There is no file ${file}${similar(path)}`);
 
   let handedOver: Loaded | undefined;
   const release = takeApplications(({ application, options }) => {
@@ -66,10 +66,33 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
   } catch (error) {
     if (error instanceof Problem) throw error;
     if (error instanceof SyntaxError) (await import('./syntax-error.ts')).locate(error, file);
-    throw new Problem('module-broken', `${path} could not be loaded`, { cause: error });
+    throw new Problem('module-broken', `${path} could not be loaded${otherKind(error, file)}`, { cause: error });
   } finally {
     release();
   }
+}
+
+/** What there is to do where Node has read the ES module `file` as CommonJS, which the package.json of a new project makes of it. */
+function otherKind(error: unknown, file: string): string {
+  const isOther =
+    error instanceof SyntaxError &&
+    error.stack?.startsWith(`${file}:`) &&
+    /^(?:Cannot use import statement outside a module|Cannot use 'import.meta' outside a module|Unexpected token 'export')$/.test(
+      error.message,
+    );
+  if (!isOther) return '';
+  const mend = file.endsWith('.cjs') ? '' : ', or set "type": "module" in package.json, which says "commonjs"';
+  return `: it is written as an ES module; end its name in .mjs${mend}`;
+}
+
+/** The file that may have been meant: "app.js" for "app". */
+function similar(path: string): string {
+  const { basename, dirname, join } = process.getBuiltinModule('node:path');
+  const folder = dirname(path);
+  const names = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+  const name = basename(path);
+  const meant = names.find((one) => one.replace(/\.[mc]?[jt]sx?$/, '') === name) ?? nearest(name, names);
+  return meant === undefined ? '' : `; did you mean ${join(folder, meant)}?`;
 }
 
 /** TypeScript and JSX. */
@@ -169,13 +192,18 @@ async function toApplication(value: unknown, kind: Interface): Promise<Applicati
   }
 }
 
+/** Names that a message has. */
+const SHOWN = 10;
+
 function describeExports(exported: unknown): string {
   if (!isObject(exported)) return `it exports ${show(exported)}`;
+  if (interfaceOf(exported) !== undefined) return 'what it exports is an application itself, and needs no name';
   const names = Object.keys(exported).filter((name) => name !== '__esModule');
   if (names.length === 0) return 'it exports nothing';
-  const list = names.map((name) => `${name} (${show(Reflect.get(exported, name))})`).join(', ');
+  const list = names.slice(0, SHOWN).map((name) => `${name} (${show(Reflect.get(exported, name))})`);
+  const others = names.length > SHOWN ? [`${names.length - SHOWN} more`] : [];
   const callable = names.find((name) => interfaceOf(Reflect.get(exported, name)) !== undefined);
-  return `it exports ${list}${callable === undefined ? '' : `; name one, as in "app.js:${callable}"`}`;
+  return `it exports ${[...list, ...others].join(', ')}${callable === undefined ? '' : `; name one, as in "app.js:${callable}"`}`;
 }
 
 /** What somebody may have meant. */

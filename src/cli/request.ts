@@ -10,7 +10,7 @@ import { Cookies } from './cookies.ts';
 import { Problem } from './problem.ts';
 import { type Body, bodyOf, byteString, type Given, lengthOf, percent, readText, textOf } from './request-body.ts';
 import { Outputs, ResponseOutput } from './response-output.ts';
-import { applicationOf } from './target.ts';
+import { applicationOf, isFile } from './target.ts';
 import { inSeconds, writeOut } from './write-out.ts';
 
 export const usage = `Usage: run-with-cgi request <app> [path] [options]
@@ -114,6 +114,8 @@ export async function run(words: string[]): Promise<number> {
   const { values, positionals, given } = read(words, options);
   const [app, path = '/', ...more] = positionals;
   if (more.length > 0) throw new Problem('option-wrong', `There is one path, and ${more.join(' ')} is too much; put quotes around it`);
+  if (app?.startsWith('/') && !isFile(app) && isFile(path))
+    throw new Problem('option-wrong', `The application comes first: request ${path} ${app}`);
   if (!/^(?:\/|https?:\/\/)/.test(path)) throw new Problem('path-wrong', `A path begins with "/", got ${path}; make it "/${path}"`);
   const first = firstRequest(encode(path), values, given);
   const cookies = new Cookies(values.cookie ?? [], values['cookie-jar'] !== undefined);

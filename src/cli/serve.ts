@@ -2,9 +2,8 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, statSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { describe } from '../gateway/describe.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { cgiBin, cgiScript } from '../host/index.ts';
@@ -15,7 +14,7 @@ import { ApplicationServer } from '../server/server.ts';
 import type { Application } from '../types.ts';
 import { read } from './commands.ts';
 import { Problem } from './problem.ts';
-import { applicationOf, isFolder } from './target.ts';
+import { applicationOf, checkPrograms, isFolder } from './target.ts';
 
 export const usage = `Usage: run-with-cgi serve <app or folder> [options]
 
@@ -23,7 +22,8 @@ Serves an application on a local port. Of a folder, the executable files are
 served as CGI programs below /cgi-bin/, a process for each request.
 
   --host <address>  where to listen; 127.0.0.1
-  --port <number>   8000, or the next free one; 0 for any
+  -p, --port <number>
+                    8000, or the next free one; 0 for any
   --cgi             run the application as a CGI script, a process a request
   --watch           start again when a file that was loaded has changed
   --interface <kind>
@@ -32,7 +32,7 @@ served as CGI programs below /cgi-bin/, a process for each request.
 
 const options = {
   host: { type: 'string' },
-  port: { type: 'string' },
+  port: { type: 'string', short: 'p' },
   cgi: { type: 'boolean' },
   watch: { type: 'boolean' },
   interface: { type: 'string' },
@@ -84,9 +84,7 @@ async function served(
   wanted: string | undefined,
 ): Promise<{ application: Application; origin: string; prefix: string }> {
   if (target !== undefined && isFolder(target)) {
-    if (!readdirSync(target).some((name) => isProgram(join(target, name)))) {
-      throw new Problem('scripts-missing', `The folder ${target} holds no executable file; make one with chmod +x`);
-    }
+    checkPrograms(target);
     return {
       application: urlMap({ '/cgi-bin': cgiBin(target, { passAuthorization: true }) }),
       origin: `the folder ${target}`,
@@ -106,11 +104,6 @@ async function served(
     origin: `${origin}, a process for each request,`,
     prefix: '/',
   };
-}
-
-function isProgram(path: string): boolean {
-  const file = statSync(path, { throwIfNoEntry: false });
-  return file?.isFile() === true && (file.mode & 0o111) !== 0;
 }
 
 /** On `wanted`, or on the first free port from 8000 on. */

@@ -18,6 +18,6 @@ export function locate(error: unknown, file: string): void {
     stdio: ['ignore', 'ignore', 'pipe'],
     timeout: TIMEOUT,
   });
-  const [place] = /^file:\S+:\d+\n.*\n *\^+\n/m.exec(stderr) ?? [];
+  const [place] = /^file:\S+:\d+\n(?:.*\n *\^+\n)?/m.exec(stderr) ?? [];
   if (place !== undefined) error.stack = `${place}\n${error.stack}`;
 }

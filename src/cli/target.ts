@@ -1,18 +1,23 @@
 // What a command is given to run: a module, any executable CGI program, or a folder of these.
 
 import cluster from 'node:cluster';
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { cgiBin, cgiScript } from '../host/index.ts';
 import type { Application } from '../types.ts';
 import { type Loaded, loadApplication, parseTarget } from './load.ts';
 import { Problem } from './problem.ts';
 
 const MODULE = /\.[mc]?[jt]sx?$/;
+/** Names of what may be a module or a program. */
+const EITHER = /(?:^|\/)[^.]*$|\.cgi$/;
 
-/** Whether `target` is a folder. */
-export function isFolder(target: string): boolean {
-  return statSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false;
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+export function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 /** Returns what `target` names as an application. Throws a `Problem` when there is none. */
@@ -20,7 +25,10 @@ export async function applicationOf(target: string | undefined, wanted?: string)
   if (target === undefined)
     throw new Problem('option-wrong', 'An application is missing; name a module, a CGI program or a folder of these');
   const { path, callable } = parseTarget(target);
-  if (isFolder(path)) return hosted(cgiBin(path, { passAuthorization: true }), `the folder ${path}`);
+  if (isFolder(path)) {
+    checkPrograms(path);
+    return hosted(cgiBin(path, { passAuthorization: true }), `the folder ${path}`);
+  }
   if (callable === undefined && isProgram(path)) {
     return hosted(cgiScript(resolve(path), { passAuthorization: true }), `the CGI program ${basename(path)}`);
   }
@@ -35,6 +43,16 @@ export async function applicationOf(target: string | undefined, wanted?: string)
   return loadApplication(path, callable, wanted);
 }
 
+/** Throws a `Problem` for a folder that holds neither a program nor a folder of some. */
+export function checkPrograms(folder: string): void {
+  const mayRun = (name: string) => {
+    const file = statSync(join(folder, name), { throwIfNoEntry: false });
+    return file?.isDirectory() || (file?.isFile() && file.mode & 0o111);
+  };
+  if (readdirSync(folder).some(mayRun)) return;
+  throw new Problem('scripts-missing', `The folder ${folder} holds no executable file; make one with chmod +x`);
+}
+
 /**
  * Whether the file `path` is a program to run, and no module to load. A file for Node without an ending, as bin/www, is a
  * module; one that ends in .cgi is a program. Throws a `Problem` for a program that is not executable.
@@ -46,7 +64,13 @@ function isProgram(path: string): boolean {
   const isForNode = interpreter === 'node' || interpreter === 'nodejs';
   if (isForNode && !path.endsWith('.cgi')) return false;
   if (file.mode & 0o111) return true;
-  if (interpreter === undefined || isForNode || interpreter === 'run-with-cgi') return false;
+  if (isForNode || interpreter === 'run-with-cgi' || (interpreter === undefined && EITHER.test(path))) return false;
+  if (interpreter === undefined) {
+    throw new Problem(
+      'program-not-executable',
+      `${path} is no module by its name (.js, .mjs, .cjs, .ts), and no program: it has no #! line, and is not executable`,
+    );
+  }
   throw new Problem(
     'program-not-executable',
     `${path} is a program for ${interpreter} that is not executable; make it so: chmod +x ${path}`,

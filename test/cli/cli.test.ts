@@ -66,6 +66,12 @@ export default (environ, start) => { start('200 OK', [['Content-Type', 'text/pla
   prints: '#!/usr/bin/node\n',
   'scripts/plain.cgi': '#!/bin/sh\n',
   'scripts/python.cgi': '#!/usr/bin/env -S A=1 python3 -u\n',
+  'scripts/a.py': 'print("a")',
+  'many.cjs': 'for (let i = 1; i <= 12; i++) exports["a" + i] = i;',
+  'commonjs/package.json': '{ "type": "commonjs" }',
+  'commonjs/app.js': 'export default (request) => new Response("x");',
+  'commonjs/app.cjs': 'import "node:fs";',
+  'unfinished.mjs': 'export default () => {\n',
   'empty/plain.txt': 'no program',
   'upload.bin': '\x00\xff',
 });
@@ -145,6 +151,21 @@ describe('an application is found', () => {
       'scripts/python.cgi',
       'scripts/python.cgi is a program for python3 that is not executable; make it so: chmod +x scripts/python.cgi [program-not-executable]',
     ],
+    ['app', `There is no file ${folder}/app; did you mean app.mjs? [module-not-found]`],
+    ['scripts/helo.sh', `There is no file ${folder}/scripts/helo.sh; did you mean scripts/hello.sh? [module-not-found]`],
+    [
+      'scripts/a.py',
+      'scripts/a.py is no module by its name (.js, .mjs, .cjs, .ts), and no program: it has no #! line, and is not executable [program-not-executable]',
+    ],
+    [
+      'module.cjs:x',
+      'module.cjs has no application named x; what it exports is an application itself, and needs no name [application-missing]',
+    ],
+    [
+      'many.cjs',
+      'many.cjs exports no application: it should have an export named application, a default export, or a call of runWithCgi(); it exports a1 (1), a2 (2), a3 (3), a4 (4), a5 (5), a6 (6), a7 (7), a8 (8), a9 (9), a10 (10), 2 more [application-not-exported]',
+    ],
+    ['empty', 'The folder empty holds no executable file; make one with chmod +x [scripts-missing]'],
     ['app.mjs:version', 'app.mjs has no application named version; version is "1" [application-missing]'],
     [
       'nothing.mjs',
@@ -161,12 +182,22 @@ describe('an application is found', () => {
   test.each([
     ['syntax.mjs', 'SyntaxError'],
     ['throwing.mjs', 'Error: while loading'],
+    ['unfinished.mjs', '/unfinished.mjs:2\n\nSyntaxError: Unexpected end of input'],
   ])('%s could not be loaded, and why', async (target, cause) => {
     const { code, stderr } = await request(target);
     expect(code).toBe(2);
     expect(stderr).toMatch(new RegExp(`^run-with-cgi: ${target} could not be loaded \\[module-broken\\]\n`));
     expect(stderr).toContain(cause);
   });
+});
+
+test.each([
+  ['commonjs/app.js', ', or set "type": "module" in package.json, which says "commonjs"'],
+  ['commonjs/app.cjs', ''],
+])('an ES module that Node takes for CommonJS: %s', async (target, more) => {
+  expect((await request(target)).stderr).toContain(
+    `run-with-cgi: ${target} could not be loaded: it is written as an ES module; end its name in .mjs${more} [module-broken]\n`,
+  );
 });
 
 describe('mistakes on the command line', () => {
@@ -176,6 +207,7 @@ describe('mistakes on the command line', () => {
     [['scripts/nowhere.cgi'], 'There is no file scripts/nowhere.cgi [module-not-found]'],
     [['request'], 'An application is missing; name a module, a CGI program or a folder of these [option-wrong]'],
     [['request', 'app.mjs', 'x'], 'A path begins with "/", got x; make it "/x" [path-wrong]'],
+    [['request', '/', 'app.mjs'], 'The application comes first: request app.mjs / [option-wrong]'],
     [['request', 'app.mjs', '/a', 'b'], 'There is one path, and b is too much; put quotes around it [option-wrong]'],
     [['request', 'app.mjs', '--fial'], 'There is no option --fial; did you mean --fail? [option-wrong]'],
     [['request', 'app.mjs', '-z'], 'There is no option -z [option-wrong]'],
