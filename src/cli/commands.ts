@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { writeDescriptor } from '../cgi/descriptor.ts';
+import { RequestError } from '../errors.ts';
 import { isDeparture } from '../gateway/departure.ts';
 import { nearest, Problem } from './problem.ts';
 
@@ -30,9 +31,10 @@ const USAGE = `Usage: run-with-cgi <command> [options]
   fastcgi <app>          stays, and answers a web server by FastCGI
   scgi <app>             the same by SCGI
 
-<app> is a module that exports an application as "application" or by default, or
-calls runWithCgi(); "app.js:name" takes the export "name". Any other executable
-file is a CGI program. "run-with-cgi <command> --help" tells more.
+<app> is a module that exports an application as "application" or by default,
+calls runWithCgi(), or listens on a port, which stays closed; "app.js:name"
+takes the export "name". Any other executable file is a CGI program.
+"run-with-cgi <command> --help" tells more.
 
 #!/usr/bin/env run-with-cgi
 as the first line of such a module makes it a CGI script.
@@ -44,6 +46,10 @@ export async function command(name: string | undefined, words: string[]): Promis
     process.exit(await dispatch(name, words));
   } catch (error) {
     if (isDeparture(error)) process.exit(23); // as curl, when its reader has had enough
+    if (error instanceof RequestError) {
+      process.stderr.write(`run-with-cgi: ${error.message}\n`);
+      process.exit(23);
+    }
     if (!(error instanceof Problem)) throw error;
     const cause = error.cause === undefined ? '' : `\n${process.getBuiltinModule('node:util').inspect(error.cause)}`;
     process.stderr.write(`run-with-cgi: ${error.message} [${error.code}]${cause}\n`);

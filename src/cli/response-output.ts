@@ -5,7 +5,6 @@ import { isatty } from 'node:tty';
 import { styleText } from 'node:util';
 import { brotliDecompressSync, unzipSync } from 'node:zlib';
 import { writeDescriptor } from '../cgi/descriptor.ts';
-import { RequestError } from '../errors.ts';
 import { clientGone, isDeparture } from '../gateway/departure.ts';
 import type { Sink } from '../gateway/sink.ts';
 import type { Block, Header } from '../types.ts';
@@ -57,8 +56,9 @@ export class Outputs {
       writeDescriptor(file, bytes);
     } catch (error) {
       // Nobody has to be told that a pipe's reader had enough.
-      const hasLeft = error instanceof RequestError && error.code === 'client-gone';
-      this.fail(23, hasLeft ? undefined : `the response could not be written: ${error instanceof Error ? error.message : error}`);
+      const { message, cause }: { message?: string; cause?: unknown } = error instanceof Error ? error : {};
+      const reason = cause instanceof Error ? cause.message : message;
+      this.fail(23, isDeparture(error) ? undefined : `the response could not be written: ${reason}`);
       throw clientGone();
     }
   }

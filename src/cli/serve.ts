@@ -52,7 +52,6 @@ export async function run(words: string[]): Promise<number> {
   const server = await listen(host, values.port, application);
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : values.port;
-  console.log(`Serving ${origin} at http://${host.includes(':') ? `[${host}]` : host}:${port}${prefix}\nCtrl-C ends it.`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     let isAgain = false;
     process.on(signal, () => {
@@ -61,6 +60,8 @@ export async function run(words: string[]): Promise<number> {
       isAgain = true;
     });
   }
+  const what = origin.replace(/(, .*[^,])$/, '$1,');
+  console.log(`Serving ${what} at http://${host.includes(':') ? `[${host}]` : host}:${port}${prefix}\nCtrl-C ends it.`);
   let status = 0;
   const errors = errorStream(process.stderr);
   onUncaught({

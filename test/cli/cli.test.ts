@@ -28,6 +28,7 @@ const { folder, write } = withFolder({
   'failing.mjs': `export default (environ, start) => { start('404 Not Found', [['Content-Type', 'text/plain']]); return 'not here'; };`,
   'short.mjs': `export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return (function* () { yield 'half'; throw new Error('oh'); })(); };`,
   'binary.mjs': `export default (environ, start) => { start('200 OK', [['Content-Type', 'image/png']]); return Buffer.from([0, 255, 10, 13]); };`,
+  'listener.mjs': 'export default (req, res) => res.end();',
   'timer.mjs': `setInterval(() => {}, 1000); export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'done'; };`,
   'wrong.mjs': `export default (environ, start) => { start('200 OK', []); return 'no type'; };`,
   'nothing.mjs': 'const a = 1;',
@@ -327,6 +328,15 @@ describe('request', () => {
     }
   });
 
+  test('a full disk is said, and by every command', async () => {
+    for (const words of ['request app.mjs -s -S', '--help']) {
+      write('enough', `#!/bin/sh\nrun-with-cgi ${words} >/dev/full; echo $?\n`);
+      const { stdout, stderr } = await run(['./enough']);
+      expect([words, stdout]).toEqual([words, '23\n']);
+      expect(stderr.replace('printed\n', '')).toMatch(/^run-with-cgi: .*ENOSPC.*\n$/);
+    }
+  });
+
   test('-m: an application that takes too long is ended, and closed', async () => {
     expect(await request('slow.mjs', '-m', '0.2')).toEqual({
       code: 28,
@@ -468,6 +478,13 @@ describe('serve', () => {
     expect(said()).toBe(`Serving application of app.mjs at http://127.0.0.1:${port}/\nCtrl-C ends it.\n`);
     expect(await ask(port, { path: '/a', method: 'POST', body: 'x' })).toMatchObject({ status: 200, body: 'POST /a x' });
     expect(await stopped(child, 'SIGINT')).toBe(0);
+  });
+
+  test('a listener, at a port of its short name', async () => {
+    const child = start(['serve', 'listener.mjs', '-p', '0'], { cwd: folder });
+    const [said] = await once(child.stdout, 'data');
+    expect(String(said)).toMatch(/^Serving the default export of listener\.mjs, a Node listener, at http:\/\/127\.0\.0\.1:\d+\/\n/);
+    expect(await stopped(child)).toBe(0);
   });
 
   test('a folder of CGI programs', async () => {
