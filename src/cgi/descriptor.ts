@@ -85,12 +85,29 @@ export function writeText(descriptor: number, text: string): void {
   if (done < text.length || done < Buffer.byteLength(text)) writeDescriptor(descriptor, Buffer.from(text).subarray(done));
 }
 
-/** What is behind `descriptor`, in a form that tells two apart: "pipe:[4026]", "socket:[1138]", a path; "" when that is not known. */
+/**
+ * What is behind `descriptor`, in a form that tells two apart: "pipe:[4026]", "socket:[1138]", a path; "" when that is not
+ * known. A pipe with a name, a FIFO, is a pipe in every respect, and no path: "pipe:259:4026".
+ */
 export function target(descriptor: number): string {
+  const link = linkOf(descriptor);
+  // To ask once more costs a process that has not asked before more than all the links do. These tell what they are.
+  if (link.startsWith('pipe:') || link.startsWith('socket:') || link === '/dev/null') return link;
+  try {
+    const found = fs.fstatSync(descriptor);
+    // Where pipes have no numbers, one is not taken for the other.
+    if (found.isFIFO()) return `pipe:${found.dev}:${found.ino || -descriptor}`;
+    return found.isSocket() ? `socket:[${found.ino}]` : link;
+  } catch {
+    return '';
+  }
+}
+
+function linkOf(descriptor: number): string {
   try {
     return fs.readlinkSync(SELF + descriptor);
   } catch {
-    return '';
+    return ''; // no Linux, or a host that hides /proc
   }
 }
 

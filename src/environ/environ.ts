@@ -27,6 +27,10 @@ export function requestVariables(given: Readonly<Variables>, extras: Extras = {}
   return completeVariables({ ...given }, extras);
 }
 
+/** What environ holds under these names is the gateway's word, and nobody's who can set a variable of the server. */
+const OUR_NAMES = ['wsgi.', 'cgi.', 'run-with-cgi.'];
+const UPPER_CASE = 90;
+
 /** The same in place: `environ` holds the variables that the server has given, and is returned. */
 export function completeVariables(environ: Record<string, unknown>, extras: Extras = {}): Record<string, unknown> {
   // A "Proxy:" header would become HTTP_PROXY, which HTTP clients obey (httpoxy). Most servers pass it on.
@@ -34,6 +38,13 @@ export function completeVariables(environ: Record<string, unknown>, extras: Extr
   // busybox, nginx and others pass these beside the variables that count, not always with the same value.
   delete environ.HTTP_CONTENT_TYPE;
   delete environ.HTTP_CONTENT_LENGTH;
+
+  for (const name in environ) {
+    // In upper case as a rule; so one comparison is enough.
+    if (name.charCodeAt(0) > UPPER_CASE && OUR_NAMES.some((prefix) => name.startsWith(prefix))) delete environ[name];
+  }
+  const { REQUEST_SCHEME: said } = environ;
+  if (said !== 'http' && said !== 'https') delete environ.REQUEST_SCHEME;
 
   // Apache hides Authorization from scripts; the usual RewriteRule brings it back under these names.
   const authorization = environ.REDIRECT_HTTP_AUTHORIZATION || environ.REDIRECT_REDIRECT_HTTP_AUTHORIZATION;

@@ -141,9 +141,19 @@ def unix_log():
     finish(child)
 
 
-def pipes(stderr=None, writes_first=False, size=None, nonblocking=False):
-    stdin = os.pipe()
-    stdout = os.pipe()
+def fifo(name='fifo'):
+    """A pipe that has a name."""
+    name = f'{path}.{name}'
+    os.mkfifo(name)
+    read = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+    write = os.open(name, os.O_WRONLY)
+    os.set_blocking(read, True)
+    return read, write
+
+
+def pipes(stderr=None, writes_first=False, size=None, nonblocking=False, named=False):
+    stdin = fifo('in') if named else os.pipe()
+    stdout = fifo('out') if named else os.pipe()
     if size:
         for end in (stdin[1], stdout[1]):
             fcntl.fcntl(end, 1031, size)  # F_SETPIPE_SZ
@@ -181,6 +191,21 @@ def same_pipe():
     pipes(stderr='same')
 
 
+def fifos():
+    """What a shell, or a supervisor, makes by mkfifo."""
+    pipes(named=True)
+
+
+def same_fifo():
+    """The same with the response for a log."""
+    pipes(stderr='same', named=True)
+
+
+def fifos_written_first():
+    """The same when the whole body is handed over before anything is read."""
+    pipes(writes_first=True, named=True)
+
+
 def writes_first():
     """Apache's mod_cgi, fcgiwrap, uwsgi: the whole body is handed over before anything is read."""
     pipes(writes_first=True)
@@ -196,9 +221,14 @@ def nonblocking():
     pipes(nonblocking=True)
 
 
-def undrained_log():
+def undrained_fifo():
+    """A log that has a name, and no reader who reads."""
+    undrained_log(fifo)
+
+
+def undrained_log(pipe=os.pipe):
     """civetweb: nobody ever reads descriptor 2."""
-    log = os.pipe()
+    log = pipe()
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log[1])
     drain(child.stdout.read1)
     finish(child)

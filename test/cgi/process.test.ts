@@ -37,6 +37,14 @@ describe('environ', () => {
     });
   });
 
+  test('what is named as if it were ours does not come from the environment', async () => {
+    const env = { 'wsgi.url_scheme': 'javascript', 'wsgi.forged': 'x', 'cgi.lossy': 'x', 'run-with-cgi.forged': 'x' };
+    const { output } = await launch('environ', { env });
+    const environ = JSON.parse(output.slice(output.indexOf('{')));
+    expect(Object.keys(environ).filter((name) => name in env)).toEqual(['wsgi.url_scheme']);
+    expect(environ['wsgi.url_scheme']).toBe('http');
+  });
+
   test('what the script changes in process.env before the call counts', async () => {
     const { output } = await launch('environ', { env: { HTTP_X: 'old', BEFORE: 'change' } });
     expect(JSON.parse(output.slice(output.indexOf('{'))).HTTP_X).toBe('changed');
@@ -93,7 +101,7 @@ describe('the response', () => {
   });
 
   test.each(['large', 'large-then-exit'])('no byte of 3 MB is lost: %s', async (testCase) => {
-    for (const mode of ['pipes', 'small_pipes', 'nonblocking', 'one_socket', 'nonblocking_socket']) {
+    for (const mode of ['pipes', 'fifos', 'small_pipes', 'nonblocking', 'one_socket', 'nonblocking_socket']) {
       const { output } = await launch(testCase, { mode });
       expect([mode, output.length, output === ok('x'.repeat(3_000_000))]).toEqual([mode, ok('').length + 3_000_000, true]);
     }
@@ -135,6 +143,7 @@ describe('the response', () => {
   test('standard output of any kind takes it', async () => {
     const modes = [
       'pipes',
+      'fifos',
       'one_socket',
       'tcp_socket',
       'three_sockets',
@@ -251,7 +260,7 @@ describe('the request body', () => {
   );
 
   test('trap 5, mod_cgid: what is not read is taken all the same, so that the response is not lost', async () => {
-    for (const mode of ['writes_first', 'one_socket', 'tcp_socket']) {
+    for (const mode of ['writes_first', 'fifos_written_first', 'one_socket', 'tcp_socket']) {
       expect([mode, (await launch('unread', { mode, env: post(big.length), input: big })).output]).toEqual([mode, sized('unread\n')]);
     }
     expect((await launch('unread', { mode: 'one_socket', env: post(big.length), input: big, options: { maxBodySize: 5 } })).output).toMatch(
@@ -264,7 +273,7 @@ describe('the request body', () => {
     expect((await launch('in-step', { mode: 'in_step', env: post(input.length), input })).output).toBe(ok(`begin${input}`));
   });
 
-  test.each(['pipes', 'writes_first', 'one_socket', 'slow_upload'])(
+  test.each(['pipes', 'fifos', 'writes_first', 'fifos_written_first', 'one_socket', 'slow_upload'])(
     'one that is read ahead while the response is written: %s',
     async (mode) => {
       const input = Buffer.alloc(300_000, 'abcdefg');
@@ -315,7 +324,9 @@ describe('the log', () => {
   });
 
   test('nor is what a child process prints', async () => {
-    expect((await launch('child-prints')).output).toBe(sized('done\n'));
+    for (const mode of ['pipes', 'fifos']) {
+      expect([mode, (await launch('child-prints', { mode })).output]).toEqual([mode, sized('done\n')]);
+    }
   });
 
   test('PEP 3333 #34 to #36: takes any text, and passes it on at once', async () => {
@@ -324,8 +335,9 @@ describe('the log', () => {
   });
 
   test('trap 25, mini_httpd, merecat: what would land in the response is dropped', async () => {
-    expect((await launch('errors', { mode: 'same_pipe' })).output).toBe(sized('logged\n'));
-    expect((await launch('errors', { mode: 'tcp_log' })).output).toBe(sized('logged\n'));
+    for (const mode of ['same_pipe', 'same_fifo', 'tcp_log']) {
+      expect([mode, (await launch('errors', { mode })).output]).toEqual([mode, sized('logged\n')]);
+    }
   });
 
   test('a socket that is no TCP connection is a log', async () => {
@@ -333,7 +345,9 @@ describe('the log', () => {
   });
 
   test('trap 25, civetweb: one that nobody reads does not hold the response up; nor one that is gone, or never was', async () => {
-    expect((await launch('errors-megabyte', { mode: 'undrained_log' })).output).toBe(sized('logged\n'));
+    for (const mode of ['undrained_log', 'undrained_fifo']) {
+      expect([mode, (await launch('errors-megabyte', { mode })).output]).toEqual([mode, sized('logged\n')]);
+    }
     expect((await launch('errors', { mode: 'foreign_log' })).output).toBe(sized('logged\n'));
     expect((await launch('errors', { mode: 'closed', env: { CLOSED: '2' } })).output).toBe(sized('logged\n'));
   });
@@ -385,7 +399,7 @@ describe('the end', () => {
   });
 
   test('trap 26: a child that lives on does not hold the response, on a pipe and on a socket', async () => {
-    for (const mode of ['pipes', 'one_socket']) {
+    for (const mode of ['pipes', 'fifos', 'one_socket']) {
       const before = Date.now();
       expect((await launch('child', { mode })).output).toBe(sized('a child lives on\n'));
       expect(Date.now() - before).toBeLessThan(10_000);

@@ -120,6 +120,34 @@ describe('environ', () => {
     expect(requestVariables(given)['wsgi.url_scheme']).toBe(scheme);
   });
 
+  const FORGED = {
+    'wsgi.url_scheme': 'javascript',
+    'wsgi.input_terminated': '',
+    'wsgi.unknown': 'x',
+    'cgi.lossy': 'x',
+    'run-with-cgi.anything': 'x',
+    REQUEST_SCHEME: 'javascript',
+  };
+
+  test("a name that is the gateway's own, and a scheme that is none, are not taken from the server", async () => {
+    const environ = await environOf({ ...FORGED, 'wsgi_like.name': 'stays', WSGI: 'stays' });
+    const names = Object.keys(environ).filter((name) => name in FORGED);
+    expect(names.toSorted()).toEqual(['wsgi.input_terminated', 'wsgi.url_scheme']);
+    expect(environ).toMatchObject({
+      'wsgi.url_scheme': 'http',
+      'wsgi.input_terminated': true,
+      'wsgi_like.name': 'stays',
+      WSGI: 'stays',
+    });
+    expect((await environOf({ ...FORGED, HTTPS: 'on' }))['wsgi.url_scheme']).toBe('https');
+    expect(await environOf({ REQUEST_SCHEME: 'https' })).toMatchObject({ REQUEST_SCHEME: 'https', 'wsgi.url_scheme': 'https' });
+  });
+
+  test('but from the deployer', async () => {
+    const env = { 'wsgi.url_scheme': 'https', 'wsgi.unknown': 'y', 'cgi.own': 'y', 'run-with-cgi.own': 'y', REQUEST_SCHEME: 'wss' };
+    expect(await environOf(FORGED, { env })).toMatchObject(env);
+  });
+
   test('PEP 3333 #22: the deployer has the last word', async () => {
     const env = { HTTP_HOST: 'public.example', 'wsgi.url_scheme': 'https', 'app.database': { name: 'x' } };
     expect(await environOf({ HTTP_HOST: 'internal' }, { env })).toMatchObject({ ...env, SERVER_NAME: 'public.example' });

@@ -157,6 +157,10 @@ describe('environ', () => {
     const variables = {
       PATH_INFO: '/caf\xe9',
       HTTP_PROXY: 'http://evil',
+      'wsgi.url_scheme': 'javascript',
+      'wsgi.forged': 'x',
+      'cgi.lossy': 'x',
+      REQUEST_SCHEME: 'javascript',
       HTTP_X: '\xff',
       HTTPS: 'on',
       CONTENT_LENGTH: '',

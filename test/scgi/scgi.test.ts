@@ -68,7 +68,7 @@ describe('a request', () => {
     };
     const { client } = await serve(application, { port: 0, env: { 'app.key': 1 }, multiprocess: false });
     await client()
-      .send(request({ PATH_INFO: '/\xe9', HTTP_PROXY: 'http://evil', QUERY_STRING: '' }))
+      .send(request({ PATH_INFO: '/\xe9', HTTP_PROXY: 'http://evil', QUERY_STRING: '', 'wsgi.url_scheme': 'ftp', 'cgi.lossy': 'x' }))
       .end();
     const { 'wsgi.input': _input, 'wsgi.errors': _errors, 'wsgi.file_wrapper': _wrap, ...rest } = seen[0] ?? ({} as Environ);
     expect(rest).toEqual({
