@@ -102,22 +102,34 @@ async function load(file: string): Promise<unknown> {
   const { createRequire } = process.getBuiltinModule('node:module');
   const require = createRequire(file);
   const isTranslated = TRANSLATED.test(file);
-  if (isTranslated && !stripsTypes(file)) registerTsx(require, file);
+  const needsTsx = isTranslated && !stripsTypes(file);
+  if (needsTsx) registerTsx(require, file);
+  try {
+    return await required(require, file, needsTsx);
+  } catch (error) {
+    // Node only strips types. tsx takes enums, too, "./other.js" for other.ts, and import where package.json says "commonjs".
+    if (!isTranslated || needsTsx) throw error;
+    if (error instanceof SyntaxError) registerTsx(require, file, error);
+    else if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND' || !registered(require)) throw error;
+    return required(require, file, true);
+  }
+}
+
+async function required(require: NodeJS.Require, file: string, byTsx: boolean): Promise<unknown> {
   try {
     // Node takes ES modules here too, whatever the file's ending, and without what its other loader costs.
     return require(file);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ERR_REQUIRE_ASYNC_MODULE') {
-      const { pathToFileURL } = process.getBuiltinModule('node:url');
-      return import(pathToFileURL(file).href); // it has a top-level await
-    }
-    // Node only strips types. tsx takes enums, too, "./other.js" for other.ts, and import where package.json says "commonjs".
-    if (!isTranslated || !stripsTypes(file)) throw error;
-    if (error instanceof SyntaxError) registerTsx(require, file, error);
-    else if (code !== 'ERR_MODULE_NOT_FOUND' || !registered(require)) throw error;
-    return require(file);
+    if (codeOf(error) !== 'ERR_REQUIRE_ASYNC_MODULE') throw error;
+    // It has a top-level await, which needs the other loader, and tsx once more, for that one.
+    const { pathToFileURL } = process.getBuiltinModule('node:url');
+    if (byTsx) await import(pathToFileURL(require.resolve('tsx/esm')).href);
+    return import(pathToFileURL(file).href);
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
 /** Whether Node takes the types out of it: since 22.18, and never out of JSX. */

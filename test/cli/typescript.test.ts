@@ -15,6 +15,8 @@ const FILES = {
   'commonjs/package.json': '{ "type": "commonjs" }',
   'commonjs/typed.ts': TYPED,
   'imports.mts': `import application from './typed.mjs'; export default application;`,
+  'awaits.mts': `await 1;\n${TYPED}`,
+  'awaits-imports.mts': `import application from './typed.mjs'; await 1; export default application;`,
   'page.tsx': `/** @jsx h */ ${JSX}`,
   'page.jsx': `/** @jsx h */ ${JSX.replace(/: \w+/g, '')}`,
   'wrong.mts': `${TYPED}\nconst a: = 1;`,
@@ -56,7 +58,8 @@ describe('without tsx', () => {
 });
 
 describe('with tsx', () => {
-  test.each(['typed.mts', 'words.mts', 'commonjs/typed.ts', 'imports.mts', 'page.tsx', 'page.jsx'])('%s is read', async (name) => {
+  const names = ['typed.mts', 'words.mts', 'commonjs/typed.ts', 'imports.mts', 'awaits.mts', 'awaits-imports.mts', 'page.tsx', 'page.jsx'];
+  test.each(names)('%s is read', async (name) => {
     expect(await command(['request', name], { cwd: withTsx.folder })).toMatchObject({ code: 0, stdout: 'typed' });
   });
 
