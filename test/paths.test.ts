@@ -234,6 +234,12 @@ describe('what is routed to sees the path by which it was routed', () => {
     expect(unquote(pathname)).toBe(unquote(target));
     return unquote(pathname);
   };
+  /** The path that the upstream server was asked for, behind its "/base". */
+  const belowBase = (): string => {
+    const path = resolved(target);
+    expect(path).toMatch(/^\/base(?:\/|$)/);
+    return path.slice(5);
+  };
   /** An application at the root, and at two places. */
   const routed = (application: ApplicationFunction) =>
     urlMap({ '/': noted('/', application), '/tenant': noted('/tenant', application), '/admin': noted('/admin', application) });
@@ -286,14 +292,7 @@ describe('what is routed to sees the path by which it was routed', () => {
       }),
     forward: () => {
       const { port } = upstream.address() as AddressInfo;
-      const application = forward([`http://127.0.0.1:${port}/base`]);
-      return async (environ, startResponse) => {
-        const result = await application(environ, startResponse);
-        const path = resolved(target);
-        expect(path).toMatch(/^\/base(?:\/|$)/);
-        note(path.slice(5));
-        return result;
-      };
+      return forward([`http://127.0.0.1:${port}/base`]);
     },
   };
 
@@ -302,6 +301,7 @@ describe('what is routed to sees the path by which it was routed', () => {
       seen = undefined;
       const application = routed(applications[name]?.() ?? shown);
       await call(application, { path: asked });
+      if (name === 'forward') note(belowBase());
       const { place = '', environ, path } = (seen ?? {}) as Partial<Seen>;
       expect([asked, environ?.SCRIPT_NAME, path || '/']).toEqual([asked, place === '/' ? '' : place, environ?.PATH_INFO || '/']);
     };
