@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'no
 import { cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildScript } from '../../src/build/index.ts';
-import { pathOf } from '../../src/build/probe.ts';
+import { pathOf } from '../../src/build/trial.ts';
 import { buildBy, makePeers, makePrograms } from './programs.ts';
 import { memory, resident } from './resident.ts';
 import { server } from './server.ts';

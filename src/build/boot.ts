@@ -57,19 +57,17 @@ function toAscii(json: string): string {
   return json.replace(/[^\0-\x7f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** Returns the source of a function that runs `source`, as Node wraps a CommonJS module. */
-export function wrap(source: string): string {
-  // The bundle has this name for import.meta.url.
-  const url = source.includes('__runWithCgiUrl') ? 'const __runWithCgiUrl=require("url").pathToFileURL(__filename).href;' : '';
-  return `(function(exports,require,module,__filename,__dirname){${url}\n${source}\n})`;
+/** Returns the source of a function that runs `source`, as Node wraps a CommonJS module. Statements `before` it are in one line. */
+export function wrap(source: string, before: string): string {
+  return `(function(exports,require,module,__filename,__dirname){${before}\n${source}\n})`;
 }
 
 /**
  * Returns the source of a function that runs `source`, a CommonJS module, as the main one. It is called with `module`,
  * `require` and `__filename` as far as Node gives them; by "-e" these are of no file, and become those of the file.
  */
-export function wrapMain(source: string): string {
-  return MAIN.replace('PROGRAM', () => wrap(source));
+export function wrapMain(source: string, before: string): string {
+  return MAIN.replace('PROGRAM', () => wrap(source, before));
 }
 
 /**

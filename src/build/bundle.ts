@@ -2,16 +2,25 @@
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
-import { type BuildFailure, type BuildOptions, build, type Message, type OnLoadResult, type Plugin } from 'esbuild';
+import type { BuildFailure, BuildOptions, BuildResult, Location, Message, OnLoadResult, Plugin } from 'esbuild';
 import { Problem } from '../cli/problem.ts';
+import type { AssetPaths } from './assets.ts';
 import type { Entry } from './entry.ts';
+import { loadEsbuild } from './esbuild.ts';
 import { lazyBuiltIns } from './lazy-built-ins.ts';
 import { mimeTypes } from './mime-types.ts';
+import { ownPaths } from './own-paths.ts';
+import { viewEngines, viewEnginesOf } from './view-engines.ts';
 
 export interface Bundle {
   source: string;
+  /** Statements that it needs before it, in one line. */
+  before: string;
+  /** The files that it is made of. */
+  inputs: string[];
   /** JSON. */
   map: string;
   warnings: string[];
@@ -26,6 +35,8 @@ export interface BundleOptions {
   keepEnv: readonly string[];
   /** Whether modules that call listen() open no port. */
   withholdsPorts: boolean;
+  /** Where there are files beside the script, which modules look for. */
+  assets: AssetPaths | undefined;
 }
 
 /** Characters. */
@@ -37,7 +48,7 @@ const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
 
 /** Bundles `entry` into a script: a module's path, or JavaScript whose imports start from `folder`. Throws a `Problem` that says what cannot be put into one file. */
 export async function bundle(entry: Entry, folder: string, options: BundleOptions): Promise<Bundle> {
-  const { runtime, external, isWarm, keepEnv, withholdsPorts } = options;
+  const { runtime, external, isWarm, keepEnv, withholdsPorts, assets } = options;
   const settings: Settings = {
     ...common(external),
     ...('path' in entry
@@ -45,9 +56,9 @@ export async function bundle(entry: Entry, folder: string, options: BundleOption
       : { stdin: { contents: entry.contents, resolveDir: folder, sourcefile: 'run-with-cgi-entry.js', loader: 'js' } }),
     outfile: join(folder, 'script.cjs'),
     format: 'cjs',
-    // Not the names: an error may be called what its class is, and that goes to clients. They cost nothing that could be measured.
+    // And no more: an error may be called what its class is, and that goes to clients. It costs nothing that could be measured.
     minifyWhitespace: true,
-    minifySyntax: true,
+    lineLimit: 200, // the line of an error that nobody catches gets into the log
     sourcemap: 'external',
     // Built-in modules can be required; import() would need a loader that code compiled beforehand does not have.
     supported: { 'dynamic-import': false },
@@ -65,71 +76,106 @@ export async function bundle(entry: Entry, folder: string, options: BundleOption
       ...(isWarm ? ['warm/index'] : []),
       ...(runtime === 'node' ? ['fetch/light/index'] : []),
     ].map((name) => join(packageFolder, `dist/${name}.js`)),
-    plugins: [ownPackage(runtime === 'node'), noAddons, mimeTypes, largeData, ...(runtime === 'node' ? [lazyBuiltIns] : [])],
+    plugins: [
+      ...[ownPackage(runtime === 'node'), noAddons, mimeTypes, largeData],
+      ...(assets ? [ownPaths(assets.pathOf, common(external))] : []),
+      ...(runtime === 'node' ? [lazyBuiltIns] : []),
+    ],
   };
   try {
-    return toBundle(await withoutMissing(external, (external) => build({ ...settings, external })));
+    let made = await make(settings);
+    const engines = viewEnginesOf(made.source);
+    if (engines.length > 0) made = await make({ ...settings, plugins: [viewEngines(engines, folder), ...settings.plugins] });
+    const url = made.source.includes('__runWithCgiUrl') ? 'const __runWithCgiUrl=require("url").pathToFileURL(__filename).href;' : '';
+    return { ...made, before: `${url}${assets?.declarations(made.source) ?? ''}` };
   } catch (error) {
-    if (isBuildFailure(error) && error.errors.every(({ text }) => text.includes('Top-level await is currently not supported'))) {
-      return awaiting(settings, external);
-    }
     throw toProblem(error);
   }
 }
 
-/** A module that awaits something at its top has to be in a function that may wait. */
-async function awaiting(settings: Settings, external: readonly string[]): Promise<Bundle> {
+async function make(settings: Settings): Promise<Omit<Bundle, 'before'>> {
   try {
-    const plugins = [...settings.plugins, builtIns];
-    const { source, map, warnings } = toBundle(
-      await withoutMissing(external, (external) => build({ ...settings, format: 'esm', plugins, external })),
-    );
-    return { source: `(async()=>{${source}})()`, map, warnings };
+    return toBundle(await withoutMissing(settings));
   } catch (error) {
-    throw toProblem(error);
+    if (isBuildFailure(error) && error.errors.every(({ text }) => text.includes('Top-level await is currently not supported'))) {
+      // A module that awaits something at its top has to be in a function that may wait.
+      const made = toBundle(await withoutMissing({ ...settings, format: 'esm', plugins: [...settings.plugins, builtIns] }));
+      return { ...made, source: `(async()=>{${made.source}})()` };
+    }
+    throw error;
   }
 }
 
 /** Bundles the module `path` into an ES module with its exports, so that it can be looked at whatever it is written in. */
 export async function bundleModule(path: string, outfile: string, external: readonly string[]): Promise<void> {
-  await withoutMissing(external, (external) =>
-    build({
-      ...common(external),
-      entryPoints: [path],
-      outfile,
-      format: 'esm',
-      banner: {
-        js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url),{filename:__filename,dirname:__dirname}=import.meta;",
-      },
-      plugins: [ownPackage(false), noAddons],
-      write: true,
-    }),
-  ).catch((error: unknown) => {
+  const settings = common(external);
+  const pathOf = (path: string) => ({
+    filename: JSON.stringify(path),
+    dirname: JSON.stringify(dirname(path)),
+    url: JSON.stringify(pathToFileURL(path).href),
+  });
+  await withoutMissing({
+    ...settings,
+    entryPoints: [path],
+    outfile,
+    format: 'esm',
+    banner: {
+      js: "import{createRequire as __runWithCgiCreateRequire}from'node:module';const require=__runWithCgiCreateRequire(import.meta.url);",
+    },
+    sourcemap: 'inline',
+    plugins: [ownPackage(false), noAddons, ownPaths(pathOf, settings)],
+    write: true,
+  }).catch((error: unknown) => {
     throw toProblem(error);
   });
 }
 
 /**
- * A package may name others that it can do without, and that are not installed: class-validator for NestJS, say. They are left
- * to be missed when they are asked for, as Node would.
+ * A package may name others that it can do without, and that are not installed: class-validator for NestJS, say, or a native
+ * addon that is not compiled. They are left to be missed when they are asked for, as Node would.
  */
-async function withoutMissing<Result>(external: readonly string[], bundled: (external: string[]) => Promise<Result>): Promise<Result> {
+async function withoutMissing(settings: Settings): Promise<BuildResult> {
+  const { build } = await loadEsbuild();
   try {
-    return await bundled([...external]);
+    return await build(settings);
   } catch (error) {
-    const missing = isBuildFailure(error) ? error.errors.flatMap(missingPackage) : [];
-    if (missing.length === 0) throw error;
-    return withoutMissing([...external, ...missing], bundled);
+    const errors = isBuildFailure(error) ? error.errors.filter(isOfPackage) : [];
+    const packages = errors.flatMap(({ text }) => /^Could not resolve "([^"./][^"]*)"$/.exec(text)?.[1] ?? []);
+    const patterns = errors.flatMap(({ text, location }) => (location && /^Could not resolve \w+\("/.test(text) ? [location] : []));
+    if (packages.length + patterns.length === 0) throw error;
+    return withoutMissing({
+      ...settings,
+      external: [...settings.external, ...packages],
+      plugins: patterns.length === 0 ? settings.plugins : [asWritten(patterns), ...settings.plugins],
+    });
   }
 }
 
-/** What a message says that a package could not find; nothing where it is about something else, or about the author's own module. */
-function missingPackage({ text, location }: Message): string[] {
-  const [, name] = /^Could not resolve "([^"./][^"]*)"$/.exec(text) ?? [];
-  return name !== undefined && location?.file.includes('node_modules/') ? [name] : [];
+/** Not about the author's own module. */
+function isOfPackage({ location }: Message): boolean {
+  return location?.file.includes('node_modules/') ?? false;
 }
 
-type Settings = BuildOptions & { write: false; plugins: Plugin[] };
+/** Leaves names that are made at run time to the run time: the bundler looks for files that they could be, and finds none. */
+function asWritten(places: readonly Location[]): Plugin {
+  return {
+    name: 'names made at run time',
+    setup({ onLoad }) {
+      onLoad({ filter: /node_modules/ }, async ({ path }) => {
+        const found = places.filter(({ file }) => resolve(file) === path);
+        if (found.length === 0) return undefined;
+        const lines = (await readFile(path, 'latin1')).split('\n'); // places are counted in bytes
+        for (const { line, column } of found) {
+          const text = lines[line - 1] ?? '';
+          lines[line - 1] = `${text.slice(0, column)}globalThis&&${text.slice(column)}`;
+        }
+        return { contents: Buffer.from(lines.join('\n'), 'latin1'), loader: 'default' };
+      });
+    },
+  };
+}
+
+type Settings = BuildOptions & { external: string[]; plugins: Plugin[]; metafile: true };
 
 function common(external: readonly string[]) {
   return {
@@ -141,6 +187,7 @@ function common(external: readonly string[]) {
     loader: { '.wasm': 'binary', '.txt': 'text', '.html': 'text', '.css': 'text', '.svg': 'text', '.sql': 'text' },
     logLevel: 'silent',
     logOverride: { 'ignored-bare-import': 'silent' }, // chunks of our own package
+    metafile: true,
     write: false,
   } satisfies BuildOptions;
 }
@@ -149,9 +196,10 @@ function toProblem(error: unknown): unknown {
   return isBuildFailure(error) ? new Problem('build-failed', error.errors.map(describe).join('\n')) : error;
 }
 
-function toBundle({ outputFiles, warnings }: { outputFiles: { path: string; text: string }[]; warnings: Message[] }): Bundle {
+function toBundle({ outputFiles = [], metafile, warnings }: BuildResult): Omit<Bundle, 'before'> {
   const text = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
-  return { source: text('.cjs'), map: text('.map'), warnings: warnings.map(describe) };
+  const inputs = Object.keys(metafile?.inputs ?? {}).map((path) => resolve(path));
+  return { source: text('.cjs'), inputs, map: text('.map'), warnings: warnings.map(describe) };
 }
 
 function describe({ text, location }: Message): string {
@@ -176,14 +224,20 @@ function ownPackage(isLight: boolean): Plugin {
 
 const noAddons: Plugin = {
   name: 'native addons',
-  setup({ onResolve }) {
-    onResolve({ filter: /\.node$/ }, ({ path, importer }) => ({
-      errors: [
-        {
-          text: `${path}, which ${relative('', importer)} needs, is a native addon, and cannot be put into one file; leave its package out by --external, and install that where the script runs`,
-        },
-      ],
-    }));
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /\.node$/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
+      if (pluginData === noAddons) return undefined;
+      // It may be platform.node.js.
+      const found = await resolve(path, { importer, kind, resolveDir, pluginData: noAddons });
+      if (found.errors.length === 0 && !found.path.endsWith('.node')) return found;
+      return {
+        errors: [
+          {
+            text: `${path}, which ${relative('', importer)} needs, is a native addon, and cannot be put into one file; leave its package out by --external, and install that where the script runs`,
+          },
+        ],
+      };
+    });
   },
 };
 

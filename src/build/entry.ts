@@ -34,5 +34,5 @@ const ADAPTERS: Readonly<Record<Interface, string | undefined>> = { wsgi: undefi
 /** A module that calls listen(): it must be loaded while that opens no port. */
 const LISTENING = `import { run } from 'run-with-cgi';
 import { captureListen, fromNode } from 'run-with-cgi/node';
-captureListen(() => require(MODULE)).then((listener) => run(fromNode(listener)));
+captureListen(() => import(MODULE)).then((listener) => run(fromNode(listener)));
 `;

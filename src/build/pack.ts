@@ -1,71 +1,74 @@
 // A bundle as one executable file, with V8's compiled code inside, so that a process which lives for one
 // request need not compile it again.
 
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { assemble, wrap, wrapMain } from './boot.ts';
+import { type Answer, run } from './trial.ts';
 
 export interface PackOptions {
   /** Of the file, for stacks. */
   name: string;
   /** The second line of the file. */
   shellLine: string;
-  /** Variables of the run that shows V8 what to compile, beside those of a request. */
-  env: Readonly<Record<string, string>>;
+  /** Statements that come before the source, in one line. */
+  before: string;
+  /** What V8 made of the source; without it V8 compiles that. */
+  code?: Buffer | undefined;
 }
 
-/** What a CGI program finds in its environment. */
-export const REQUEST = {
-  PATH: '/usr/local/bin:/usr/bin:/bin',
-  GATEWAY_INTERFACE: 'CGI/1.1',
-  REQUEST_METHOD: 'GET',
-  SCRIPT_NAME: '/script.cgi',
-  SERVER_NAME: 'localhost',
-  SERVER_PORT: '80',
-  SERVER_PROTOCOL: 'HTTP/1.1',
-};
-
 /**
- * Returns the file: the source, and the code that V8 made of it when the program ran once, on a GET request. V8 takes that
- * code only if it is of the very same V8 and flags; otherwise it compiles the source.
+ * Returns the file: the source, and the code that V8 has made of it. V8 takes that code only if it is of the very same V8
+ * and flags; otherwise it compiles the source.
  */
-export async function pack(source: string, { name, shellLine, env }: PackOptions): Promise<Buffer> {
-  const wrapped = wrapMain(source);
-  return assemble(shellLine, { source: wrapped, name, code: await compile(wrapped, name, env) });
+export function pack(source: string, { name, shellLine, before, code = Buffer.alloc(0) }: PackOptions): Buffer {
+  return assemble(shellLine, { source: wrapMain(source, before), name, code });
 }
 
 /** The file for Bun, which by its second line need not look for what it would have to translate. */
-export function packForBun(source: string, interpreter: string): Buffer {
-  return Buffer.from(`#!${interpreter}\n// @bun @bun-cjs\n${wrap(source)}\n`);
+export function packForBun(source: string, before: string, interpreter: string): Buffer {
+  return Buffer.from(`#!${interpreter}\n// @bun @bun-cjs\n${wrap(source, before)}\n`);
 }
 
-/** What V8 has compiled when the program has run once: the functions that were called, too. It keeps `name`, for stacks. */
-async function compile(wrapped: string, name: string, env: PackOptions['env']): Promise<Buffer> {
-  const folder = await mkdtemp(join(tmpdir(), 'run-with-cgi-build-'));
-  try {
-    const program = join(folder, 'program.cjs');
-    const compiled = join(folder, 'compiled');
-    await writeFile(
-      program,
-      `const script = new (require('node:vm').Script)(${JSON.stringify(wrapped)}, { filename: ${JSON.stringify(name)}, lineOffset: -1 });
+export interface Compiled {
+  code: Buffer | undefined;
+  /** What the program answered meanwhile; undefined when it was not run. */
+  answer: Answer | undefined;
+}
+
+export interface CompileOptions {
+  /** Statements that come before the source, in one line. */
+  before: string;
+  /** Where the program believes to be. Stacks have its last part. */
+  file: string;
+  /** For files of ours. */
+  folder: string;
+  /** The variables of the request that it runs for; undefined when it is not run. */
+  env: Readonly<Record<string, string>> | undefined;
+}
+
+/** Returns what V8 has compiled of a source when it has run once, the functions that were called, too. */
+export async function compile(source: string, { before, file, folder, env }: CompileOptions): Promise<Compiled> {
+  const name = basename(file);
+  const path = JSON.stringify(file);
+  const program = join(folder, 'program.cjs');
+  const compiled = join(folder, 'compiled');
+  await writeFile(
+    program,
+    `const script = new (require('node:vm').Script)(${JSON.stringify(wrapMain(source, before))}, { filename: ${JSON.stringify(name)}, lineOffset: -1 });
 const keep = () => require('node:fs').writeFileSync(${JSON.stringify(compiled)}, script.createCachedData());
-process.on('exit', keep);
-script.runInThisContext()();
-process.on('exit', keep); // once more, with what the program itself does at its end
+${
+  env
+    ? `process.on('exit', keep);
+process.argv[1] = ${path};
+script.runInThisContext()(module, require, ${path});
+process.on('exit', keep); // once more, with what the program itself does at its end`
+    : 'keep();'
+}
 `,
-    );
-    // The seed, so that the same source gives the same bytes. Into a pipe, as under a web server; execFile alone would give it a socket. One that fails has compiled something all the same.
-    const run = promisify(execFile)('/bin/sh', ['-c', '"$0" --random-seed=1 "$1" | cat', process.execPath, program], {
-      env: { ...REQUEST, ...env },
-      cwd: folder,
-      timeout: 10_000,
-    });
-    await run.catch(() => {});
-    return await readFile(compiled);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  );
+  // The seed, so that the same source gives the same bytes. What fails has compiled something all the same.
+  const answer = await run([process.execPath, '--random-seed=1', program], dirname(file), env ?? {});
+  const code = await readFile(compiled).catch(() => undefined); // the program may have been killed
+  return { code, answer: env && answer };
 }

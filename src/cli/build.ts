@@ -2,8 +2,8 @@
 
 import { existsSync } from 'node:fs';
 import { basename, extname } from 'node:path';
-import { buildScript, withModule } from '../build/index.ts';
-import { measure } from '../build/probe.ts';
+import { buildScript, refuseToOverwrite, withModule } from '../build/index.ts';
+import { measure } from '../build/trial.ts';
 import { read } from './commands.ts';
 import { describeInterface } from './interface.ts';
 import { type Loaded, loadApplication, parseTarget } from './load.ts';
@@ -16,6 +16,9 @@ it, and it needs no node_modules. It is tried out, in an empty environment and
 an empty folder, before it is left behind.
 
   -o, --output <file>     the script; the module's name with .cgi
+  --assets <files>        files and folders that it reads, with commas between them;
+                          they are copied into <file>.assets, which goes where the
+                          script goes
   --interpreter <path>    what runs it, with options if you like; "node". Give
                           an absolute path where the server has another PATH
   --runtime <name>        node, or bun for a host that has Bun
@@ -28,6 +31,8 @@ an empty folder, before it is left behind.
   --interface <kind>      wsgi, fetch or node, where the application does not
                           show it
   --env <NAME=value>      a variable that it is tried out with
+  --trial-path </path>    what it is asked for when it is tried out; "/"
+  --no-trial              it is not tried out
 
 The source map beside the script is for stacks in the log; it may be left away.
 `;
@@ -40,7 +45,10 @@ const options = {
   'keep-env': { type: 'string', multiple: true },
   external: { type: 'string', multiple: true },
   interface: { type: 'string' },
+  assets: { type: 'string', multiple: true },
   env: { type: 'string', multiple: true },
+  'trial-path': { type: 'string' },
+  'no-trial': { type: 'boolean' },
 } as const;
 
 export async function run(words: string[]): Promise<number> {
@@ -59,26 +67,34 @@ export async function run(words: string[]): Promise<number> {
   const keepEnv = (values['keep-env'] ?? []).map(toKept);
   if (!warm && keepEnv.length > 0) throw new Problem('option-wrong', '--keep-env is for --warm; give that, too');
 
+  const trialPath = values['trial-path'] ?? '/';
+  if (!trialPath.startsWith('/')) throw new Problem('path-wrong', `The path of --trial-path begins with "/", got ${trialPath}`);
+  refuseToOverwrite(script, [path]);
   const env = Object.fromEntries((values.env ?? []).map(toVariable));
   Object.assign(process.env, env);
   const loaded = await withModule(path, external, (module) => loadApplication(module, callable, values.interface));
   console.log(`Building ${describeSource(loaded, path)} into ${script}`);
-  const { size, warnings } = await buildScript(path, script, {
+  const { size, warnings, assets } = await buildScript(path, script, {
     exportName: loaded.exportName,
     interface: loaded.interface,
     runtime,
     warm,
     keepEnv,
     external,
+    assets: (values.assets ?? []).flatMap((list) => list.split(',')).filter((name) => name !== ''),
     env,
+    ...(values['no-trial'] ? { trialPath: undefined } : { trialPath }),
     ...(values.interpreter !== undefined && { interpreter: values.interpreter }),
   });
   for (const warning of warnings) console.error(`warning: ${warning}`);
-  const times = await measure(script, runtime, env);
-  console.log(
-    `${script}: ${Math.ceil(size / 1000)} kB; answers in ${times.script.toFixed(1)} ms; ${runtime} takes ${times.nothing.toFixed(1)} ms for an empty file`,
-  );
+  console.log(`${script}: ${Math.ceil(size / 1000)} kB${values['no-trial'] ? '' : await time(script, runtime, trialPath, env)}`);
+  if (assets > 0) console.log(`${script}.assets: ${assets} ${assets === 1 ? 'file' : 'files'}; copy it along with the script`);
   return 0;
+}
+
+async function time(script: string, runtime: 'node' | 'bun', path: string, env: Record<string, string>): Promise<string> {
+  const times = await measure(script, runtime, { path, name: basename(script), env });
+  return `; answers in ${times.script.toFixed(1)} ms; ${runtime} takes ${times.nothing.toFixed(1)} ms for an empty file`;
 }
 
 function toVariable(text: string): [name: string, value: string] {
@@ -94,6 +110,6 @@ function toKept(name: string): string {
 }
 
 function describeSource({ exportName, interface: kind }: Loaded, path: string): string {
-  if (exportName === undefined) return kind === 'node' ? `${path}, which listens` : path;
+  if (exportName === undefined) return kind === 'node' ? `${path}, which listens,` : path;
   return `${exportName === 'module' ? 'the exports' : exportName === 'default' ? 'the default export' : exportName} of ${path}, ${describeInterface(kind)},`;
 }

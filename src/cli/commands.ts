@@ -51,7 +51,9 @@ export async function command(name: string | undefined, words: string[]): Promis
       process.exit(23);
     }
     if (!(error instanceof Problem)) throw error;
-    const cause = error.cause === undefined ? '' : `\n${process.getBuiltinModule('node:util').inspect(error.cause)}`;
+    const { cause: reason } = error;
+    const cause =
+      reason === undefined ? '' : `\n${typeof reason === 'string' ? reason : process.getBuiltinModule('node:util').inspect(reason)}`;
     process.stderr.write(`run-with-cgi: ${error.message} [${error.code}]${cause}\n`);
     process.exit(2);
   }

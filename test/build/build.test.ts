@@ -271,9 +271,13 @@ describe('what cannot be built is said, and nothing is left behind', () => {
         'reads.mjs': `import { readFileSync } from 'node:fs';\nconst page = readFileSync(new URL('page.txt', import.meta.url));\n${application('page')}`,
         'page.txt': 'page',
       },
-      /does not answer a request with nothing around it; it gave [\s\S]*ENOENT/,
+      /^run-with-cgi: refused\.cgi was asked for \/, in an empty folder and environment, and ended with exit status 1, without an answer; files and folders that it reads are named by --assets \[build-fails\]\n[\s\S]*ENOENT[\s\S]*reads\.mjs:2:/,
     ],
-    ['an application that fails without a variable', { 'variable.mjs': application('process.env.NEEDED.length') }, /it gave "Status: 500/],
+    [
+      'an application that fails without a variable',
+      { 'variable.mjs': application('process.env.NEEDED.length') },
+      /^run-with-cgi: refused\.cgi was asked for \/, in an empty folder and environment, and answered by 500 \[build-fails\]\ncgi: TypeError: [^\n]*\n {4}at application \(variable\.mjs:2:/,
+    ],
   ])('%s', (_what, files, message) => {
     write(files);
     const script = join(elsewhere, 'refused.cgi');

@@ -121,8 +121,8 @@ test('no port is opened in any other command, either', async () => {
   for (const words of [
     ['validate', 'exporting.mjs'],
     ['validate', 'fastify.mjs'],
-    ['build', 'exporting.mjs'],
-    ['build', 'index.cjs'],
+    ['build', 'exporting.mjs', '--trial-path', '/a'],
+    ['build', 'index.cjs', '--trial-path', '/a'],
   ]) {
     const { code, stderr } = await command(words, { cwd: folder });
     expect([words, code, stderr]).toEqual([words, 0, '']);
