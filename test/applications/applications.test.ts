@@ -29,7 +29,7 @@ interface Asked {
 }
 
 interface Found {
-  /** What the build has said when it failed. */
+  /** What the build has said when it failed, or whatever else went wrong. */
   refused: string | undefined;
   asked: Asked[];
 }
@@ -51,7 +51,10 @@ beforeAll(async () => {
   });
   const left = [...applications];
   const work = async () => {
-    for (let sample = left.shift(); sample; sample = left.shift()) found.set(sample.name, await look(sample));
+    for (let sample = left.shift(); sample; sample = left.shift()) {
+      const { name } = sample;
+      found.set(name, await look(sample).catch((error: unknown) => ({ refused: String(error), asked: [] })));
+    }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
 }, 600_000);
@@ -82,10 +85,13 @@ async function look(sample: Sample): Promise<Found> {
 async function askNatively(sample: Sample, env: Record<string, string>): Promise<{ question: Question; expected: Answer }[]> {
   if (sample.questions.length === 0) return [];
   const native = await startNatively(sample, env);
-  const answers = [];
-  for (const question of sample.questions) answers.push({ question, expected: await askHost(sample, native.port, question) });
-  await native.stop();
-  return answers;
+  try {
+    const answers = [];
+    for (const question of sample.questions) answers.push({ question, expected: await askHost(sample, native.port, question) });
+    return answers;
+  } finally {
+    await native.stop();
+  }
 }
 
 const isSame = (sample: Sample, { question, expected, got }: Asked) =>
@@ -100,6 +106,7 @@ describe.each(applications)('$name', (sample) => {
 
   test.each(sample.questions)('$method $path', (question) => {
     const asked = found.get(sample.name)?.asked.filter((one) => one.question === question) ?? [];
+    expect(asked).toHaveLength(PLACES.length);
     const expected = asked.map(({ place, expected, got }) => ({ place, ...comparable(expected, got, sample, question) }));
     expect(asked.map(({ place, expected, got }) => ({ place, ...comparable(got, expected, sample, question) }))).toEqual(expected);
   });

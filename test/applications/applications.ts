@@ -237,7 +237,8 @@ export const all: Sample[] = [
     title: 'Nitro, its `node-server` output',
     file: '.output/server/index.mjs',
     make: ['nitropack', 'build'],
-    questions: [get('/'), get('/api/hello/Ada?a=b'), postJson('/api/echo', { a: 1 })],
+    options: ['--assets', '.output/public'],
+    questions: [get('/'), get('/robots.txt'), get('/api/hello/Ada?a=b'), postJson('/api/echo', { a: 1 })],
   },
   {
     name: 'elysia',
@@ -347,7 +348,15 @@ export const all: Sample[] = [
     title: "SvelteKit, adapter-node's handler on Express",
     file: 'server.js',
     make: ['vite', 'build', '--logLevel', 'error'],
-    questions: [get('/', 'Cookie: greeting=Ahoi'), get('/api/1?q=x'), get('/api/0'), get('/healthcheck'), get('/nowhere')],
+    options: ['--assets', 'build/client'],
+    questions: [
+      get('/', 'Cookie: greeting=Ahoi'),
+      get('/robots.txt'),
+      get('/api/1?q=x'),
+      get('/api/0'),
+      get('/healthcheck'),
+      get('/nowhere'),
+    ],
   },
   {
     name: 'srvx',

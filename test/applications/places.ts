@@ -121,14 +121,15 @@ async function byPipe(sample: Sample, site: string, question: Question, mount: s
   return parse(output(), log);
 }
 
+/** What is no response has the status 0, and the log. */
 function parse(output: string, log: () => string): Answer {
   const [head = '', body = ''] = output.split(/\r\n\r\n(.*)/s);
-  const [status = '', ...lines] = head.split('\r\n').map((line): [string, string] => {
+  const [status, ...headers] = head.split('\r\n').map((line): [string, string] => {
     const [name = '', value = ''] = line.split(/: (.*)/s);
     return [name.toLowerCase(), value];
   });
-  if (status[0] !== 'status') throw new Error(`No response, but ${JSON.stringify(output.slice(0, 200))}\n${log()}`);
-  return { status: Number(status[1].slice(0, 3)), headers: lines, body };
+  if (status?.[0] !== 'status') return { status: 0, headers: [], body: `${output}${log()}` };
+  return { status: Number(status[1].slice(0, 3)), headers, body };
 }
 
 /** Apache with a host for each application, which has its script at the root and in its own cgi-bin. */
