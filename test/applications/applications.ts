@@ -16,6 +16,8 @@ export interface Sample {
   title: string;
   /** What is built, in the folder. */
   file: string;
+  /** Whether it is built from the folder above, which has the packages. */
+  isBuiltFromAbove?: boolean;
   /** What its author would start with Node, where that is another file. */
   start?: string;
   /** The framework's own command, which makes `file` of the sources. */
@@ -53,15 +55,7 @@ const BASIC = (user: string) => `Authorization: Basic ${Buffer.from(user).toStri
 const TOKEN = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEifQ.';
 const UPDATE = { update_id: 1, message: { message_id: 2, date: 0, chat: { id: 3, type: 'private', first_name: 'Ada' } } };
 
-/** They wait for changes of `build` that are on their way. */
-const WAITING = new Set(
-  [
-    'express-generator-ejs express-generator-pug express-hbs express-env koa-static fastify-plugins hono-static',
-    'grammy sirv templates nunjucks sqlite webassembly worker-threads',
-  ].flatMap((names) => names.split(' ')),
-);
-
-export const all: Sample[] = [
+export const applications: Sample[] = [
   {
     name: 'express-4',
     title: 'Express 4, CommonJS, `app.listen(3000)`',
@@ -421,6 +415,8 @@ export const all: Sample[] = [
     title: 'SQLite as WebAssembly (node-sqlite3-wasm)',
     file: 'app.mjs',
     start: 'start.mjs',
+    isBuiltFromAbove: true,
+    options: ['--assets', 'node_modules/node-sqlite3-wasm/dist/node-sqlite3-wasm.wasm'],
     questions: [get('/?from=2'), post('/', 'text/plain', 'third')],
   },
   {
@@ -501,5 +497,3 @@ export const all: Sample[] = [
     questions: [],
   },
 ];
-
-export const applications = all.filter(({ name }) => !WAITING.has(name));

@@ -67,13 +67,21 @@ export async function make({ name, make: [command, ...words] = [] }: Sample): Pr
 
 /** Builds the script. Returns what the command has said if it did not. */
 export async function build(sample: Sample, site: string, env: Record<string, string>): Promise<string | undefined> {
-  const { name, file, options = [], installed = [] } = sample;
-  const cwd = join(here, name);
+  const { name, file, isBuiltFromAbove = false, options = [], installed = [] } = sample;
   mkdirSync(join(site, name), { mode: 0o755 });
   for (const module of installed) cpSync(join(here, 'node_modules', module), join(site, name, 'node_modules', module), { recursive: true });
   const variables = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
-  const words = [join(project, 'dist/cli/main.cjs'), 'build', file, '-o', scriptOf(site, sample), ...options, ...variables];
+  const words = [
+    join(project, 'dist/cli/main.cjs'),
+    'build',
+    isBuiltFromAbove ? join(name, file) : file,
+    '-o',
+    scriptOf(site, sample),
+    ...options,
+    ...variables,
+  ];
   try {
+    const cwd = isBuiltFromAbove ? here : join(here, name);
     await run(process.execPath, words, { cwd, env: { PATH }, timeout: 120_000 });
     return undefined;
   } catch (error) {
