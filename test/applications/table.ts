@@ -21,11 +21,11 @@ export function toTable(rows: Row[]): string {
   const lines = rows.map(({ sample, isBuilt, byPipe, byApache }) => {
     const { name, title, options = [], questions, cannot, note } = sample;
     const count = questions.length * 2;
-    const answers = isBuilt ? [byPipe, byApache].map((same) => (same === count ? 'all' : `${same} of ${count}`)) : ['no', 'no'];
+    const answers = isBuilt ? [byPipe, byApache].map((same) => (same === count ? `all ${count}` : `${same} of ${count}`)) : ['no', 'no'];
     const words = options.length > 0 ? `\`${options.join(' ')}\`` : '';
     return `| [${title}](../test/applications/${name}) | ${words} | ${answers.join(' | ')} | ${cannot?.mend ?? note ?? ''} |`;
   });
-  return ['| application | built with | by pipe | by Apache | |', '|---|---|---|---|---|', ...lines, ''].join('\n');
+  return ['| application | built with | by pipe | by Apache | to know |', '|---|---|---|---|---|', ...lines, ''].join('\n');
 }
 
 function split(): [before: string, table: string, after: string] {

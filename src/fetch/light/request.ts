@@ -58,8 +58,6 @@ const DEFAULTS: Settings = {
 };
 
 let nextRequest: RequestInitial | undefined;
-/** Not so a Proxy of one, of which only what is public can be seen. */
-let isLight: (request: object) => request is Request;
 let stateOf: (request: Request) => { body: Body | null; settings: Settings; hasSignal: boolean };
 
 export class Request {
@@ -73,7 +71,6 @@ export class Request {
   #signal: AbortSignal | undefined;
 
   static {
-    isLight = (request) => #body in request;
     stateOf = (request) => ({
       body: request.#body,
       settings: request.#settings,
@@ -264,6 +261,10 @@ showInLogs(Request.prototype, 'Request', [
   ...['keepalive', 'isReloadNavigation', 'isHistoryNavigation', 'signal'],
 ]);
 
+function isLight(request: Request | globalThis.Request): request is Request {
+  return Function.prototype[Symbol.hasInstance].call(Request, request);
+}
+
 function parseUrl(input: unknown): string {
   let url: URL;
   try {
@@ -348,9 +349,8 @@ export function createRequest(initial: RequestInitial): Request {
   return new Request(initial);
 }
 
-/** As one of Node's own, for the real fetch(); `given` is used then. */
-export function toNative(given: Request): globalThis.Request {
-  const request = isLight(given) ? given : new Request(given);
+/** As one of Node's own, for the real fetch(); `request` is used then. */
+export function toNative(request: Request): globalThis.Request {
   const { body, settings, hasSignal } = stateOf(request);
   const { mode, credentials, cache, redirect, referrerPolicy, integrity, keepalive } = settings;
   return new (nativeRequest())(request.url, {
