@@ -1,13 +1,13 @@
 // A guestbook: a form, and the entries people left, kept in a file that any number of requests may
 // write to at once.
 
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, lstatSync, mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Application, type Environ, runWithCgi, type StartResponse } from 'run-with-cgi';
 
 const application: Application = (environ, startResponse) => {
-  const book = String(environ.GUESTBOOK_FILE ?? join(tmpdir(), 'guestbook.jsonl'));
+  const book = String(environ.GUESTBOOK_FILE ?? join(ownFolder(), 'guestbook.jsonl'));
   switch (environ.REQUEST_METHOD) {
     case 'GET':
     case 'HEAD':
@@ -23,6 +23,15 @@ const application: Application = (environ, startResponse) => {
       return 'Only GET, HEAD and POST\n';
   }
 };
+
+/** Returns a folder of this user's. The one for temporary files is everybody's, and what others put there is not to be trusted. */
+function ownFolder(): string {
+  const user = process.geteuid?.();
+  const folder = join(tmpdir(), `guestbook-${user}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (user !== undefined && lstatSync(folder).uid !== user) throw new Error(`${folder} is another user's; set GUESTBOOK_FILE`);
+  return folder;
+}
 
 interface Entry {
   name: string;

@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -158,6 +158,20 @@ export default compress((environ, startResponse) => { startResponse('200 OK', [[
     );
     const { stdout } = command('request', 'compressed.mjs', '/', '-i', '-H', 'Accept-Encoding: gzip;q=0.5, br;q=0');
     expect(stdout).toMatch(/^Content-Encoding: gzip\r?$/m);
+  });
+
+  test('build says in one line how to get the bundler, and takes it from the project where it is there', () => {
+    write('app.mjs', PLAIN);
+    const { status, stdout, stderr } = command('build', 'app.mjs');
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^run-with-cgi: [^\n]*esbuild[^\n]*npm install[^\n]* \[esbuild-missing\]\n$/);
+    const project = join(folder, 'project');
+    mkdirSync(join(project, 'node_modules'), { recursive: true });
+    symlinkSync(join(root, 'node_modules/esbuild'), join(project, 'node_modules/esbuild'));
+    writeFileSync(join(project, 'app.mjs'), PLAIN);
+    const built = spawnSync(join(place, 'node_modules/.bin/run-with-cgi'), ['build', 'app.mjs'], { cwd: project, encoding: 'utf8' });
+    expect([built.stderr, built.status]).toEqual(['', 0]);
+    expect(execFileSync(join(project, 'app.cgi'), { encoding: 'utf8', env: { REQUEST_METHOD: 'GET' } })).toMatch(/\r\nhere$/);
   });
 
   test.each(['serve', 'fastcgi', 'scgi'])('%s listens, and ends when it is told to', async (name) => {

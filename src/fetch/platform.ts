@@ -25,11 +25,22 @@ export interface Platform {
   response(body: ReadableStream<Uint8Array> | Uint8Array | null, init: ResponseInit): Response;
 }
 
+/** The standard forbids them to scripts of a page; a server may be asked by them. https://fetch.spec.whatwg.org/#forbidden-method */
+const FORBIDDEN = new Set(['CONNECT', 'TRACE', 'TRACK']);
+
 /** Node's own classes. */
 export const native: Platform = {
   request({ url, method, headers, body, signal }) {
     const blocks = method === 'GET' || method === 'HEAD' ? undefined : body();
-    return new Request(url, { method, headers, signal: signal(), ...(blocks && { body: streamOf(blocks), duplex: 'half' }) });
+    const isForbidden = FORBIDDEN.has(method.toUpperCase());
+    const request = new Request(url, {
+      method: isForbidden ? 'POST' : method,
+      headers,
+      signal: signal(),
+      ...(blocks && { body: streamOf(blocks), duplex: 'half' }),
+    });
+    if (isForbidden) Object.defineProperty(request, 'method', { value: method, configurable: true, enumerable: true });
+    return request;
   },
   body(response) {
     if (response.bodyUsed || response.body?.locked) throw new TypeError('The body of the Response has been used already');

@@ -41,17 +41,18 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
   request.httpVersionMinor = Number(version.charAt(2));
   const headers = rawHeadersOf(environ);
   request._addHeaderLines(headers, headers.length);
-  /** How much of the body is still to come; NaN where only its end will tell. */
-  let left = hasBody(environ) ? Number(environ.CONTENT_LENGTH || NaN) : 0;
-  request.complete = left === 0;
-  // A gateway that stays has the whole body before it calls the application; of a body on the wire node:http knows as late.
-  if (left !== 0 && !environ['wsgi.run_once']) {
-    setImmediate(() => {
-      request.complete = !request.errored;
-    });
-  }
+  request.complete = !hasBody(environ);
 
   let blocks: AsyncIterator<Buffer> | undefined;
+  /** How much of the body is still to come; NaN where only its end will tell. */
+  let left = Number(environ.CONTENT_LENGTH || NaN);
+  let isEnded = false;
+  const end = () => {
+    if (isEnded) return;
+    isEnded = true;
+    request.complete = true;
+    request.push(null);
+  };
   // On the object itself: Express swaps the prototype.
   request._read = () => {
     if (!blocks) {
@@ -60,30 +61,27 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
     }
     blocks.next().then(
       ({ done, value }) => {
-        left = done ? 0 : left - value.length;
-        if (!done) request.push(value);
-        if (left > 0 || Number.isNaN(left)) return;
-        // With its last byte, as node:http does, and not when somebody asks for more.
-        request.complete = true;
-        request.push(null);
+        if (!done && !isEnded) request.push(value);
+        left -= value?.length ?? 0;
+        // Complete with its last byte, as node:http has it, and not only when somebody asks for more.
+        if (done || left === 0) end();
       },
       (error: Error) => {
-        request.complete = false;
         onBroken(error);
         request.destroy(error);
       },
     );
   };
+  // A gateway that stays has the body when it calls, and a message of node:http takes in what is there, read or not.
+  if (!request.complete && !environ['wsgi.run_once']) setImmediate(() => request.destroyed || request.read(0));
+
   const release = (): void | Promise<void> => {
     if (isRead(request) && !request.destroyed) return new Promise((resolve) => request.once('close', resolve));
-    if (blocks && left !== 0) {
+    if (request.readableDidRead && !isEnded) {
       request.destroy();
-    } else if (blocks) {
-      request.resume();
     } else {
       // As Node does, but without reading what may be long.
-      request.complete = true;
-      request.push(null);
+      end();
       request.resume();
     }
   };

@@ -32,7 +32,14 @@ export class Output implements Sink {
       else list.push(header[0], header[1]);
     }
     if (length) list.push(length[0], length[1]);
-    response.writeHead(Number(status.slice(0, 3)), status.slice(4), list);
+    const code = Number(status.slice(0, 3));
+    const reason = status.slice(4);
+    if (response.getHeaderNames().length === 0) {
+      response.writeHead(code, reason, list);
+    } else {
+      mergeHeaders(response, list);
+      response.writeHead(code, reason);
+    }
     if (isComplete) this.#endWith(block);
     else if (block !== undefined) return this.write(block);
     else response.flushHeaders();
@@ -74,4 +81,14 @@ export class Output implements Sink {
       response.end(block);
     }
   }
+}
+
+/**
+ * Sets the headers of `list` beside those that a framework has set before it called us. They win over its own of the same
+ * name, but for cookies, which are added. Node's writeHead() would keep only the last one of each name.
+ */
+function mergeHeaders(response: ServerResponse, list: readonly string[]): void {
+  const pairs = Array.from({ length: list.length / 2 }, (_, at): Header => [list[2 * at] ?? '', list[2 * at + 1] ?? '']);
+  for (const [name] of pairs) if (name.toLowerCase() !== 'set-cookie') response.removeHeader(name);
+  for (const [name, value] of pairs) response.appendHeader(name, value);
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type FetchContext, type FetchFunction, fromFetch } from '../../src/fetch/index.ts';
+import { fromFetch as fromFetchLight } from '../../src/fetch/light.ts';
 import { call as callApplication, type TestRequest, type TestResponse } from '../../src/testing/index.ts';
 import { type ContractError, validator } from '../../src/validator/index.ts';
 import { until } from '../host/processes.ts';
@@ -70,6 +71,17 @@ describe('the request', () => {
       '127.0.0.1',
     ]);
   });
+
+  test.each(['TRACE', 'CONNECT', 'TRACK', 'trace', 'PURGE'])(
+    'the method %s, which no client script may use, reaches the handler',
+    async (method) => {
+      const handler: FetchFunction = async (request) => new Response(`${request.method} ${await request.text()}`);
+      for (const adapt of [fromFetch, fromFetchLight]) {
+        expect((await callApplication(adapt(handler), { method })).text).toBe(`${method} `);
+        expect((await callApplication(adapt(handler), { method, body: 'body' })).text).toBe(`${method} body`);
+      }
+    },
+  );
 
   test('request.ip is an address, or nothing', async () => {
     const ipOf = async (REMOTE_ADDR: string | undefined) =>

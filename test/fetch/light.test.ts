@@ -11,6 +11,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { extract, textStreamOf } from '../../src/fetch/light/body.ts';
 import {
+  bodyOf,
   Headers as LightHeaders,
   Request as LightRequest,
   Response as LightResponse,
@@ -570,6 +571,34 @@ test('the real fetch() takes a light Request, body and all', async () => {
 
 // Where Node follows the standard from some version on, light classes do under each.
 describe('as in the standard, under any Node', () => {
+  /** As Hono's own tests make one: methods are called on what is inside. */
+  const proxyOf = <Target extends object>(inner: Target): Target =>
+    new Proxy(inner, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+
+  test('a Proxy of a Response is one', async () => {
+    const response = proxyOf(new light.Response('proxy', { headers: { 'X-A': 'b' } }));
+    const body = bodyOf(response);
+    expect(body).toBeInstanceOf(ReadableStream);
+    expect(await new Response(body as ReadableStream).text()).toBe('proxy');
+    expect(() => bodyOf(response)).toThrow(TypeError);
+  });
+
+  test('a Proxy of a Request is one, for a Request and for fetch()', async () => {
+    const server = createServer((request, response) => request.pipe(response)).listen(0);
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const make = () => proxyOf(new light.Request(url, { method: 'POST', body: 'proxy', headers: { 'X-A': 'b' }, redirect: 'error' }));
+    const copy = new light.Request(make());
+    expect([copy.method, copy.redirect, copy.headers.get('x-a'), await copy.text()]).toEqual(['POST', 'error', 'b', 'proxy']);
+    expect(await (await light.fetch(make())).text()).toBe('proxy');
+    server.close();
+  });
+
   test('a priority that is none is refused', () => {
     expect(errorOf(() => new light.Request('http://a/', { priority: 'x' }))).toBe('TypeError');
     expect(errorOf(() => new light.Request('http://a/', { priority: 'high' }))).toBe('nothing');

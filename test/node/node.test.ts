@@ -11,7 +11,7 @@ import fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
 import { captureListen, fromNode, type ListenerFunction, toNode } from '../../src/node/index.ts';
 import { call } from '../../src/testing/index.ts';
-import type { ApplicationFunction } from '../../src/types.ts';
+import type { ApplicationFunction, Header } from '../../src/types.ts';
 import { validator } from '../../src/validator/index.ts';
 import { until } from '../host/processes.ts';
 import { serve } from '../server/raw.ts';
@@ -573,6 +573,44 @@ describe('toNode()', () => {
       expect((await ask((server.address() as AddressInfo).port, { method: 'POST', path, body: 'body' })).body).toBe(expected);
       server.close();
     }
+  });
+
+  test('beside headers that a framework has set, repeated ones stay, and no cookie is lost', async () => {
+    const app = express();
+    app.use((_request, response, next) => {
+      response.setHeader('X-Mine', 'no').setHeader('X-Theirs', 'yes').setHeader('Set-Cookie', ['session=1']);
+      next();
+    });
+    app.use(
+      toNode((_environ, startResponse) => {
+        const headers: Header[] = ['a=1', 'b=2'].map((cookie) => ['Set-Cookie', cookie]);
+        startResponse('200 OK', [
+          ...headers,
+          ['x-mine', '1'],
+          ['X-Mine', '2'],
+          ['Content-Disposition', 'inline; filename="\xfc"'],
+          ['X-A', 'b'],
+        ]);
+        return Buffer.from('body');
+      }),
+    );
+    const server = createServer(app).listen(0);
+    await once(server, 'listening');
+    const { headers, body } = await ask((server.address() as AddressInfo).port, {});
+    server.close();
+    expect(body).toBe('body');
+    expect(headers.filter(([name]) => !['date', 'connection'].includes(name))).toEqual([
+      ['x-powered-by', 'Express'],
+      ['x-theirs', 'yes'],
+      ['set-cookie', 'session=1'],
+      ['set-cookie', 'a=1'],
+      ['set-cookie', 'b=2'],
+      ['x-mine', '1'],
+      ['x-mine', '2'],
+      ['content-disposition', 'inline; filename="\xfc"'],
+      ['x-a', 'b'],
+      ['content-length', '4'],
+    ]);
   });
 
   test('under a server of node:https the scheme is https, unless the deployer says otherwise', async () => {

@@ -85,9 +85,9 @@ export const servers: ResidentServer[] = [
       `FcgidIPCDir ${site.folder}\nFcgidProcessTableFile ${site.folder}/shm\n${shown('mod_fcgid.conf', site)}`,
     ),
   ),
-  behind('lighttpd bin-path', undefined, (site) => lighttpd(site, ['mod_fastcgi'], shown('lighttpd-bin-path.conf', site))),
-  behind('lighttpd mod_fastcgi', onSocket('fastcgi'), (site) => lighttpd(site, ['mod_fastcgi'], shown('lighttpd-fastcgi.conf', site))),
-  behind('lighttpd mod_scgi', onPort('scgi'), (site) => lighttpd(site, ['mod_scgi'], shown('lighttpd-scgi.conf', site))),
+  behind('lighttpd bin-path', undefined, (site) => lighttpd(site, [], shown('lighttpd-bin-path.conf', site))),
+  behind('lighttpd mod_fastcgi', onSocket('fastcgi'), (site) => lighttpd(site, [], shown('lighttpd-fastcgi.conf', site))),
+  behind('lighttpd mod_scgi', onPort('scgi'), (site) => lighttpd(site, [], shown('lighttpd-scgi.conf', site))),
   behind(
     'Caddy',
     (site) => [...onSocket('fastcgi')(site), '--own-log'],
@@ -100,13 +100,7 @@ export const servers: ResidentServer[] = [
     },
   ),
   behind('HAProxy', onSocket('fastcgi'), (site) =>
-    haproxy(
-      site,
-      `frontend web
-  bind 127.0.0.1:${site.port}
-  use_backend app if { path_beg /app/ }
-${shown('haproxy.cfg', site)}`,
-    ),
+    haproxy(site, shown('haproxy.cfg', site).replace('bind :80', `bind 127.0.0.1:${site.port}`)),
   ),
   behind('h2o', onSocket('fastcgi'), (site) => {
     writeFileSync(

@@ -236,6 +236,18 @@ const cases: Case[] = [
     },
   ],
   ['a path: the root', path('/', '/')],
+  [
+    'a path: that of the application, without a slash',
+    path('', ''),
+    [
+      [...NGINX, ...LIGHTTPD],
+      'it leads to the one with a slash',
+      async (site) => {
+        const answer = await get(site, '?a=b');
+        expect([answer.status, header(answer, 'location')]).toEqual([301, [expect.stringMatching(/^(?:http:\/\/[^/]+)?\/app\/\?a=b$/)]]);
+      },
+    ],
+  ],
   ['a path: %20', path('/a%20b', '/a b')],
   ['a path: %2F', path('/a%2Fb', '/a/b'), [APACHE, 'it knows no such path', answers('/a%2Fb', {}, { status: 404 })]],
   ['a path: UTF-8', path('/%C3%A9', '/\xc3\xa9')],

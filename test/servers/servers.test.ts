@@ -518,8 +518,8 @@ describe.each(servers)('$name', (server) => {
   beforeAll(async () => {
     site = await start(server, (cgiBin) => {
       for (const name of readdirSync(built)) if (name.endsWith('.cgi')) copyFileSync(join(built, name), join(cgiBin, name));
-      // Each server has a user of its own.
-      rmSync(join(tmpdir(), 'guestbook.jsonl'), { force: true });
+      const books = readdirSync(tmpdir()).filter((name) => name.startsWith('guestbook-'));
+      for (const name of books) rmSync(join(tmpdir(), name), { recursive: true });
       // As in most projects.
       writeFileSync(join(cgiBin, 'package.json'), '{ "type": "module" }\n');
     });

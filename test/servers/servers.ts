@@ -75,7 +75,6 @@ error_log ${folder}/logs/error.log;
 events {}
 http {
   access_log off;
-  client_max_body_size 0;
 ${places.join('\n')}
 ${lines}
 }
@@ -156,6 +155,7 @@ $HTTP["url"] =~ "^/cgi-bin/" {
         site,
         `server {
   listen 127.0.0.1:${site.port};
+  client_max_body_size 100m;
   location /cgi-bin/ {
     root ${site.folder}/root;
     fastcgi_split_path_info ^(/cgi-bin/[^/]+)(/.*)?$;

@@ -58,6 +58,8 @@ const DEFAULTS: Settings = {
 };
 
 let nextRequest: RequestInitial | undefined;
+/** Not so a Proxy of one, of which only what is public can be seen. */
+let isLight: (request: object) => request is Request;
 let stateOf: (request: Request) => { body: Body | null; settings: Settings; hasSignal: boolean };
 
 export class Request {
@@ -71,6 +73,7 @@ export class Request {
   #signal: AbortSignal | undefined;
 
   static {
+    isLight = (request) => #body in request;
     stateOf = (request) => ({
       body: request.#body,
       settings: request.#settings,
@@ -261,10 +264,6 @@ showInLogs(Request.prototype, 'Request', [
   ...['keepalive', 'isReloadNavigation', 'isHistoryNavigation', 'signal'],
 ]);
 
-function isLight(request: Request | globalThis.Request): request is Request {
-  return Function.prototype[Symbol.hasInstance].call(Request, request);
-}
-
 function parseUrl(input: unknown): string {
   let url: URL;
   try {
@@ -349,8 +348,9 @@ export function createRequest(initial: RequestInitial): Request {
   return new Request(initial);
 }
 
-/** As one of Node's own, for the real fetch(); `request` is used then. */
-export function toNative(request: Request): globalThis.Request {
+/** As one of Node's own, for the real fetch(); `given` is used then. */
+export function toNative(given: Request): globalThis.Request {
+  const request = isLight(given) ? given : new Request(given);
   const { body, settings, hasSignal } = stateOf(request);
   const { mode, credentials, cache, redirect, referrerPolicy, integrity, keepalive } = settings;
   return new (nativeRequest())(request.url, {

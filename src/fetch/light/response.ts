@@ -11,6 +11,8 @@ const REDIRECT = new Set([301, 302, 303, 307, 308]);
 
 let makeError: (response: Response) => void;
 let stateOf: (response: Response) => Body | null;
+/** Not so a Proxy of one, of which only what is public can be seen. */
+let isLight: (response: object) => response is Response;
 
 export class Response {
   #type: 'default' | 'error' = 'default';
@@ -26,6 +28,7 @@ export class Response {
       freeze(response.#headers);
     };
     stateOf = (response) => response.#body;
+    isLight = (response) => #body in response;
   }
 
   static error(): Response {
@@ -182,10 +185,6 @@ export function bodyOf(response: globalThis.Response | Response): Source | null 
     return response.body;
   }
   return stateOf(response)?.take() ?? null;
-}
-
-function isLight(response: globalThis.Response | Response): response is Response {
-  return Function.prototype[Symbol.hasInstance].call(Response, response);
 }
 
 export function headerList(headers: Headers | Iterable<[string, string]>): Header[] {

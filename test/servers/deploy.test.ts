@@ -1,0 +1,111 @@
+// docs/deploy.md as it stands, on a fresh Debian for each of its web servers: its files by their path, its commands in their
+// order, and what it says of each server besides.
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { onFreshDebian } from './debian.ts';
+
+const page = readFileSync(fileURLToPath(new URL('../../docs/deploy.md', import.meta.url)), 'utf8');
+
+interface Step {
+  command: string;
+  /** What it prints, where that is shown: behind "$", not behind root's "#". */
+  expected: string | undefined;
+}
+
+const BLOCK = /^```(\w+)(?: (\/\S+))?\n([\s\S]*?)^```$/gm;
+
+/** The files and the commands of a section. */
+function stepsOf(section: string): Step[] {
+  return [...section.matchAll(BLOCK)].flatMap(([, language, path, block = '']) => {
+    if (path !== undefined) return [{ command: `cat >${path} <<'END OF FILE'\n${block}END OF FILE\n`, expected: undefined }];
+    if (language !== 'console') return [];
+    return block.split(/^(?=[#$] )/m).map((text): Step => {
+      const end = text.indexOf('\n') + 1;
+      return { command: text.slice(2, end), expected: text.startsWith('$') ? text.slice(end) : undefined };
+    });
+  });
+}
+
+const sections = new Map(page.split(/^## /m).map((text) => [text.slice(0, text.indexOf('\n')), stepsOf(text)]));
+
+const INSTALLED = 'cp dist/cgi-bin/*.cgi /srv/www/cgi-bin/\nset +e\n';
+
+type Check = [claim: string, command: (site: string) => string, expected: string, ...not: string[]];
+
+/** What each server does beside what the page shows. */
+const CHECKS: Check[] = [
+  ['takes a body of 2 MB', (site) => `head -c 2000000 /dev/zero | curl -s --data-binary @- ${site}/echo.cgi | wc -c`, '2000000\n'],
+  [
+    'gives the path behind the script, and the query',
+    (site) => `curl -s '${site}/environ.cgi/a%20b?c=d' | grep -E '^(SCRIPT_NAME|PATH_INFO|QUERY_STRING)='`,
+    'PATH_INFO=/a b\nQUERY_STRING=c=d\nSCRIPT_NAME=/cgi-bin/environ.cgi\n',
+  ],
+  [
+    'gives Authorization',
+    (site) => `curl -s -u user:word ${site}/environ.cgi | grep ^HTTP_AUTHORIZATION=`,
+    'HTTP_AUTHORIZATION=Basic dXNlcjp3b3Jk\n',
+    'busybox httpd', // it is for the server alone
+  ],
+  [
+    'lets people sign the guestbook, whatever other users have put into the shared /tmp',
+    (site) => `install -m 600 /dev/null /tmp/guestbook.jsonl
+curl -s -o /dev/null -d 'name=A&message=B' ${site}/form.cgi
+curl -s ${site}/form.cgi | grep -c '<b>A</b>'`,
+    '1\n',
+  ],
+];
+
+const SERVERS: [section: string, log: string | undefined, service: string | undefined, port?: number][] = [
+  ['Apache', '/var/log/apache2/error.log', 'apache2'],
+  ['lighttpd', '/var/log/lighttpd/breakage.log', 'lighttpd'],
+  ['busybox httpd', undefined, undefined, 8080],
+  ['nginx with fcgiwrap', '/var/log/nginx/error.log', 'nginx'],
+];
+
+const MARK = '=== next ===';
+
+/** Runs all of it in one session, and returns what each has printed. */
+function run(steps: Step[], site: string): string[] {
+  const session = steps.map(({ command }) => {
+    const upFirst = command.includes('curl ') ? `curl -s -o /dev/null --retry 30 --retry-delay 1 --retry-connrefused ${site}\n` : '';
+    return `${upFirst}${command}echo '${MARK}'\n`;
+  });
+  return onFreshDebian(session.join('')).replaceAll('\r\n', '\n').split(`${MARK}\n`);
+}
+
+describe.each(SERVERS)('%s', (name, log, service, port = 80) => {
+  const site = `http://localhost${port === 80 ? '' : `:${port}`}/cgi-bin`;
+  const shown = [...(sections.get('A shell') ?? []), ...(sections.get(name) ?? [])];
+  const checks = CHECKS.filter(([, , , ...not]) => !not.includes(name)).map(([claim, command, expected]) => {
+    return { claim, command: `${command(site)}\n`, expected };
+  });
+  const logs = {
+    claim: 'logs why a script fails',
+    command: `curl -s -o /dev/null ${site}/broken.cgi/throw
+for try in 1 2 3 4 5; do grep -o 'thrown before' ${log} && break; sleep 1; done
+`,
+    expected: 'thrown before\n',
+  };
+  const again = {
+    claim: 'starts once more',
+    command: `service ${service} restart >/dev/null 2>&1; curl -s --retry 30 --retry-delay 1 --retry-connrefused ${site}/hello.cgi\n`,
+    expected: 'Hello, world!\n',
+  };
+  const more = [...checks, ...(log ? [logs] : []), ...(service ? [again] : [])];
+  let outputs: string[] = [];
+  beforeAll(() => {
+    outputs = run([...shown, { command: INSTALLED, expected: undefined }, ...more], site);
+  }, 180_000);
+
+  test('as the page shows it', () => {
+    expect(shown.some(({ expected }) => expected?.includes('Hello'))).toBe(true);
+    const printed = shown.map(({ expected }, at) => (expected === undefined ? undefined : outputs[at]));
+    expect(printed).toEqual(shown.map(({ expected }) => expected));
+  });
+
+  test.each(more.map((check, at) => ({ ...check, at })))('$claim', ({ expected, at }) => {
+    expect(outputs[shown.length + 1 + at]).toBe(expected);
+  });
+});
