@@ -151,7 +151,7 @@ export async function makePrograms(folder: string): Promise<void> {
 export function buildBy(binary: string, source: string, folder: string): string {
   const script = join(mkdtempSync(join(folder, 'built-')), 'script.cjs');
   const program = `import { buildScript } from '${process.cwd()}/src/build/index.ts';
-await buildScript(${JSON.stringify(source)}, ${JSON.stringify(script)});`;
+await buildScript(${JSON.stringify(source)}, ${JSON.stringify(script)}, { interpreter: ${JSON.stringify(binary)} });`;
   execFileSync(binary, ['--import', 'tsx', '--input-type=module', '--eval', program], { stdio: ['ignore', 'ignore', 'inherit'] });
   return script;
 }

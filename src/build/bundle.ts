@@ -184,7 +184,8 @@ function common(external: readonly string[]) {
     target: 'node20.19',
     legalComments: 'none',
     external: [...external],
-    loader: { '.wasm': 'binary', '.txt': 'text', '.html': 'text', '.css': 'text', '.svg': 'text', '.sql': 'text' },
+    // A module may be a CGI script by its first line.
+    loader: { '.cgi': 'js', '.wasm': 'binary', '.txt': 'text', '.html': 'text', '.css': 'text', '.svg': 'text', '.sql': 'text' },
     logLevel: 'silent',
     logOverride: { 'ignored-bare-import': 'silent' }, // chunks of our own package
     metafile: true,

@@ -14,7 +14,7 @@ import { entryOf } from './entry.ts';
 import { compile, pack, packForBun } from './pack.ts';
 import { shellLine } from './shell-line.ts';
 import { withFolder, withPath } from './temporary.ts';
-import { commandOf, mustAnswer, type Runtime, requestOf, tryOut } from './trial.ts';
+import { commandOf, measure, mustAnswer, type Runtime, requestOf, type Times, tryOut } from './trial.ts';
 import { warmSteps } from './warm-line.ts';
 
 export interface BuildScriptOptions {
@@ -37,6 +37,8 @@ export interface BuildScriptOptions {
   trialPath?: string | undefined;
   /** Variables that the script is tried out with, beside those of the request. */
   env?: Readonly<Record<string, string>>;
+  /** Whether to find out how long the script takes, when it is tried out. Default: false. */
+  measured?: boolean;
 }
 
 export interface Built {
@@ -45,10 +47,11 @@ export interface Built {
   warnings: string[];
   /** How many files are in the folder beside it. */
   assets: number;
+  times: Times | undefined;
 }
 
 /**
- * Builds the module `path` into the executable file `script`, with a source map beside it. The script is run twice, on a GET
+ * Builds the module `path` into the executable file `script`, with a source map beside it. The script is tried out on a GET
  * request at the root of a server and on one behind its own path, in an empty environment and a folder with nothing but
  * its assets. Throws a `Problem`, and leaves nothing behind, when the module cannot be bundled or the script gives no response.
  */
@@ -63,6 +66,7 @@ export async function buildScript(path: string, script: string, options: BuildSc
     external = [],
     assets = [],
     env = {},
+    measured = false,
   } = options;
   const trialPath = 'trialPath' in options ? options.trialPath : '/';
   const project = process.cwd();
@@ -75,11 +79,11 @@ export async function buildScript(path: string, script: string, options: BuildSc
   refuseToOverwrite(script, inputs);
   const copyTo = (folder: string) => copyAssets(assets, project, folder, paths?.folders(source) ?? []);
 
-  await mkdir(dirname(script), { recursive: true });
   const name = basename(script);
+  const home = dirname(resolve(script));
   // What is left out has to be found from where the script will be.
-  const prefix = external.length > 0 ? join(dirname(resolve(script)), '.run-with-cgi-') : join(tmpdir(), 'run-with-cgi-build-');
-  return withFolder(prefix, async (folder) => {
+  if (external.length > 0) await mkdir(home, { recursive: true });
+  return withFolder(external.length > 0 ? join(home, '.run-with-cgi-') : join(tmpdir(), 'run-with-cgi-build-'), async (folder) => {
     const place = join(folder, 'trial');
     const file = join(place, name);
     await mkdir(place);
@@ -98,7 +102,9 @@ export async function buildScript(path: string, script: string, options: BuildSc
       await writeFile(file, packForBun(source, before, interpreter));
     }
     const note = trial && (await tryOut(commandOf(runtime, file), place, trial));
+    const times = measured && trial ? await measure(file, runtime, trial) : undefined;
 
+    await mkdir(home, { recursive: true });
     await copyTo(script + ASSETS);
     await replace(script, file);
     await writeFile(`${script}.map`, map);
@@ -106,6 +112,7 @@ export async function buildScript(path: string, script: string, options: BuildSc
       size: statSync(script).size,
       warnings: note === undefined ? warnings : [...warnings, note],
       assets: assets.length > 0 ? await countFiles(script + ASSETS) : 0,
+      times,
     };
   });
 }

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Problem } from '../cli/problem.ts';
 import { BOOT_WORDS } from './boot.ts';
 import { hintOf, noteOf } from './hints.ts';
@@ -98,20 +98,30 @@ export function mustAnswer({ output, log, end }: Answer, { path, name }: Trial):
   throw new Problem('build-fails', message, { cause: log.trimEnd() || undefined });
 }
 
-/**
- * How many milliseconds `script` takes for an answer, and how many the runtime takes for nothing: the least of `count`
- * each. Throws a `Problem` when it does not answer.
- */
-export async function measure(script: string, runtime: Runtime, trial: Trial, count = 7): Promise<{ script: number; nothing: number }> {
-  return withFolder(join(tmpdir(), 'run-with-cgi-build-'), async (folder) => {
-    const empty = join(folder, 'empty.cjs');
+/** Milliseconds. */
+export interface Times {
+  /** Of a script, until it has answered. */
+  script: number;
+  /** Of its runtime, for an empty file. */
+  nothing: number;
+}
+
+/** How many runs of each are measured; the fastest counts. */
+const ROUNDS = 7;
+
+/** Finds out how long `script` takes for its answer, in the folder where it lies. Throws a `Problem` when it does not answer. */
+export async function measure(script: string, runtime: Runtime, trial: Trial): Promise<Times> {
+  const folder = dirname(script);
+  const request = requestOf(trial, '');
+  return withFolder(join(tmpdir(), 'run-with-cgi-build-'), async (other) => {
+    const empty = join(other, 'empty.cjs');
     await writeFile(empty, '');
     const times = { script: Infinity, nothing: Infinity };
-    for (let round = 0; round < count; round++) {
-      const answer = await run(commandOf(runtime, resolve(script)), folder, requestOf(trial, ''));
+    for (let round = 0; round < ROUNDS; round++) {
+      const answer = await run(commandOf(runtime, script), folder, request);
       mustAnswer(answer, trial);
       times.script = Math.min(times.script, answer.milliseconds);
-      times.nothing = Math.min(times.nothing, (await run([pathOf(runtime), empty], folder, requestOf(trial, ''))).milliseconds);
+      times.nothing = Math.min(times.nothing, (await run([pathOf(runtime), empty], other, request)).milliseconds);
     }
     return times;
   });

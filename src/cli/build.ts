@@ -1,9 +1,8 @@
 // run-with-cgi build: one executable file of an application and all it imports.
 
-import { existsSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { buildScript, refuseToOverwrite, withModule } from '../build/index.ts';
-import { measure } from '../build/trial.ts';
 import { read } from './commands.ts';
 import { describeInterface } from './interface.ts';
 import { type Loaded, loadApplication, parseTarget } from './load.ts';
@@ -58,7 +57,7 @@ export async function run(words: string[]): Promise<number> {
   const { runtime = 'node', external = [], warm = false } = values;
   if (runtime !== 'node' && runtime !== 'bun') throw new Problem('option-wrong', `The runtime must be node or bun, got ${runtime}`);
   const { path, callable } = parseTarget(target);
-  if (!existsSync(path)) throw new Problem('module-not-found', `There is no file ${path}`);
+  mustBeModule(path);
   const script = values.output ?? `${basename(path, extname(path))}.cgi`;
   if (warm && runtime === 'bun') throw new Problem('option-wrong', '--warm needs node; a script for Bun starts fast enough');
   if (warm && basename(script).startsWith('nph-'))
@@ -74,7 +73,7 @@ export async function run(words: string[]): Promise<number> {
   Object.assign(process.env, env);
   const loaded = await withModule(path, external, (module) => loadApplication(module, callable, values.interface));
   console.log(`Building ${describeSource(loaded, path)} into ${script}`);
-  const { size, warnings, assets } = await buildScript(path, script, {
+  const { size, warnings, assets, times } = await buildScript(path, script, {
     exportName: loaded.exportName,
     interface: loaded.interface,
     runtime,
@@ -83,18 +82,26 @@ export async function run(words: string[]): Promise<number> {
     external,
     assets: (values.assets ?? []).flatMap((list) => list.split(',')).filter((name) => name !== ''),
     env,
+    measured: true,
     ...(values['no-trial'] ? { trialPath: undefined } : { trialPath }),
     ...(values.interpreter !== undefined && { interpreter: values.interpreter }),
   });
   for (const warning of warnings) console.error(`warning: ${warning}`);
-  console.log(`${script}: ${Math.ceil(size / 1000)} kB${values['no-trial'] ? '' : await time(script, runtime, trialPath, env)}`);
+  const time = times && `; answers in ${times.script.toFixed(1)} ms; ${runtime} takes ${times.nothing.toFixed(1)} ms for an empty file`;
+  console.log(`${script}: ${Math.ceil(size / 1000)} kB${time ?? ''}`);
   if (assets > 0) console.log(`${script}.assets: ${assets} ${assets === 1 ? 'file' : 'files'}; copy it along with the script`);
   return 0;
 }
 
-async function time(script: string, runtime: 'node' | 'bun', path: string, env: Record<string, string>): Promise<string> {
-  const times = await measure(script, runtime, { path, name: basename(script), env });
-  return `; answers in ${times.script.toFixed(1)} ms; ${runtime} takes ${times.nothing.toFixed(1)} ms for an empty file`;
+/** Throws a `Problem` for what is no file, and for a program in another language. */
+function mustBeModule(path: string): void {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (!status) throw new Problem('module-not-found', `There is no file ${path}`);
+  if (status.isDirectory()) throw new Problem('option-wrong', `${path} is a folder; name a module in it`);
+  const [, interpreter] = /^#!\s*([^\n]*)/.exec(readFileSync(path, 'latin1')) ?? [];
+  if (interpreter !== undefined && !/\b(?:node|bun|deno|tsx|run-with-cgi)\b/.test(interpreter)) {
+    throw new Problem('option-wrong', `${path} is a program for ${interpreter.trim()}; build takes modules in JavaScript and TypeScript`);
+  }
 }
 
 function toVariable(text: string): [name: string, value: string] {

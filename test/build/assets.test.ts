@@ -212,7 +212,7 @@ describe('the folder beside the script', () => {
     });
   });
 
-  test('is found by a worker and under Bun, too', () => {
+  test('is found under Bun, too', () => {
     const script = join(elsewhere, 'bun.cgi');
     const bun = `${join(root, 'test/build/bun/node_modules/.bin')}:${PATH}`;
     const words = [command, 'build', 'reads.js', '-o', script, '--assets', 'data', '--runtime', 'bun'];

@@ -245,6 +245,9 @@ describe('the file that is written', () => {
   });
 
   test('can lie in a folder that is not there yet', () => {
+    write({ 'fails.mjs': 'export default () => { throw new Error(); };\n' });
+    expect(build('fails.mjs', '-o', 'out/cgi-bin/app.cgi').status).toBe(2);
+    expect(existsSync(join(project, 'out'))).toBe(false);
     expect(build('app.mjs', '-o', 'out/cgi-bin/app.cgi')).toMatchObject({ stderr: '', status: 0 });
     expect(statSync(join(project, 'out/cgi-bin/app.cgi')).mode & 0o777).toBe(0o755);
   });
@@ -274,6 +277,32 @@ describe('what is said names the author’s module', () => {
   test('that listens', () => {
     write({ 'app.mjs': "import { createServer } from 'node:http';\ncreateServer((req, res) => res.end()).listen(80);\n" });
     expect(build('app.mjs').stdout).toMatch(/^Building app\.mjs, which listens, into app\.cgi\n/);
+  });
+});
+
+describe('what is built', () => {
+  test('can be a CGI script by its first line, and have any name', () => {
+    write({
+      'hello.cgi': `#!/usr/bin/env run-with-cgi\nexport default ${ANSWER};\n`,
+      'bin/www': `#!/usr/bin/env node\nmodule.exports = ${ANSWER};\n`,
+    });
+    for (const name of ['hello.cgi', 'bin/www']) {
+      expect(build(name, '-o', 'out.cgi')).toMatchObject({ stderr: '', status: 0 });
+    }
+  });
+
+  test.each([
+    [
+      'program.cgi',
+      '#!/bin/sh\necho\n',
+      'program.cgi is a program for /bin/sh; build takes modules in JavaScript and TypeScript [option-wrong]',
+    ],
+    ['folder', undefined, 'folder is a folder; name a module in it [option-wrong]'],
+    ['nothing.js', undefined, 'There is no file nothing.js [module-not-found]'],
+  ])('is not %s', (name, content, message) => {
+    mkdirSync(join(project, 'folder'));
+    if (content !== undefined) write({ [name]: content });
+    expect(build(name, '-o', 'out.cgi')).toMatchObject({ stderr: `run-with-cgi: ${message}\n`, status: 2 });
   });
 });
 
