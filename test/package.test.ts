@@ -160,17 +160,25 @@ export default compress((environ, startResponse) => { startResponse('200 OK', [[
     expect(stdout).toMatch(/^Content-Encoding: gzip\r?$/m);
   });
 
-  test('build says in one line how to get the bundler, and takes it from the project where it is there', () => {
+  test('build says in one line how to get the bundler', () => {
     write('app.mjs', PLAIN);
     const { status, stdout, stderr } = command('build', 'app.mjs');
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^run-with-cgi: [^\n]*esbuild[^\n]*npm install[^\n]* \[esbuild-missing\]\n$/);
-    const project = join(folder, 'project');
+  });
+
+  test.each(['esbuild', 'esbuild-oldest'])('build takes the bundler from the project where it is there: %s', (bundler) => {
+    const { version } = json(join(root, 'node_modules', bundler, 'package.json'));
+    if (bundler === 'esbuild-oldest') expect(`>=${version}`).toBe(`${manifest.peerDependencies.esbuild}.0`);
+    const project = join(folder, bundler);
     mkdirSync(join(project, 'node_modules'), { recursive: true });
-    symlinkSync(join(root, 'node_modules/esbuild'), join(project, 'node_modules/esbuild'));
-    writeFileSync(join(project, 'app.mjs'), PLAIN);
-    const built = spawnSync(join(place, 'node_modules/.bin/run-with-cgi'), ['build', 'app.mjs'], { cwd: project, encoding: 'utf8' });
-    expect([built.stderr, built.status]).toEqual(['', 0]);
+    symlinkSync(join(root, 'node_modules', bundler), join(project, 'node_modules/esbuild'));
+    writeFileSync(join(project, 'app.mjs'), `const before = await 'here';\n${PLAIN.replace("'here'", 'before')}`);
+    const { stderr, status } = spawnSync(join(place, 'node_modules/.bin/run-with-cgi'), ['build', 'app.mjs'], {
+      cwd: project,
+      encoding: 'utf8',
+    });
+    expect([stderr, status]).toEqual(['', 0]);
     expect(execFileSync(join(project, 'app.cgi'), { encoding: 'utf8', env: { REQUEST_METHOD: 'GET' } })).toMatch(/\r\nhere$/);
   });
 
