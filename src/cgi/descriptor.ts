@@ -91,16 +91,10 @@ export function writeText(descriptor: number, text: string): void {
  */
 export function target(descriptor: number): string {
   const link = linkOf(descriptor);
-  // To ask once more costs a process that has not asked before more than all the links do. These tell what they are.
-  if (link.startsWith('pipe:') || link.startsWith('socket:') || link === '/dev/null') return link;
-  try {
-    const found = fs.fstatSync(descriptor);
-    // Where pipes have no numbers, one is not taken for the other.
-    if (found.isFIFO()) return `pipe:${found.dev}:${found.ino || -descriptor}`;
-    return found.isSocket() ? `socket:[${found.ino}]` : link;
-  } catch {
-    return '';
-  }
+  // Only a path may be a FIFO's. To ask once more costs a process that has not asked before more than all the links do.
+  if (!link.startsWith('/') || link === '/dev/null') return link;
+  const found = fs.fstatSync(descriptor);
+  return found.isFIFO() ? `pipe:${found.dev}:${found.ino}` : link;
 }
 
 function linkOf(descriptor: number): string {
