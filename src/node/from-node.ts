@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { ApplicationError } from '../errors.ts';
 import { acceptableHeaders } from '../gateway/acceptable.ts';
 import { describe } from '../gateway/describe.ts';
+import { isPromiseLike } from '../gateway/steps.ts';
 import { show } from '../show.ts';
 import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse, Write } from '../types.ts';
 import { type Incoming, requestOf } from './request.ts';
@@ -211,8 +212,4 @@ function contentLength(headers: readonly Header[]): number {
 /** What setTimeout() of a message counts is idle time. */
 function rearm(socket: Socket): void {
   if (socket.timeout) socket.setTimeout(socket.timeout);
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
