@@ -38,7 +38,7 @@ await build({
     {
       name: 'what stays is loaded only to stay',
       setup({ onResolve }) {
-        onResolve({ filter: /^\.\/(?:fastcgi|scgi|resident)\// }, ({ path }) => ({ path: path.replace(/\.ts$/, '.js'), external: true }));
+        onResolve({ filter: /^\.\/(?:fastcgi|scgi|workers)\// }, ({ path }) => ({ path: path.replace(/\.ts$/, '.js'), external: true }));
       },
     },
   ],
@@ -57,7 +57,7 @@ const { metafile } = await build({
     'fetch/light',
     'fetch/light/index',
     'node/index',
-    'resident/serve',
+    'workers/lifetime',
     'scgi/index',
     'headers',
     'host/index',

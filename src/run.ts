@@ -77,7 +77,7 @@ async function stay(application: Application, fd: number, options: RunOptions): 
   const { RUN_WITH_CGI_PROTOCOL, RUN_WITH_CGI_SCRIPT_NAME, RUN_WITH_CGI_GRACE = 0 } = process.env;
   const { protocol = RUN_WITH_CGI_PROTOCOL === 'scgi' ? 'scgi' : 'fastcgi', maxBodySize, timeout, env } = options;
   const { scriptName = RUN_WITH_CGI_SCRIPT_NAME, grace = Number(RUN_WITH_CGI_GRACE) * 1000 } = options;
-  const { serveUntilTold } = await import('./resident/serve.ts');
+  const { serveUntilTold } = await import('./workers/lifetime.ts');
   const settings = {
     fd,
     grace,

@@ -1,13 +1,13 @@
 // run-with-cgi fastcgi and run-with-cgi scgi: an application that stays, for a web server that connects to it.
 
 import type { Server } from 'node:net';
-import { bind } from '../resident/bind.ts';
-import type { ResidentOptions } from '../resident/gateway.ts';
-import { INHERITED, WORKER } from '../resident/primary.ts';
-import { serveUntilTold } from '../resident/serve.ts';
-import { DRAIN } from '../resident/uncaught.ts';
-import { runWorkers } from '../resident/workers.ts';
+import type { ResidentOptions } from '../resident/options.ts';
 import type { ApplicationFunction } from '../types.ts';
+import { bind } from '../workers/bind.ts';
+import { serveUntilTold } from '../workers/lifetime.ts';
+import { runWorkers } from '../workers/supervisor.ts';
+import { DRAIN } from '../workers/uncaught.ts';
+import { INHERITED, WORKER } from '../workers/worker-channel.ts';
 import { read } from './commands.ts';
 import { Problem } from './problem.ts';
 import { applicationOf } from './target.ts';

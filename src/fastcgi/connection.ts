@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 import type { Variables } from '../environ/variables.ts';
 import { ResidentConnection } from '../resident/connection.ts';
-import type { Gateway } from '../resident/gateway.ts';
+import type { Gateway } from '../resident/options.ts';
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,

@@ -1,14 +1,14 @@
 // run-with-cgi/fastcgi: an application as a FastCGI server, which stays and answers request after request.
 
 import type { Server, Socket } from 'node:net';
-import { makeGateway, type ResidentOptions } from '../resident/gateway.ts';
+import { makeGateway, type ResidentOptions } from '../resident/options.ts';
 import { ResidentServer } from '../resident/server.ts';
 import type { Application } from '../types.ts';
 import { FastCgiConnection } from './connection.ts';
 
 export type { Log } from '../gateway/error-stream.ts';
-export type { ResidentOptions } from '../resident/gateway.ts';
 export type { ListenOptions } from '../resident/listen.ts';
+export type { ResidentOptions } from '../resident/options.ts';
 
 export interface FastCgiOptions extends ResidentOptions {
   /** Requests at the same time on one connection, above which further ones are refused as FCGI_OVERLOADED. Default: 100. */

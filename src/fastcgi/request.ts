@@ -4,7 +4,7 @@
 import type { Variables } from '../environ/variables.ts';
 import { RequestError } from '../errors.ts';
 import { clientGone } from '../gateway/departure.ts';
-import type { Gateway } from '../resident/gateway.ts';
+import type { Gateway } from '../resident/options.ts';
 import { ResidentRequest } from '../resident/request.ts';
 import type { Block, ErrorStream, Header } from '../types.ts';
 import type { FastCgiConnection } from './connection.ts';

@@ -2,7 +2,7 @@
 // other side takes them, and an end that loses nothing.
 
 import type { Socket } from 'node:net';
-import type { Gateway } from './gateway.ts';
+import type { Gateway } from './options.ts';
 
 /** Bytes of output that nobody takes, above which no more requests are read. */
 const CONGESTED = 256 * 1024;

@@ -3,8 +3,8 @@
 
 import { Server } from 'node:net';
 import { fs } from '../fs.ts';
-import { nameBeside } from './beside.ts';
-import { free, publish } from './path.ts';
+import { nameBeside } from './path-lock.ts';
+import { free, publish } from './socket-path.ts';
 
 export interface ListenOptions {
   /** The path of a Unix socket. One that a dead process has left behind is replaced. */

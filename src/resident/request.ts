@@ -14,8 +14,8 @@ import { Input } from '../gateway/input.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { Spool } from '../gateway/spool.ts';
 import type { ApplicationFunction, Block, ErrorStream, FileWrapperFunction, Header } from '../types.ts';
-import type { Gateway } from './gateway.ts';
 import { mount } from './mount.ts';
+import type { Gateway } from './options.ts';
 
 const wrapFile: FileWrapperFunction = (file, blockSize) => new FileWrapper(file, blockSize);
 const NO_BODY = { read: () => 0 };

@@ -4,8 +4,8 @@ import { type Handle, Server, Socket } from 'node:net';
 import { fs } from '../fs.ts';
 import { LISTENS } from '../ports.ts';
 import type { HandOn, ResidentConnection } from './connection.ts';
-import type { Gateway } from './gateway.ts';
 import { BACKLOG, type ListenOptions, listen } from './listen.ts';
+import type { Gateway } from './options.ts';
 
 /** Makes the connection of `socket`; undefined when this peer may not have one. */
 export type OpenConnection = (socket: Socket) => ResidentConnection | undefined;

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { ResidentConnection } from '../resident/connection.ts';
-import type { Gateway } from '../resident/gateway.ts';
+import type { Gateway } from '../resident/options.ts';
 import { HeadersParser } from './headers.ts';
 import { ScgiRequest } from './request.ts';
 

@@ -1,14 +1,14 @@
 // run-with-cgi/scgi: an application as an SCGI server, which stays and answers request after request.
 
 import type { Server } from 'node:net';
-import { makeGateway, type ResidentOptions } from '../resident/gateway.ts';
+import { makeGateway, type ResidentOptions } from '../resident/options.ts';
 import { ResidentServer } from '../resident/server.ts';
 import type { Application } from '../types.ts';
 import { ScgiConnection } from './connection.ts';
 
 export type { Log } from '../gateway/error-stream.ts';
-export type { ResidentOptions } from '../resident/gateway.ts';
 export type { ListenOptions } from '../resident/listen.ts';
+export type { ResidentOptions } from '../resident/options.ts';
 
 export interface ScgiOptions extends ResidentOptions {}
 

@@ -1,7 +1,7 @@
 // One request of SCGI. Its response is that of a CGI script, and the end of the connection is its end.
 
 import { clientGone } from '../gateway/departure.ts';
-import type { Gateway } from '../resident/gateway.ts';
+import type { Gateway } from '../resident/options.ts';
 import { ResidentRequest } from '../resident/request.ts';
 import type { Block, ErrorStream, Header } from '../types.ts';
 import type { ScgiConnection } from './connection.ts';

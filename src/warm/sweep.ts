@@ -1,7 +1,7 @@
 // What workers that were killed have left beside the socket of this one, mostly those of older versions of the script.
 
 import { fs } from '../fs.ts';
-import { refuses } from '../resident/path.ts';
+import { refuses } from '../resident/socket-path.ts';
 import { PATIENCE } from './start.ts';
 
 /** Milliseconds for which what has no socket is left alone: its worker may have requests to finish. */

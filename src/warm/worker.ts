@@ -7,8 +7,8 @@ import { fs } from '../fs.ts';
 import { toFunction } from '../gateway/application.ts';
 import { describe } from '../gateway/describe.ts';
 import { errorStream } from '../gateway/error-stream.ts';
-import { DRAIN, onUncaught } from '../resident/uncaught.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
+import { DRAIN, onUncaught } from '../workers/uncaught.ts';
 import { limitLog } from './start.ts';
 import { sweep } from './sweep.ts';
 

@@ -7,7 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { FastCgiConnection } from '../../src/fastcgi/connection.ts';
 import { serveFastCgi } from '../../src/fastcgi/index.ts';
-import { makeGateway } from '../../src/resident/gateway.ts';
+import { makeGateway } from '../../src/resident/options.ts';
 import type { ApplicationFunction } from '../../src/types.ts';
 import { begin, Client, pairs, params, parse, record, request, stdin } from './client.ts';
 import { below, cut, mutate, pick, type Random, random } from './fuzz.ts';

@@ -3,7 +3,7 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { makeGateway } from '../../src/resident/gateway.ts';
+import { makeGateway } from '../../src/resident/options.ts';
 import { ScgiConnection } from '../../src/scgi/connection.ts';
 import type { ApplicationFunction } from '../../src/types.ts';
 import { below, cut, mutate, type Random, random } from '../fastcgi/fuzz.ts';

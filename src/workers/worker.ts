@@ -2,7 +2,7 @@
 
 import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
 import type { Handle } from 'node:net';
-import { INHERITED, type Said, type Told, WORKER } from './primary.ts';
+import { INHERITED, type Said, type Told, WORKER } from './worker-channel.ts';
 
 /** Milliseconds until a worker that does not listen has failed to start. */
 const START = 60_000;

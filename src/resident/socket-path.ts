@@ -4,7 +4,7 @@
 
 import { connect } from 'node:net';
 import { fs } from '../fs.ts';
-import { alone } from './beside.ts';
+import { alone } from './path-lock.ts';
 
 /** Takes a dead socket away from `path`. Rejects with EADDRINUSE when anything else is there. */
 export async function free(path: string): Promise<void> {

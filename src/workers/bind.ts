@@ -5,9 +5,9 @@ import { lookup } from 'node:dns/promises';
 import { _createServerHandle, type Handle } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { fs } from '../fs.ts';
-import { nameBeside } from './beside.ts';
-import { type ListenOptions, onePlace, withMode } from './listen.ts';
-import { free, publish } from './path.ts';
+import { type ListenOptions, onePlace, withMode } from '../resident/listen.ts';
+import { nameBeside } from '../resident/path-lock.ts';
+import { free, publish } from '../resident/socket-path.ts';
 
 export interface Bound {
   /** The descriptor for workers to listen on. */

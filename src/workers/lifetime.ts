@@ -4,10 +4,10 @@ import type { Server } from 'node:net';
 import { toFunction } from '../gateway/application.ts';
 import { describe } from '../gateway/describe.ts';
 import { errorStream } from '../gateway/error-stream.ts';
+import { ResidentServer } from '../resident/server.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
-import { followPrimary } from './primary.ts';
-import { ResidentServer } from './server.ts';
 import { DRAIN, onUncaught } from './uncaught.ts';
+import { followPrimary } from './worker-channel.ts';
 
 export interface LifeOptions {
   /** As the log calls the gateway. */
