@@ -1,8 +1,8 @@
 // The public names of run-with-cgi. Start with types.ts, then gateway/exchange.ts, then cgi/run-with-cgi.ts.
 
-export type { LogTarget } from './cgi/log.ts';
 export { type RunWithCgiOptions, runWithCgi, type Stdout } from './cgi/run-with-cgi.ts';
-export type { Stdin } from './cgi/source.ts';
+export type { LogTarget } from './cgi/stderr.ts';
+export type { Stdin } from './cgi/stdin.ts';
 export type { Variables } from './environ/variables.ts';
 export { ApplicationError, type ApplicationErrorCode, RequestError, type RequestErrorCode, type StatusHint } from './errors.ts';
 export { FileWrapper } from './gateway/file-wrapper.ts';

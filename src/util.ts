@@ -1,7 +1,7 @@
 // run-with-cgi/util: what wsgiref.util has.
 
 export { type PathVariables, shiftPathInfo } from './environ/path-info.ts';
-export { setupTestingDefaults } from './environ/testing-defaults.ts';
 export { applicationUri, guessScheme, requestUri, type UriVariables } from './environ/uri.ts';
 export { FileWrapper } from './gateway/file-wrapper.ts';
 export { isHopByHop } from './gateway/hop-by-hop.ts';
+export { setupTestingDefaults } from './testing/testing-defaults.ts';

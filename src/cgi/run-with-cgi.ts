@@ -5,19 +5,19 @@ import { bodyLength, checkBodySize } from '../environ/body-length.ts';
 import { type Extras, requestVariables, toEnviron } from '../environ/environ.ts';
 import { processVariables, type Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
-import { describe } from '../gateway/describe.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
-import { isPromiseLike } from '../gateway/steps.ts';
+import { isPromiseLike } from '../gateway/promise-like.ts';
 import type { Application, ApplicationFunction, Block, Environ } from '../types.ts';
 import { writeDescriptor, writeText } from './descriptor.ts';
 import { handOver } from './hand-over.ts';
 import { headFor, isNph, nphHead } from './head.ts';
 import { guardProcess, type Lifetime } from './lifetime.ts';
-import { errorStream, type LogTarget } from './log.ts';
 import { openOutput } from './output.ts';
-import { isStream, type Stdin, toSource } from './source.ts';
+import { errorStream, type LogTarget } from './stderr.ts';
+import { isStream, type Stdin, toSource } from './stdin.ts';
 import { closeResponse, hasStartedChildren, printTo, takeStdout } from './stdout.ts';
 
 /** Where a response can go: a descriptor, or anything with `write`, which is awaited if it returns a promise. */
@@ -65,7 +65,7 @@ export function runWithCgi(application: Application, options: RunWithCgiOptions 
 function exchangeOver(stdout: Stdout, application: Application, options: RunWithCgiOptions, isScript: boolean): Promise<void> {
   const { stdin = 0, stderr = 2, timeout } = options;
   const errors = errorStream(stderr, typeof stdout === 'number' ? stdout : undefined);
-  const report: Report = (error) => errors.write(describe('cgi', error));
+  const report: Report = (error) => errors.write(formatFailure('cgi', error));
   if (isScript) printTo(errors);
 
   const { variables, length, refusal } = readRequest(options, isScript);

@@ -5,7 +5,7 @@ import type { Writable } from 'node:stream';
 import { fs } from '../fs.ts';
 import type { ErrorStream } from '../types.ts';
 import { reopenPipe, target } from './descriptor.ts';
-import { errorStream } from './log.ts';
+import { errorStream } from './stderr.ts';
 
 /** Taken, and not yet given to anybody. */
 let reserved: number | undefined;

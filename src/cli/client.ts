@@ -3,10 +3,10 @@
 
 import { guardProcess } from '../cgi/lifetime.ts';
 import { checkBodySize } from '../environ/body-length.ts';
+import { clientGone } from '../gateway/aborted.ts';
 import { toFunction } from '../gateway/application.ts';
-import { clientGone } from '../gateway/departure.ts';
-import { describe } from '../gateway/describe.ts';
 import { Exchange } from '../gateway/exchange.ts';
+import { formatFailure } from '../gateway/format-failure.ts';
 import { requestEnviron } from '../testing/request.ts';
 import type { ApplicationFunction, ErrorStream, Header } from '../types.ts';
 import type { Loaded } from './load.ts';
@@ -90,5 +90,5 @@ export class Client {
     }
   }
 
-  #report = (error: unknown): void => this.#log.write(describe('request', error));
+  #report = (error: unknown): void => this.#log.write(formatFailure('request', error));
 }

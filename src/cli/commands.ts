@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { writeDescriptor } from '../cgi/descriptor.ts';
 import { RequestError } from '../errors.ts';
-import { isDeparture } from '../gateway/departure.ts';
+import { isAborted } from '../gateway/aborted.ts';
 import { nearest, Problem } from './problem.ts';
 
 interface Command {
@@ -45,7 +45,7 @@ export async function command(name: string | undefined, words: string[]): Promis
   try {
     process.exit(await dispatch(name, words));
   } catch (error) {
-    if (isDeparture(error)) process.exit(23); // as curl, when its reader has had enough
+    if (isAborted(error)) process.exit(23); // as curl, when its reader has had enough
     if (error instanceof RequestError) {
       process.stderr.write(`run-with-cgi: ${error.message}\n`);
       process.exit(23);

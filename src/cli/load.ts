@@ -3,10 +3,10 @@
 import { takeApplications } from '../cgi/hand-over.ts';
 import type { FetchHandler } from '../fetch/index.ts';
 import { fs } from '../fs.ts';
+import { idleWaiter } from '../idle.ts';
 import type { RunWithCgiOptions } from '../index.ts';
 import type { Listener } from '../node/index.ts';
 import { withholdPorts } from '../ports.ts';
-import { settling } from '../settle.ts';
 import { show } from '../show.ts';
 import type { Application } from '../types.ts';
 import { describeInterface, type Interface, interfaceOf, isOfH3, toInterface } from './interface.ts';
@@ -49,7 +49,7 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
   try {
     let exported: unknown;
     const found = () => handedOver ?? usual(exported, kind) ?? ports.listener();
-    const settle = settling(() => found() !== undefined);
+    const settle = idleWaiter(() => found() !== undefined);
     exported = await load(file);
     if (callable !== undefined) return await named(exported, path, callable, kind);
     // It may have something to wait for before it calls runWithCgi() or listen().

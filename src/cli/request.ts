@@ -1,7 +1,7 @@
 // run-with-cgi request: one request from the shell, as curl would send it, and no server.
 
 import { basename } from 'node:path';
-import { errorStream } from '../cgi/log.ts';
+import { errorStream } from '../cgi/stderr.ts';
 import { LOG, printTo, takeStdout } from '../cgi/stdout.ts';
 import type { Header } from '../types.ts';
 import { Client } from './client.ts';

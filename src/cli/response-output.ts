@@ -5,7 +5,7 @@ import { isatty } from 'node:tty';
 import { styleText } from 'node:util';
 import { brotliDecompressSync, unzipSync } from 'node:zlib';
 import { writeDescriptor } from '../cgi/descriptor.ts';
-import { clientGone, isDeparture } from '../gateway/departure.ts';
+import { clientGone, isAborted } from '../gateway/aborted.ts';
 import type { Sink } from '../gateway/sink.ts';
 import type { Block, Header } from '../types.ts';
 import { inSeconds, type Variables } from './write-out.ts';
@@ -58,7 +58,7 @@ export class Outputs {
       // Nobody has to be told that a pipe's reader had enough.
       const { message, cause }: { message?: string; cause?: unknown } = error instanceof Error ? error : {};
       const reason = cause instanceof Error ? cause.message : message;
-      this.fail(23, isDeparture(error) ? undefined : `the response could not be written: ${reason}`);
+      this.fail(23, isAborted(error) ? undefined : `the response could not be written: ${reason}`);
       throw clientGone();
     }
   }
@@ -68,7 +68,7 @@ export class Outputs {
     try {
       this.write(name, Buffer.from(text, 'latin1'));
     } catch (error) {
-      if (!isDeparture(error)) throw error;
+      if (!isAborted(error)) throw error;
     }
   }
 

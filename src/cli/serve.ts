@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { resolve } from 'node:path';
-import { describe } from '../gateway/describe.ts';
 import { errorStream } from '../gateway/error-stream.ts';
+import { formatFailure } from '../gateway/format-failure.ts';
 import { cgiBin, cgiScript } from '../host/index.ts';
 import { urlMap } from '../middleware/index.ts';
 import { LISTENS } from '../ports.ts';
@@ -74,7 +74,7 @@ export async function run(words: string[]): Promise<number> {
       setTimeout(() => server.closeAllConnections(), DRAIN);
     },
   });
-  server.on('error', (error) => errors.write(describe('server', error))); // one connection could not be accepted
+  server.on('error', (error) => errors.write(formatFailure('server', error))); // one connection could not be accepted
   await new Promise((resolve) => server.on('close', resolve));
   return status;
 }

@@ -1,6 +1,6 @@
 // run-with-cgi validate: the requests that every application meets, each through the validator.
 
-import { errorStream } from '../cgi/log.ts';
+import { errorStream } from '../cgi/stderr.ts';
 import { printTo } from '../cgi/stdout.ts';
 import { call, type TestRequest } from '../testing/index.ts';
 import { type ContractError, validator } from '../validator/index.ts';

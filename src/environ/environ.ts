@@ -2,7 +2,7 @@
 // a client could abuse gone, and what servers do differently made alike.
 
 import type { Environ, ErrorStream, FileWrapperFunction, InputStream } from '../types.ts';
-import { settlePath } from './path.ts';
+import { normalizePath } from './path.ts';
 import { guessScheme } from './uri.ts';
 import type { Variables } from './variables.ts';
 
@@ -66,7 +66,7 @@ export function completeVariables(environ: Record<string, unknown>, extras: Extr
   environ.REQUEST_METHOD ||= 'GET';
   environ.SERVER_PROTOCOL ||= 'HTTP/1.0';
   environ.QUERY_STRING ??= '';
-  settlePath(environ);
+  normalizePath(environ);
 
   // busybox sets neither, lighttpd an empty name when there is no Host.
   const scheme = guessScheme(environ);

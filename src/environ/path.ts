@@ -5,7 +5,7 @@
  * Makes SCRIPT_NAME and PATH_INFO what an application may rely on, in place. Each is empty or begins with "/", the root is
  * SCRIPT_NAME "" and PATH_INFO "/", and neither has a segment "." or "..": PATH_INFO never leads out of itself. "//" stays.
  */
-export function settlePath(environ: Record<string, unknown>): void {
+export function normalizePath(environ: Record<string, unknown>): void {
   const { scriptName, pathInfo } = settled(environ);
   // PATH_TRANSLATED belongs to the path that had the dots in it.
   if (pathInfo.length < String(environ.PATH_INFO ?? '').length) delete environ.PATH_TRANSLATED;
@@ -56,7 +56,7 @@ export function decodePath(raw: string): string {
  * Returns what of `path` follows `prefix`, compared by whole segments; undefined where `path` does not begin so. Empty
  * segments are passed over, as by every server that maps a path to a folder: "//a//b" begins with "/a/b".
  */
-export function pathBehind(path: string, prefix: string): string | undefined {
+export function stripPathPrefix(path: string, prefix: string): string | undefined {
   let at = 0;
   for (const segment of prefix.split('/')) {
     if (segment === '') continue;

@@ -4,9 +4,9 @@
 
 import { clientAddress } from '../environ/address.ts';
 import { ApplicationError } from '../errors.ts';
-import { acceptableHeaders, acceptableReason } from '../gateway/acceptable.ts';
 import { reasonOf } from '../gateway/reasons.ts';
 import { checkBlock } from '../gateway/response.ts';
+import { sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
 import { show } from '../show.ts';
 import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Write } from '../types.ts';
 import type { Platform, ResponseBody } from './platform.ts';
@@ -86,7 +86,7 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
     const mayHaveLength = announced === undefined && !isBodiless(status);
     const start = (length?: number): Write => {
       if (mayHaveLength && length !== undefined) headers.push(['content-length', String(length)]);
-      return this.#startResponse(`${status} ${acceptableReason(response.statusText, reasonOf(status))}`, acceptableHeaders(headers));
+      return this.#startResponse(`${status} ${sanitizeReason(response.statusText, reasonOf(status))}`, sanitizeHeaders(headers));
     };
     if (typeof body === 'string' || body instanceof Uint8Array || body === null) {
       start(length);

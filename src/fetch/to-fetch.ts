@@ -4,11 +4,11 @@ import { checkBodySize } from '../environ/body-length.ts';
 import { requestVariables, toEnviron } from '../environ/environ.ts';
 import { headerVariables, targetVariables } from '../environ/http.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
+import { clientGone } from '../gateway/aborted.ts';
 import { toFunction } from '../gateway/application.ts';
-import { clientGone } from '../gateway/departure.ts';
-import { describe } from '../gateway/describe.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
 import { BARE_STATUS } from '../gateway/response.ts';
 import type { Sink } from '../gateway/sink.ts';
@@ -66,7 +66,7 @@ export function toFetchOn(platform: Platform, application: Application, options:
       runOnce: false,
     });
     const outlet = new Outlet(platform);
-    const exchange = new Exchange(application, environ, outlet, (error) => errors.write(describe('fetch', error)));
+    const exchange = new Exchange(application, environ, outlet, (error) => errors.write(formatFailure('fetch', error)));
     const leave = () => exchange.interrupt(clientGone());
     request.signal.addEventListener('abort', leave);
     outlet.onCancel = leave;

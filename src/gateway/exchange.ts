@@ -4,12 +4,13 @@
 import { ApplicationError, RequestError, type StatusHint } from '../errors.ts';
 import { show } from '../show.ts';
 import type { Application, Environ } from '../types.ts';
+import { isAborted } from './aborted.ts';
 import { toFunction } from './application.ts';
-import { isDeparture } from './departure.ts';
+import { type Coroutine, type RunningCoroutine, runCoroutine } from './coroutine.ts';
 import { FileWrapper } from './file-wrapper.ts';
+import { isPromiseLike } from './promise-like.ts';
 import { checkBlock, Response } from './response.ts';
 import type { Sink } from './sink.ts';
-import { isPromiseLike, type Run, run, type Steps } from './steps.ts';
 
 /** Takes the cause of every failure, for the log; the client learns none of it. */
 export type Report = (error: unknown) => void;
@@ -28,7 +29,7 @@ export class Exchange {
   #sink: Sink;
   #report: Report;
   #response: Response;
-  #run: Run<void> | undefined;
+  #run: RunningCoroutine<void> | undefined;
   #returned = false;
   #body: unknown;
   #iterator: BlockIterator | undefined;
@@ -46,7 +47,7 @@ export class Exchange {
 
   /** Runs the application. The promise never rejects; where nothing had to be waited for, all is done when this returns. */
   start(): Promise<void> {
-    this.#run = run(this.#perform());
+    this.#run = runCoroutine(this.#perform());
     return this.#run.finished;
   }
 
@@ -59,7 +60,7 @@ export class Exchange {
     if (this.responded) return false;
     if (!this.#run?.interrupt(reason)) {
       // The application is on the call stack: it is the process that ends, and nothing returns to #perform().
-      this.#run = run(this.#abort(reason));
+      this.#run = runCoroutine(this.#abort(reason));
     }
     return true;
   }
@@ -69,7 +70,7 @@ export class Exchange {
     return !this.#returned || this.#iterator?.return !== undefined || closeOf(this.#body) !== undefined;
   }
 
-  *#perform(): Steps<void> {
+  *#perform(): Coroutine<void> {
     const response = this.#response;
     try {
       const result: unknown = toFunction(this.#application)(this.#environ, response.startResponse);
@@ -120,7 +121,7 @@ export class Exchange {
     this.over = true;
   }
 
-  *#abort(reason: unknown): Steps<void> {
+  *#abort(reason: unknown): Coroutine<void> {
     yield* this.#fail(reason);
     yield* this.#close();
     this.over = true;
@@ -143,7 +144,7 @@ export class Exchange {
   }
 
   /** PEP 3333 #84: from where the file stands to its end or to Content-Length, whichever comes first. */
-  *#sendFile(file: FileWrapper): Steps<void> {
+  *#sendFile(file: FileWrapper): Coroutine<void> {
     const response = this.#response;
     const { sendFile } = this.#sink;
     const size = file.remaining();
@@ -161,11 +162,11 @@ export class Exchange {
   }
 
   /** One story for every failure: before the head a bare status, after it a response that ends short. PEP 3333 #75, #76 */
-  *#fail(error: unknown): Steps<void> {
+  *#fail(error: unknown): Coroutine<void> {
     const response = this.#response;
     response.abandon();
     let complete = response.satisfied;
-    if (!isDeparture(error)) {
+    if (!isAborted(error)) {
       this.failed = true;
       this.#report(error);
       if (!response.headersSent) {
@@ -182,13 +183,13 @@ export class Exchange {
   }
 
   /** Exactly once, however the request ended. PEP 3333 #66 */
-  *#close(): Steps<void> {
+  *#close(): Coroutine<void> {
     this.#closed = true;
     const iterator = this.#iterator;
     const body = this.#body;
     this.#iterator = undefined;
     this.#body = undefined;
-    const returned = run(this.#settle(() => iterator?.return?.()));
+    const returned = runCoroutine(this.#settle(() => iterator?.return?.()));
     yield* this.#settle(() => close(body));
     // A generator that waits for something gets to its return() only when that comes, which may be never.
     if (!this.#pulling) yield returned.finished;
@@ -196,11 +197,11 @@ export class Exchange {
 
   /** A body that comes after an interruption is still owed its close(). */
   #closeLate(body: unknown): void {
-    if (this.#closed) run(this.#settle(() => close(body)));
+    if (this.#closed) runCoroutine(this.#settle(() => close(body)));
     else this.#body = body; // the answer in its place is still on its way
   }
 
-  *#settle(action: () => unknown): Steps<void> {
+  *#settle(action: () => unknown): Coroutine<void> {
     try {
       const result = action();
       if (isPromiseLike(result)) yield result;
@@ -210,7 +211,7 @@ export class Exchange {
   }
 
   #note(error: unknown): void {
-    if (isDeparture(error)) return;
+    if (isAborted(error)) return;
     this.failed = true;
     this.#report(error);
   }

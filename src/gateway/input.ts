@@ -3,14 +3,8 @@
 
 import { ApplicationError, RequestError } from '../errors.ts';
 import type { InputStream } from '../types.ts';
+import type { Source } from './source.ts';
 import { Spool, spoolSource } from './spool.ts';
-
-/** Where a body comes from. `read` fills the start of `buffer`, and returns 0 only at the end. */
-export interface Source {
-  read(buffer: Uint8Array): number;
-  /** The same without blocking the event loop, where the source can. */
-  readAsync?(buffer: Uint8Array): number | Promise<number>;
-}
 
 const CHUNK = 65_536;
 /** A client can announce any length; memory is taken only as bytes arrive. */

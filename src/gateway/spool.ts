@@ -4,7 +4,7 @@
 
 import { RequestError } from '../errors.ts';
 import { fs } from '../fs.ts';
-import type { Source } from './input.ts';
+import type { Source } from './source.ts';
 
 const IN_MEMORY = 1024 * 1024;
 /** Pieces are joined to blocks, however small they come: what is kept of each piece would be far more than a byte. */

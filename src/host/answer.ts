@@ -6,11 +6,11 @@ import { ApplicationError, RequestError } from '../errors.ts';
 import type { Closable, Environ, Header, StartResponse } from '../types.ts';
 import { type RequestBody, requestBody } from './body.ts';
 import { unchunk } from './chunks.ts';
+import { diagnose } from './diagnose.ts';
 import { BadOutput, HeadReader, type ScriptHead } from './head.ts';
 import { Program, TooSlow } from './program.ts';
 import { redirected } from './redirect.ts';
 import { programVariables } from './variables.ts';
-import { whyNot } from './why.ts';
 
 /** lighttpd's figure, too. */
 const REDIRECTS = 5;
@@ -146,7 +146,7 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
 
   #withReason(what: string): string {
     const [interpreter] = this.#hosting.interpreter;
-    const reason = whyNot(interpreter ?? this.#path);
+    const reason = diagnose(interpreter ?? this.#path);
     if (reason === undefined) return what;
     return interpreter === undefined ? `${what}: ${reason}` : `${what}; of its interpreter, ${interpreter}: ${reason}`;
   }

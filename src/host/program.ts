@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { drained } from '../gateway/pour.ts';
+import { drained } from '../gateway/pipe-input.ts';
 import type { ErrorStream } from '../types.ts';
 import { type Command, launch } from './launch.ts';
 import { logLines } from './log.ts';

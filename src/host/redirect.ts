@@ -1,7 +1,7 @@
 // Redirects to a path of this server, which it follows itself: RFC 3875 §6.2.2.
 
 import { targetVariables } from '../environ/http.ts';
-import { pathBehind } from '../environ/path.ts';
+import { stripPathPrefix } from '../environ/path.ts';
 import { Input } from '../gateway/input.ts';
 import type { Environ } from '../types.ts';
 
@@ -12,7 +12,7 @@ import type { Environ } from '../types.ts';
 export function redirected(environ: Environ, location: string): Environ | undefined {
   const { REQUEST_METHOD: method, SCRIPT_NAME: scriptName, PATH_INFO: pathInfo, QUERY_STRING: query } = environ;
   const { PATH_INFO: path = '', ...target } = targetVariables(location);
-  const rest = pathBehind(path, scriptName);
+  const rest = stripPathPrefix(path, scriptName);
   if (!rest) return undefined;
   const next: Environ = Object.assign(Object.create(null), environ, target, {
     REQUEST_METHOD: method === 'HEAD' ? 'HEAD' : 'GET',

@@ -2,11 +2,11 @@
 // says what went wrong.
 
 import { ApplicationError, RequestError } from '../errors.ts';
+import { isAborted } from '../gateway/aborted.ts';
 import { toFunction } from '../gateway/application.ts';
-import { isDeparture } from '../gateway/departure.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { isPromiseLike } from '../gateway/promise-like.ts';
 import { BARE_STATUS } from '../gateway/response.ts';
-import { isPromiseLike } from '../gateway/steps.ts';
 import type { Application, ApplicationFunction, Block, Body } from '../types.ts';
 import { isBlocks, recovering } from './passing.ts';
 
@@ -27,7 +27,7 @@ export function catchExceptions(application: Application, options: CatchExceptio
 
   return (environ, startResponse) => {
     const recover = (error: unknown): Block => {
-      if (isDeparture(error)) throw error;
+      if (isAborted(error)) throw error;
       // This throws the error if it is too late for another response.
       startResponse(statusOf(error), [['Content-Type', 'text/plain; charset=utf-8']], error ?? new Error(String(error)));
       const stack = `${process.getBuiltinModule('node:util').inspect(error)}\n`;

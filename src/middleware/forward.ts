@@ -4,11 +4,11 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
 import { ApplicationError } from '../errors.ts';
-import { acceptableHeaders, acceptableReason } from '../gateway/acceptable.ts';
 import { checkHeaders, checkStatus } from '../gateway/checks.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
-import { pour } from '../gateway/pour.ts';
+import { pipeInput } from '../gateway/pipe-input.ts';
 import { reasonOf } from '../gateway/reasons.ts';
+import { sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
 import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse } from '../types.ts';
 
 export interface ForwardOptions {
@@ -176,7 +176,7 @@ class Attempt {
       return responding;
     }
     await Promise.race([connected, responding]);
-    const sending = pour(environ['wsgi.input'], request);
+    const sending = pipeInput(environ['wsgi.input'], request);
     // A server may answer, and close, before it has read everything.
     return Promise.race([responding, sending.then(() => responding)]);
   }
@@ -227,10 +227,10 @@ function answerOf(response: IncomingMessage): Answer {
     const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
     if (!connection.has(name.toLowerCase())) given.push([name, value]);
   }
-  const status = `${statusCode} ${acceptableReason(statusMessage, reasonOf(statusCode))}`;
+  const status = `${statusCode} ${sanitizeReason(statusMessage, reasonOf(statusCode))}`;
   try {
     checkStatus(status);
-    return { status, headers: checkHeaders(acceptableHeaders(given)), body: response };
+    return { status, headers: checkHeaders(sanitizeHeaders(given)), body: response };
   } catch (error) {
     throw error instanceof ApplicationError ? new Unfit(error.message) : error;
   }

@@ -1,6 +1,6 @@
 // Several applications in one: by host, and by the longest prefix of the path.
 
-import { pathBehind } from '../environ/path.ts';
+import { stripPathPrefix } from '../environ/path.ts';
 import { toFunction } from '../gateway/application.ts';
 import type { Application, ApplicationFunction, Environ } from '../types.ts';
 
@@ -28,7 +28,7 @@ export function urlMap(applications: Readonly<Record<string, Application>>): App
 
   return (environ, startResponse) => {
     for (const { host, path, application } of places) {
-      const rest = isHost(host, environ) ? pathBehind(environ.PATH_INFO, path) : undefined;
+      const rest = isHost(host, environ) ? stripPathPrefix(environ.PATH_INFO, path) : undefined;
       if (rest === undefined) continue;
       const SCRIPT_NAME = environ.SCRIPT_NAME + path;
       const PATH_INFO = rest || (SCRIPT_NAME === '' ? '/' : '');

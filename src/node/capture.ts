@@ -1,8 +1,8 @@
 // Modules that only call listen(): while one is loaded, that opens no port.
 
 import type { Server } from 'node:http';
+import { idleWaiter } from '../idle.ts';
 import { withholdPorts } from '../ports.ts';
-import { settling } from '../settle.ts';
 
 /**
  * Calls `load`, and returns the first `http.Server` on which anything has called `listen()` meanwhile, or while
@@ -12,7 +12,7 @@ import { settling } from '../settle.ts';
  */
 export async function captureListen(load: () => unknown, isEnough: () => boolean = () => false): Promise<Server | undefined> {
   const ports = withholdPorts();
-  const settle = settling(() => ports.listener() !== undefined || isEnough());
+  const settle = idleWaiter(() => ports.listener() !== undefined || isEnough());
   try {
     await load();
     // What is awaited before listen(), and a module that cannot be awaited itself.

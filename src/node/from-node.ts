@@ -4,9 +4,9 @@
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ApplicationError } from '../errors.ts';
-import { acceptableHeaders } from '../gateway/acceptable.ts';
-import { describe } from '../gateway/describe.ts';
-import { isPromiseLike } from '../gateway/steps.ts';
+import { formatFailure } from '../gateway/format-failure.ts';
+import { isPromiseLike } from '../gateway/promise-like.ts';
+import { sanitizeHeaders } from '../gateway/sanitize.ts';
 import { show } from '../show.ts';
 import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse, Write } from '../types.ts';
 import { type Incoming, requestOf } from './request.ts';
@@ -97,7 +97,7 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
     for (;;) {
       const next = queue.shift();
       if (queue.head && !write) {
-        const headers = acceptableHeaders(queue.head.headers);
+        const headers = sanitizeHeaders(queue.head.headers);
         write = this.#startResponse(queue.head.status, headers);
         this.#left = contentLength(headers);
       }
@@ -198,7 +198,7 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   }
 
   #fail(error: unknown): void {
-    if (this.#isOver) this.#environ['wsgi.errors'].write(describe('node', error));
+    if (this.#isOver) this.#environ['wsgi.errors'].write(formatFailure('node', error));
     this.#failure ??= { error };
     this.#wake();
   }

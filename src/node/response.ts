@@ -2,7 +2,7 @@
 // gateway takes them from.
 
 import { type ServerResponse, STATUS_CODES } from 'node:http';
-import { acceptableReason } from '../gateway/acceptable.ts';
+import { sanitizeReason } from '../gateway/sanitize.ts';
 import type { Header } from '../types.ts';
 
 /** Bytes that wait for the gateway, above which write() says that it is enough. */
@@ -98,7 +98,7 @@ function parseHead(text: string, encoding: 'utf8' | 'latin1'): NodeHead {
   });
   const [, code = '', reason = ''] = /^HTTP\/1\.1 (\d+) (.*)$/s.exec(statusLine) ?? [];
   // Node sends an empty reason, which what proxies get from HTTP/2 has; a gateway does not.
-  return { status: `${code} ${acceptableReason(reason, STATUS_CODES[code] ?? 'unknown')}`, headers };
+  return { status: `${code} ${sanitizeReason(reason, STATUS_CODES[code] ?? 'unknown')}`, headers };
 }
 
 function isAscii(text: string): boolean {

@@ -1,6 +1,6 @@
 // Where the application begins in the URL's path. A web server that only forwards does not know it.
 
-import { pathBehind, removeDotSegments } from '../environ/path.ts';
+import { removeDotSegments, stripPathPrefix } from '../environ/path.ts';
 import type { Variables } from '../environ/variables.ts';
 
 /**
@@ -11,7 +11,7 @@ export function mount(variables: Variables, scriptName: string | undefined): voi
   const { SCRIPT_NAME, PATH_INFO, DOCUMENT_URI } = variables;
   if (SCRIPT_NAME === undefined && PATH_INFO === undefined && DOCUMENT_URI !== undefined) variables.PATH_INFO = DOCUMENT_URI;
   if (scriptName === undefined) return;
-  const pathInfo = pathBehind(removeDotSegments((SCRIPT_NAME ?? '') + (variables.PATH_INFO ?? '')), scriptName);
+  const pathInfo = stripPathPrefix(removeDotSegments((SCRIPT_NAME ?? '') + (variables.PATH_INFO ?? '')), scriptName);
   if (pathInfo === undefined) return;
   variables.SCRIPT_NAME = scriptName;
   variables.PATH_INFO = pathInfo;

@@ -6,10 +6,10 @@ import { bodyLength, checkBodySize } from '../environ/body-length.ts';
 import { completeVariables, requestVariables, toEnviron } from '../environ/environ.ts';
 import type { Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
-import { clientGone } from '../gateway/departure.ts';
-import { describe } from '../gateway/describe.ts';
+import { clientGone } from '../gateway/aborted.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { Spool } from '../gateway/spool.ts';
@@ -146,7 +146,7 @@ export abstract class ResidentRequest implements Sink {
     });
   }
 
-  #report: Report = (error) => this.errors.write(describe(this.gateway.name, error));
+  #report: Report = (error) => this.errors.write(formatFailure(this.gateway.name, error));
 }
 
 function timedOut(milliseconds: number): ApplicationError {

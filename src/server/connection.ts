@@ -1,7 +1,7 @@
 // A client's connection: what is the same for all its requests, and which of them its end would interrupt.
 
 import type { Socket } from 'node:net';
-import { clientGone } from '../gateway/departure.ts';
+import { clientGone } from '../gateway/aborted.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 
 export class Connection {

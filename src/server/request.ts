@@ -4,7 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Extras } from '../environ/environ.ts';
 import { addHeader, parseTarget } from '../environ/http.ts';
-import { settlePath } from '../environ/path.ts';
+import { normalizePath } from '../environ/path.ts';
 import { guessScheme } from '../environ/uri.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
 import { Input } from '../gateway/input.ts';
@@ -58,7 +58,7 @@ export function environOf(
   if (body) environ.CONTENT_LENGTH = String(body.length);
   if (connection.isSecure) environ.HTTPS = 'on';
   Object.assign(environ, extras);
-  if (extras.SCRIPT_NAME !== undefined || extras.PATH_INFO !== undefined) settlePath(environ);
+  if (extras.SCRIPT_NAME !== undefined || extras.PATH_INFO !== undefined) normalizePath(environ);
   // Last: an object that begins without a prototype is a dictionary to V8, and takes five times as long to fill.
   return Object.setPrototypeOf(environ, null);
 }

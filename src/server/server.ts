@@ -6,9 +6,9 @@ import type { Socket } from 'node:net';
 import type { Extras } from '../environ/environ.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { toFunction } from '../gateway/application.ts';
-import { describe } from '../gateway/describe.ts';
 import { errorStream, type Log } from '../gateway/error-stream.ts';
 import { Exchange } from '../gateway/exchange.ts';
+import { formatFailure } from '../gateway/format-failure.ts';
 import { Spool } from '../gateway/spool.ts';
 import type { Application, ErrorStream } from '../types.ts';
 import { AccessLog } from './access-log.ts';
@@ -139,7 +139,7 @@ export class ApplicationServer extends Server {
     return new Output(response, connection, this.#accessLog);
   }
 
-  #report = (error: unknown): void => this.#errors.write(describe('server', error));
+  #report = (error: unknown): void => this.#errors.write(formatFailure('server', error));
 
   #refuseBody = (): never => {
     throw new RequestError('body-too-large', `The request body is longer than maxBodySize, ${this.#maxBodySize} bytes`, 413);

@@ -1,7 +1,7 @@
 // run-with-cgi/testing: one request in, the whole response out, through the gateway's heart and without a server.
 
-import { describe } from '../gateway/describe.ts';
 import { Exchange } from '../gateway/exchange.ts';
+import { formatFailure } from '../gateway/format-failure.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { Spool } from '../gateway/spool.ts';
 import { ResponseHeaders } from '../headers.ts';
@@ -41,7 +41,7 @@ export async function call(application: Application, request: TestRequest = {}):
   if (request.body !== undefined) spool.add(Buffer.from(request.body));
   const body = request.body === undefined ? undefined : { source: spool, length: spool.length };
   const environ = requestEnviron(request, body, errors);
-  await new Exchange(application, environ, response, (error) => errors.write(describe('test', error))).start();
+  await new Exchange(application, environ, response, (error) => errors.write(formatFailure('test', error))).start();
   spool.close();
   const bytes = Buffer.concat(response.blocks);
   return {

@@ -3,7 +3,8 @@
 import { requestVariables, toEnviron } from '../environ/environ.ts';
 import { headerVariables, targetVariables } from '../environ/http.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
-import { Input, type Source } from '../gateway/input.ts';
+import { Input } from '../gateway/input.ts';
+import type { Source } from '../gateway/source.ts';
 import type { Environ, ErrorStream, Header } from '../types.ts';
 
 export interface RequestHead {

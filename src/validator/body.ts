@@ -1,6 +1,6 @@
 // The rules on what the application returns, and on how the server takes it.
 
-import { isPromiseLike } from '../gateway/steps.ts';
+import { isPromiseLike } from '../gateway/promise-like.ts';
 import { show } from '../show.ts';
 import type { Block, Body, Closable, ErrorStream } from '../types.ts';
 import type { Responding } from './response.ts';

@@ -2,7 +2,7 @@
 // check stands under its rule; the rules, the lines that begin with ///, together are SPEC.md.
 
 import { toFunction } from '../gateway/application.ts';
-import { isPromiseLike } from '../gateway/steps.ts';
+import { isPromiseLike } from '../gateway/promise-like.ts';
 import { show } from '../show.ts';
 import type { Application, ApplicationFunction, Body, Environ, StartResponse } from '../types.ts';
 import { checkBody } from './body.ts';

@@ -2,7 +2,7 @@
 
 import { ApplicationError } from '../errors.ts';
 import { checkHeaders, checkStatus } from '../gateway/checks.ts';
-import { isPromiseLike } from '../gateway/steps.ts';
+import { isPromiseLike } from '../gateway/promise-like.ts';
 import { show } from '../show.ts';
 import type { Header, StartResponse, Write } from '../types.ts';
 import type { Judge } from './violation.ts';

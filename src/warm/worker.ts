@@ -5,8 +5,8 @@ import type { RunWithCgiOptions } from '../cgi/run-with-cgi.ts';
 import { serveFastCgi } from '../fastcgi/index.ts';
 import { fs } from '../fs.ts';
 import { toFunction } from '../gateway/application.ts';
-import { describe } from '../gateway/describe.ts';
 import { errorStream } from '../gateway/error-stream.ts';
+import { formatFailure } from '../gateway/format-failure.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
 import { DRAIN, onUncaught } from '../workers/uncaught.ts';
 import { limitLog } from './start.ts';
@@ -47,7 +47,7 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
   let own: string | undefined;
   const sign = signAt(`${path}.pid`, `/proc/${process.pid}/fd/${descriptor}`);
   server.on('listening', () => {
-    server.on('error', (error) => errors.write(describe('warm', error))); // one connection could not be accepted
+    server.on('error', (error) => errors.write(formatFailure('warm', error))); // one connection could not be accepted
     fs.renameSync(ownPath, path);
     own = identity(path);
     sign.put();

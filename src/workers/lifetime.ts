@@ -2,8 +2,8 @@
 
 import type { Server } from 'node:net';
 import { toFunction } from '../gateway/application.ts';
-import { describe } from '../gateway/describe.ts';
 import { errorStream } from '../gateway/error-stream.ts';
+import { formatFailure } from '../gateway/format-failure.ts';
 import { ResidentServer } from '../resident/server.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
 import { DRAIN, onUncaught } from './uncaught.ts';
@@ -99,7 +99,7 @@ export async function serveUntilTold(
       server.on('listening', () => {
         primary?.say('up');
         // One connection could not be accepted; the others go on.
-        server.off('error', reject).on('error', (error) => errors.write(describe(name, error)));
+        server.off('error', reject).on('error', (error) => errors.write(formatFailure(name, error)));
       });
     });
   } finally {

@@ -1,7 +1,7 @@
 // Errors that nobody catches, in a process that is this gateway's own and has many requests. Nobody can tell which of them an
 // error belongs to, or what it has left behind: the requests that run are answered, and the process ends.
 
-import { describe } from '../gateway/describe.ts';
+import { formatFailure } from '../gateway/format-failure.ts';
 import type { ErrorStream } from '../types.ts';
 
 /** Milliseconds for what runs, where nothing else is said. */
@@ -30,9 +30,9 @@ export function onUncaught({ name, errors, deadline, leave }: UncaughtOptions): 
       end = Date.now() + deadline;
       // At once: other processes write to the same log.
       errors.write(
-        `${name}: [error-uncaught] Nobody has caught an error (${origin}); this process takes no more requests, and ends when those that it has are answered\n${describe(name, error)}`,
+        `${name}: [error-uncaught] Nobody has caught an error (${origin}); this process takes no more requests, and ends when those that it has are answered\n${formatFailure(name, error)}`,
       );
-    } else if (count <= SAID) errors.write(describe(name, error));
+    } else if (count <= SAID) errors.write(formatFailure(name, error));
     else if (count === SAID + 1) errors.write(`${name}: further errors of this process are not said\n`);
     if (count === 1) leave();
     // No timer comes any more where one error follows upon the other.

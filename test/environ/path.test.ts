@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { pathBehind, rawPath, removeDotSegments } from '../../src/environ/path.ts';
+import { rawPath, removeDotSegments, stripPathPrefix } from '../../src/environ/path.ts';
 import { shiftPathInfo } from '../../src/environ/path-info.ts';
 
 describe('rawPath()', () => {
@@ -58,8 +58,8 @@ test.each([
   ['/a', '//a/', ''],
   ['/', '/a', undefined],
   ['', '/a', undefined],
-])('pathBehind(%j, %j) is %j', (path, prefix, expected) => {
-  expect(pathBehind(path, prefix)).toBe(expected);
+])('stripPathPrefix(%j, %j) is %j', (path, prefix, expected) => {
+  expect(stripPathPrefix(path, prefix)).toBe(expected);
 });
 
 test.each([
@@ -73,11 +73,11 @@ test.each([
   expect(removeDotSegments(path)).toBe(expected);
 });
 
-test('shiftPathInfo() and pathBehind() agree on what the first segment is', () => {
+test('shiftPathInfo() and stripPathPrefix() agree on what the first segment is', () => {
   const path = fc.array(fc.constantFrom('', 'a', 'b', 'ab'), { minLength: 1 }).map((segments) => `/${segments.join('/')}`);
   fc.assert(
     fc.property(path, (PATH_INFO) => {
-      expect(shiftPathInfo({ SCRIPT_NAME: '', PATH_INFO }) === 'a').toBe(pathBehind(PATH_INFO, '/a') !== undefined);
+      expect(shiftPathInfo({ SCRIPT_NAME: '', PATH_INFO }) === 'a').toBe(stripPathPrefix(PATH_INFO, '/a') !== undefined);
     }),
   );
 });

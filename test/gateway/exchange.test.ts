@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ApplicationError, RequestError } from '../../src/errors.ts';
+import { runCoroutine } from '../../src/gateway/coroutine.ts';
 import { Exchange } from '../../src/gateway/exchange.ts';
 import type { Sink } from '../../src/gateway/sink.ts';
-import { run as runSteps } from '../../src/gateway/steps.ts';
 import type { Application, Environ } from '../../src/types.ts';
 import { answering, closable, response, run, SERVER_ERROR } from '../fakes.ts';
 
@@ -616,7 +616,7 @@ describe('run()', () => {
     ).rejects.toThrow('thrown');
     const late = [Promise.resolve('late'), Promise.reject(new Error('late'))];
     for (const promise of late) {
-      const computation = runSteps(
+      const computation = runCoroutine(
         (function* (): Generator<PromiseLike<unknown>, string> {
           try {
             yield promise;
@@ -634,7 +634,7 @@ describe('run()', () => {
 });
 
 function rejecting(steps: () => Generator<PromiseLike<unknown>, void>): Promise<void> {
-  return runSteps(steps()).finished;
+  return runCoroutine(steps()).finished;
 }
 
 test('PEP 3333 #66: a body that comes while the answer in its place is still on its way is closed, too', async () => {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Input, type Source } from '../../src/gateway/input.ts';
+import { Input } from '../../src/gateway/input.ts';
+import type { Source } from '../../src/gateway/source.ts';
 import { Spool, spoolSource } from '../../src/gateway/spool.ts';
 
 /** Gives `bytes` in reads of the sizes in `cuts`, over and over, and counts what was taken. */

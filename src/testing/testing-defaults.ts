@@ -1,9 +1,9 @@
 // A made-up environ for tests of applications, gateways and middleware.
 
+import { guessScheme } from '../environ/uri.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
 import { Input } from '../gateway/input.ts';
 import type { Environ, ErrorStream } from '../types.ts';
-import { guessScheme } from './uri.ts';
 
 /**
  * Adds to `environ`, in place, what a valid one must have and this one has not; what is there stays. The

@@ -4,7 +4,7 @@
 import { accessSync, closeSync, constants, openSync, readSync } from 'node:fs';
 
 /** Returns what is wrong with the program at `path` (a byte string), of "it"; undefined when it looks right. */
-export function whyNot(path: string): string | undefined {
+export function diagnose(path: string): string | undefined {
   const file = Buffer.from(path, 'latin1');
   if (!may(constants.F_OK, file)) return 'there is no such file';
   if (!may(constants.X_OK, file)) return 'it is not executable; make it so by chmod +x';

@@ -1,7 +1,7 @@
 import { PassThrough, Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { Input } from '../../src/gateway/input.ts';
-import { pour } from '../../src/gateway/pour.ts';
+import { pipeInput } from '../../src/gateway/pipe-input.ts';
 import { bytesOf } from './sources.ts';
 
 test('a body is poured into a stream no faster than that takes it, and ends it', async () => {
@@ -19,7 +19,7 @@ test('a body is poured into a stream no faster than that takes it, and ends it',
       }, 1);
     },
   });
-  await pour(new Input(bytesOf(Buffer.alloc(300_000)), 300_000), slow);
+  await pipeInput(new Input(bytesOf(Buffer.alloc(300_000)), 300_000), slow);
   await new Promise((resolve) => slow.on('finish', resolve));
   expect(sizes.reduce((sum, size) => sum + size)).toBe(300_000);
   expect([most, sizes.length > 1]).toEqual([1, true]);
@@ -28,12 +28,12 @@ test('a body is poured into a stream no faster than that takes it, and ends it',
 test('a stream that is destroyed takes no more, and that is no error', async () => {
   const stream = new PassThrough();
   stream.destroy();
-  await pour(new Input(bytesOf(Buffer.alloc(10)), 10), stream);
+  await pipeInput(new Input(bytesOf(Buffer.alloc(10)), 10), stream);
   const wide = new PassThrough();
-  await pour(new Input(bytesOf(Buffer.from('all of it')), 9), wide);
+  await pipeInput(new Input(bytesOf(Buffer.from('all of it')), 9), wide);
   expect(String(wide.read())).toBe('all of it');
   const full = new PassThrough({ highWaterMark: 1 });
-  const poured = pour(new Input(bytesOf(Buffer.alloc(300_000)), 300_000), full);
+  const poured = pipeInput(new Input(bytesOf(Buffer.alloc(300_000)), 300_000), full);
   setTimeout(() => full.destroy(), 10);
   await poured;
   expect(full.writableEnded).toBe(false);

@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream';
 import type { InputStream } from '../types.ts';
 
 /** Writes all of `input` to `stream` and ends it. A stream that is destroyed meanwhile is no error: its end need not read. */
-export async function pour(input: InputStream, stream: Writable): Promise<void> {
+export async function pipeInput(input: InputStream, stream: Writable): Promise<void> {
   for await (const block of input) {
     if (stream.destroyed) return;
     if (!stream.write(block)) await drained(stream);

@@ -7,6 +7,6 @@ export function clientGone(): RequestError {
 }
 
 /** Whether nobody waits for an answer any more, and there is nothing to log. */
-export function isDeparture(error: unknown): boolean {
+export function isAborted(error: unknown): boolean {
   return error instanceof RequestError && (error.code === 'client-gone' || error.code === 'terminated');
 }

@@ -3,7 +3,7 @@
 import { ApplicationError, RequestError } from '../errors.ts';
 
 /** Returns `error` as text that ends in a newline: one line for what a client did, the whole stack for what the application did. */
-export function describe(gateway: string, error: unknown): string {
+export function formatFailure(gateway: string, error: unknown): string {
   if (error instanceof RequestError) return `${gateway}: ${error.name} [${error.code}]: ${error.message}\n`;
   const code = error instanceof ApplicationError ? ` [${error.code}]` : '';
   return `${gateway}:${code} ${stackOf(error)}\n`;

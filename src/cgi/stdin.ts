@@ -1,6 +1,6 @@
 // The request body's way into a CGI script: descriptor 0, or what a test gives in its place.
 
-import type { Source } from '../gateway/input.ts';
+import type { Source } from '../gateway/source.ts';
 import { openReady, readDescriptor, readDescriptorAsync, readReady, target } from './descriptor.ts';
 
 /** A descriptor, the bytes themselves, or anything with `read(size)`, which gives nothing at its end. */

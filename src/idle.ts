@@ -8,7 +8,7 @@ const INTERVAL = 5;
  * Returns a function that waits until `isEnough()`, or until nothing is under way any more that was not when this was
  * called: at once, usually, and after ten seconds at the latest.
  */
-export function settling(isEnough: () => boolean): () => Promise<void> {
+export function idleWaiter(isEnough: () => boolean): () => Promise<void> {
   const before = underWay();
   const isBusy = () => [...underWay()].some(([kind, count]) => count > (before.get(kind) ?? 0));
   return async () => {

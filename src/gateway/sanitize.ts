@@ -4,7 +4,7 @@ import type { Header } from '../types.ts';
 import { isHopByHop } from './hop-by-hop.ts';
 
 /** Returns a reason without tabs, and without space at its ends; `otherwise` where nothing is left. */
-export function acceptableReason(reason: string, otherwise: string): string {
+export function sanitizeReason(reason: string, otherwise: string): string {
   return reason.replaceAll('\t', ' ').trim() || otherwise;
 }
 
@@ -12,7 +12,7 @@ export function acceptableReason(reason: string, otherwise: string): string {
  * Returns `headers` without those that are the web server's, without a `Status`, which somebody relays from a CGI script,
  * and with spaces for tabs. Of two types or places the last counts, as it does of a CGI program's.
  */
-export function acceptableHeaders(headers: readonly Header[]): Header[] {
+export function sanitizeHeaders(headers: readonly Header[]): Header[] {
   const acceptable: Header[] = [];
   const once: string[] = [];
   for (const [name, value] of headers.toReversed()) {

@@ -1,13 +1,13 @@
 // Computations that wait only where they must, as the exchange uses them.
 
 import { describe, expect, test } from 'vitest';
-import { run } from '../../src/gateway/steps.ts';
+import { runCoroutine } from '../../src/gateway/coroutine.ts';
 
 const never = new Promise<never>(() => {});
 
-describe('run()', () => {
+describe('runCoroutine()', () => {
   test('a computation without promises is over when it returns, and cannot be interrupted', async () => {
-    const { finished, interrupt } = run(
+    const { finished, interrupt } = runCoroutine(
       // biome-ignore lint/correctness/useYield: that is what is tested
       (function* () {
         return 5;
@@ -18,7 +18,7 @@ describe('run()', () => {
   });
 
   test('one that throws, before or behind a promise, is rejected', async () => {
-    const early = run(
+    const early = runCoroutine(
       // biome-ignore lint/correctness/useYield: that is what is tested
       (function* (): Generator<PromiseLike<unknown>, void> {
         throw new Error('early');
@@ -26,7 +26,7 @@ describe('run()', () => {
     );
     expect(early.interrupt(new Error('too late'))).toBe(false);
     await expect(early.finished).rejects.toThrow('early');
-    const late = run(
+    const late = runCoroutine(
       (function* () {
         yield Promise.resolve();
         throw new Error('late');
@@ -37,7 +37,7 @@ describe('run()', () => {
 
   test('an interruption is thrown where it waits, once; what it waited for is forgotten', async () => {
     const seen: unknown[] = [];
-    const { finished, interrupt } = run(
+    const { finished, interrupt } = runCoroutine(
       (function* () {
         try {
           yield never;

@@ -1,0 +1,9 @@
+// Where a request body comes from: the seam between `wsgi.input`, which knows the contract, and a gateway, which knows the
+// wire. Its counterpart for the response is sink.ts.
+
+export interface Source {
+  /** Fills the start of `buffer` and returns how many bytes it has put there. Returns 0 only at the end of the body. */
+  read(buffer: Uint8Array): number;
+  /** Does the same without blocking the event loop. A source that cannot do this leaves it out; then `read` is called. */
+  readAsync?(buffer: Uint8Array): number | Promise<number>;
+}
