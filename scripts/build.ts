@@ -50,8 +50,8 @@ const { metafile } = await build({
   ...modules,
   entryPoints: [
     'cli/commands',
-    'build/first',
-    'build/no-ports',
+    'built-script/prepare-process',
+    'built-script/withhold-ports',
     'fastcgi/index',
     'fetch/index',
     'fetch/light',

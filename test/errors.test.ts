@@ -6,12 +6,12 @@ import { expect, test } from 'vitest';
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
 test('docs/errors.md lists each code, under its class, and no other', () => {
-  const source = read('src/errors.ts') + read('src/cli/problem.ts');
+  const source = read('src/errors.ts') + read('src/load/user-error.ts');
   const documentation = read('docs/errors.md');
   for (const [name, next] of [
     ['ApplicationError', 'RequestError'],
-    ['RequestError', 'Problem'],
-    ['Problem', 'ContractError'],
+    ['RequestError', 'UserError'],
+    ['UserError', 'ContractError'],
   ] as const) {
     const union = new RegExp(`export type ${name}Code =([^;]*);`).exec(source)?.[1] ?? '';
     const codes = [...union.matchAll(/'([a-z-]+)'/g)].map((match) => match[1]);
@@ -24,7 +24,9 @@ test('docs/errors.md lists each code, under its class, and no other', () => {
 });
 
 test('docs/errors.md lists what is said before anything runs', () => {
-  const source = ['build/assets', 'build/boot', 'build/shell-line', 'cli/version'].map((name) => read(`src/${name}.ts`)).join('');
+  const source = ['build/assets', 'built-script/boot', 'built-script/shell-line', 'cli/version']
+    .map((name) => read(`src/${name}.ts`))
+    .join('');
   const codes = [...source.matchAll(/\[((?:node|assets)-[a-z-]+)\]/g)].map((match) => match[1]);
   const documentation = read('docs/errors.md');
   const documented = [...documentation.slice(documentation.indexOf('\n## Before anything runs\n')).matchAll(/^### `([a-z-]+)`$/gm)].map(

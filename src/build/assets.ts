@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { Problem } from '../cli/problem.ts';
+import { UserError } from '../load/user-error.ts';
 import type { OwnPath } from './own-paths.ts';
 
 /** The name of the folder, behind that of the script. */
@@ -23,7 +23,7 @@ function placeOf(path: string, project: string): string | undefined {
 }
 
 /**
- * Copies `assets`, paths below `project`, into `folder`, which has the folders `empty` as well, where there are any. Throws a `Problem` for what is not there, or not
+ * Copies `assets`, paths below `project`, into `folder`, which has the folders `empty` as well, where there are any. Throws a `UserError` for what is not there, or not
  * below `project`.
  */
 export async function copyAssets(assets: readonly string[], project: string, folder: string, empty: readonly string[]): Promise<void> {
@@ -32,12 +32,12 @@ export async function copyAssets(assets: readonly string[], project: string, fol
     const path = resolve(project, asset);
     const place = placeOf(path, project);
     if (!place) {
-      throw new Problem(
+      throw new UserError(
         'assets-wrong',
         `Assets are files and folders below the one where build runs, got ${asset}; run it in the folder of the project`,
       );
     }
-    if (!existsSync(path)) throw new Problem('assets-wrong', `There is no file or folder ${asset}`);
+    if (!existsSync(path)) throw new UserError('assets-wrong', `There is no file or folder ${asset}`);
     await cp(path, join(folder, place), { recursive: true, dereference: true, preserveTimestamps: true });
   }
   for (const name of empty) await mkdir(join(folder, name), { recursive: true });

@@ -6,7 +6,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
 import type { BuildFailure, BuildOptions, BuildResult, Location, Message, OnLoadResult, Plugin } from 'esbuild';
-import { Problem } from '../cli/problem.ts';
+import { UserError } from '../load/user-error.ts';
 import type { AssetPaths } from './assets.ts';
 import type { Entry } from './entry.ts';
 import { loadEsbuild } from './esbuild.ts';
@@ -46,7 +46,7 @@ const requireHere = createRequire(import.meta.url);
 const { resolve: resolveOwn } = requireHere;
 const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
 
-/** Bundles `entry` into a script: a module's path, or JavaScript whose imports start from `folder`. Throws a `Problem` that says what cannot be put into one file. */
+/** Bundles `entry` into a script: a module's path, or JavaScript whose imports start from `folder`. Throws a `UserError` that says what cannot be put into one file. */
 export async function bundle(entry: Entry, folder: string, options: BundleOptions): Promise<Bundle> {
   const { runtime, external, isWarm, keepEnv, withholdsPorts, assets } = options;
   const settings: Settings = {
@@ -71,8 +71,8 @@ export async function bundle(entry: Entry, folder: string, options: BundleOption
     },
     // They run before the modules of the application.
     inject: [
-      'build/first',
-      ...(withholdsPorts ? ['build/no-ports'] : []),
+      'built-script/prepare-process',
+      ...(withholdsPorts ? ['built-script/withhold-ports'] : []),
       ...(isWarm ? ['warm/index'] : []),
       ...(runtime === 'node' ? ['fetch/light/index'] : []),
     ].map((name) => join(packageFolder, `dist/${name}.js`)),
@@ -194,7 +194,7 @@ function common(external: readonly string[]) {
 }
 
 function toProblem(error: unknown): unknown {
-  return isBuildFailure(error) ? new Problem('build-failed', error.errors.map(describe).join('\n')) : error;
+  return isBuildFailure(error) ? new UserError('build-failed', error.errors.map(describe).join('\n')) : error;
 }
 
 function toBundle({ outputFiles = [], metafile, warnings }: BuildResult): Omit<Bundle, 'before'> {

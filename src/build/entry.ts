@@ -1,6 +1,6 @@
 // The module that a built file begins with: it imports the application and gives it to the gateway.
 
-import type { Interface } from '../cli/interface.ts';
+import type { Interface } from '../load/interface.ts';
 
 export interface Source {
   /** The author's module. */

@@ -3,11 +3,11 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Problem } from '../cli/problem.ts';
+import { UserError } from '../load/user-error.ts';
 
 type Esbuild = typeof import('esbuild');
 
-/** Loads it from beside this package, or else from the project that is built. Throws a `Problem` where it is not installed. */
+/** Loads it from beside this package, or else from the project that is built. Throws a `UserError` where it is not installed. */
 export async function loadEsbuild(): Promise<Esbuild> {
   try {
     return await import('esbuild');
@@ -18,7 +18,7 @@ export async function loadEsbuild(): Promise<Esbuild> {
     return await import(pathToFileURL(createRequire(join(process.cwd(), 'x')).resolve('esbuild')).href);
   } catch (error) {
     if (!isMissing(error)) throw error;
-    throw new Problem('esbuild-missing', 'build needs esbuild, and it is not installed; npm install --save-dev esbuild');
+    throw new UserError('esbuild-missing', 'build needs esbuild, and it is not installed; npm install --save-dev esbuild');
   }
 }
 

@@ -6,16 +6,16 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
-import type { Interface } from '../cli/interface.ts';
-import { Problem } from '../cli/problem.ts';
+import { shellLine } from '../built-script/shell-line.ts';
+import type { Interface } from '../load/interface.ts';
+import { UserError } from '../load/user-error.ts';
+import { warmSteps } from '../warm/shell-steps.ts';
 import { ASSETS, assetPaths, copyAssets, countFiles } from './assets.ts';
 import { bundle, bundleModule } from './bundle.ts';
 import { entryOf } from './entry.ts';
 import { compile, pack, packForBun } from './pack.ts';
-import { shellLine } from './shell-line.ts';
 import { withFolder, withPath } from './temporary.ts';
 import { commandOf, measure, mustAnswer, type Runtime, requestOf, type Times, tryOut } from './trial.ts';
-import { warmSteps } from './warm-line.ts';
 
 export interface BuildScriptOptions {
   /** Where the module exports its application: "default", "a.b"; undefined when it runs itself. */
@@ -53,7 +53,7 @@ export interface Built {
 /**
  * Builds the module `path` into the executable file `script`, with a source map beside it. The script is tried out on a GET
  * request at the root of a server and on one behind its own path, in an empty environment and a folder with nothing but
- * its assets. Throws a `Problem`, and leaves nothing behind, when the module cannot be bundled or the script gives no response.
+ * its assets. Throws a `UserError`, and leaves nothing behind, when the module cannot be bundled or the script gives no response.
  */
 export async function buildScript(path: string, script: string, options: BuildScriptOptions = {}): Promise<Built> {
   const {
@@ -128,14 +128,14 @@ async function replace(script: string, file: string): Promise<void> {
   });
 }
 
-/** Throws a `Problem` when `script` is one of the `sources`, or a folder. */
+/** Throws a `UserError` when `script` is one of the `sources`, or a folder. */
 export function refuseToOverwrite(script: string, sources: readonly string[]): void {
   const status = statSync(script, { throwIfNoEntry: false });
   if (!status) return;
-  if (status.isDirectory()) throw new Problem('output-wrong', `${script} is a folder; name a file in it by --output`);
+  if (status.isDirectory()) throw new UserError('output-wrong', `${script} is a folder; name a file in it by --output`);
   const target = realpathSync(script);
   if (sources.some((source) => statSync(source, { throwIfNoEntry: false }) && realpathSync(source) === target)) {
-    throw new Problem('output-wrong', `${script} is one of the sources, and would be overwritten; give another name by --output`);
+    throw new UserError('output-wrong', `${script} is one of the sources, and would be overwritten; give another name by --output`);
   }
 }
 
@@ -161,10 +161,10 @@ export async function withModule<Result>(
     try {
       return await look(module);
     } catch (error) {
-      if (!(error instanceof Problem)) throw error;
+      if (!(error instanceof UserError)) throw error;
       const named = (text: string) => text.replaceAll(pathToFileURL(module).href, path).replaceAll(module, path).replaceAll(name, path);
       const { cause } = error;
-      throw new Problem(error.code, named(error.message), { cause: cause && named(inspect(cause)) });
+      throw new UserError(error.code, named(error.message), { cause: cause && named(inspect(cause)) });
     } finally {
       process.off('exit', exited);
     }

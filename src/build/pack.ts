@@ -3,7 +3,7 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { assemble, wrap, wrapMain } from './boot.ts';
+import { assemble, wrap, wrapMain } from '../built-script/boot.ts';
 import { type Answer, run } from './trial.ts';
 
 export interface PackOptions {

@@ -5,8 +5,8 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Problem } from '../cli/problem.ts';
-import { BOOT_WORDS } from './boot.ts';
+import { BOOT_WORDS } from '../built-script/boot.ts';
+import { UserError } from '../load/user-error.ts';
 import { hintOf, noteOf } from './hints.ts';
 import { atEarlyEnd, withFolder } from './temporary.ts';
 
@@ -63,18 +63,18 @@ export function commandOf(runtime: Runtime, script: string): string[] {
   return [pathOf(runtime), ...(runtime === 'node' ? BOOT_WORDS : []), script];
 }
 
-/** Returns the path of a runtime by its name. Throws a `Problem` where it is not installed. */
+/** Returns the path of a runtime by its name. Throws a `UserError` where it is not installed. */
 export function pathOf(runtime: Runtime): string {
   if (runtime === 'node') return process.execPath;
   const path = (process.env.PATH ?? '').split(':').map((folder) => join(folder, runtime));
   const found = path.find((file) => existsSync(file));
   if (found === undefined)
-    throw new Problem('runtime-missing', `${runtime} is not in the PATH, and a script for it must be tried out; install it`);
+    throw new UserError('runtime-missing', `${runtime} is not in the PATH, and a script for it must be tried out; install it`);
   return found;
 }
 
 /**
- * Runs a script for a request at the root of a server, and for one behind its own path. Throws a `Problem` when it does not
+ * Runs a script for a request at the root of a server, and for one behind its own path. Throws a `UserError` when it does not
  * answer. Returns what a deployer should know when it answers by 404.
  */
 export async function tryOut(command: readonly string[], folder: string, trial: Trial): Promise<string | undefined> {
@@ -84,7 +84,7 @@ export async function tryOut(command: readonly string[], folder: string, trial: 
   return noteOf(trial.path, mount, atRoot, mounted);
 }
 
-/** Returns the status of an answer. Throws a `Problem` when it is no response of CGI, or one that says the application has failed. */
+/** Returns the status of an answer. Throws a `UserError` when it is no response of CGI, or one that says the application has failed. */
 export function mustAnswer({ output, log, end }: Answer, { path, name }: Trial): number {
   const [, status] = /^(?:Status:|HTTP\/1\.[01]) (\d{3}) /.exec(output) ?? [];
   if (status !== undefined && status !== '500') return Number(status);
@@ -95,7 +95,7 @@ export function mustAnswer({ output, log, end }: Answer, { path, name }: Trial):
         ? `gave no answer in ${PATIENCE / 1000} seconds; --trial-path asks for another path, --no-trial for none`
         : `ended with ${end}, without an answer`;
   const message = `${name} was asked for ${path}, in an empty folder and environment, and ${fault}${hintOf(log)}`;
-  throw new Problem('build-fails', message, { cause: log.trimEnd() || undefined });
+  throw new UserError('build-fails', message, { cause: log.trimEnd() || undefined });
 }
 
 /** Milliseconds. */
@@ -109,7 +109,7 @@ export interface Times {
 /** How many runs of each are measured; the fastest counts. */
 const ROUNDS = 7;
 
-/** Finds out how long `script` takes for its answer, in the folder where it lies. Throws a `Problem` when it does not answer. */
+/** Finds out how long `script` takes for its answer, in the folder where it lies. Throws a `UserError` when it does not answer. */
 export async function measure(script: string, runtime: Runtime, trial: Trial): Promise<Times> {
   const folder = dirname(script);
   const request = requestOf(trial, '');

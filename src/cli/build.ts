@@ -3,10 +3,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { buildScript, refuseToOverwrite, withModule } from '../build/index.ts';
+import { type Loaded, loadApplication, parseTarget } from '../load/application.ts';
+import { describeInterface } from '../load/interface.ts';
+import { UserError } from '../load/user-error.ts';
 import { read } from './commands.ts';
-import { describeInterface } from './interface.ts';
-import { type Loaded, loadApplication, parseTarget } from './load.ts';
-import { Problem } from './problem.ts';
 
 export const usage = `Usage: run-with-cgi build <app> [options]
 
@@ -53,21 +53,21 @@ const options = {
 export async function run(words: string[]): Promise<number> {
   const { values, positionals } = read(words, options);
   const [target, ...more] = positionals;
-  if (target === undefined || more.length > 0) throw new Problem('option-wrong', 'One application can be built; name a module');
+  if (target === undefined || more.length > 0) throw new UserError('option-wrong', 'One application can be built; name a module');
   const { runtime = 'node', external = [], warm = false } = values;
-  if (runtime !== 'node' && runtime !== 'bun') throw new Problem('option-wrong', `The runtime must be node or bun, got ${runtime}`);
+  if (runtime !== 'node' && runtime !== 'bun') throw new UserError('option-wrong', `The runtime must be node or bun, got ${runtime}`);
   const { path, callable } = parseTarget(target);
   mustBeModule(path);
   const script = values.output ?? `${basename(path, extname(path))}.cgi`;
-  if (warm && runtime === 'bun') throw new Problem('option-wrong', '--warm needs node; a script for Bun starts fast enough');
+  if (warm && runtime === 'bun') throw new UserError('option-wrong', '--warm needs node; a script for Bun starts fast enough');
   if (warm && basename(script).startsWith('nph-'))
-    throw new Problem('option-wrong', '--warm is not for nph- scripts: FastCGI has no such responses');
+    throw new UserError('option-wrong', '--warm is not for nph- scripts: FastCGI has no such responses');
 
   const keepEnv = (values['keep-env'] ?? []).map(toKept);
-  if (!warm && keepEnv.length > 0) throw new Problem('option-wrong', '--keep-env is for --warm; give that, too');
+  if (!warm && keepEnv.length > 0) throw new UserError('option-wrong', '--keep-env is for --warm; give that, too');
 
   const trialPath = values['trial-path'] ?? '/';
-  if (!trialPath.startsWith('/')) throw new Problem('path-wrong', `The path of --trial-path begins with "/", got ${trialPath}`);
+  if (!trialPath.startsWith('/')) throw new UserError('path-wrong', `The path of --trial-path begins with "/", got ${trialPath}`);
   refuseToOverwrite(script, [path]);
   const env = Object.fromEntries((values.env ?? []).map(toVariable));
   Object.assign(process.env, env);
@@ -93,27 +93,27 @@ export async function run(words: string[]): Promise<number> {
   return 0;
 }
 
-/** Throws a `Problem` for what is no file, and for a program in another language. */
+/** Throws a `UserError` for what is no file, and for a program in another language. */
 function mustBeModule(path: string): void {
   const status = statSync(path, { throwIfNoEntry: false });
-  if (!status) throw new Problem('module-not-found', `There is no file ${path}`);
-  if (status.isDirectory()) throw new Problem('option-wrong', `${path} is a folder; name a module in it`);
+  if (!status) throw new UserError('module-not-found', `There is no file ${path}`);
+  if (status.isDirectory()) throw new UserError('option-wrong', `${path} is a folder; name a module in it`);
   const [, interpreter] = /^#!\s*([^\n]*)/.exec(readFileSync(path, 'latin1')) ?? [];
   if (interpreter !== undefined && !/\b(?:node|bun|deno|tsx|run-with-cgi)\b/.test(interpreter)) {
-    throw new Problem('option-wrong', `${path} is a program for ${interpreter.trim()}; build takes modules in JavaScript and TypeScript`);
+    throw new UserError('option-wrong', `${path} is a program for ${interpreter.trim()}; build takes modules in JavaScript and TypeScript`);
   }
 }
 
 function toVariable(text: string): [name: string, value: string] {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (name === undefined || value === undefined) throw new Problem('option-wrong', `--env is written NAME=value, got ${text}`);
+  if (name === undefined || value === undefined) throw new UserError('option-wrong', `--env is written NAME=value, got ${text}`);
   return [name, value];
 }
 
 function toKept(name: string): string {
   if (/^\w+$/.test(name) && !name.startsWith('HTTP_')) return name;
   const rule = name.startsWith('HTTP_') ? 'cannot name what a client sends' : 'must be the name of a variable';
-  throw new Problem('option-wrong', `--keep-env ${rule}, got ${name}`);
+  throw new UserError('option-wrong', `--keep-env ${rule}, got ${name}`);
 }
 
 function describeSource({ exportName, interface: kind }: Loaded, path: string): string {

@@ -7,9 +7,9 @@ import { clientGone } from '../gateway/aborted.ts';
 import { toFunction } from '../gateway/application.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
+import type { Loaded } from '../load/application.ts';
 import { requestEnviron } from '../testing/request.ts';
 import type { ApplicationFunction, ErrorStream, Header } from '../types.ts';
-import type { Loaded } from './load.ts';
 import { type Body, lengthOf, sourceOf } from './request-body.ts';
 import type { Outputs, ResponseOutput } from './response-output.ts';
 

@@ -5,7 +5,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { writeDescriptor } from '../cgi/descriptor.ts';
 import { RequestError } from '../errors.ts';
 import { isAborted } from '../gateway/aborted.ts';
-import { nearest, Problem } from './problem.ts';
+import { nearest, UserError } from '../load/user-error.ts';
 
 interface Command {
   /** Does it, and returns the exit status. */
@@ -50,7 +50,7 @@ export async function command(name: string | undefined, words: string[]): Promis
       process.stderr.write(`run-with-cgi: ${error.message}\n`);
       process.exit(23);
     }
-    if (!(error instanceof Problem)) throw error;
+    if (!(error instanceof UserError)) throw error;
     const { cause: reason } = error;
     const cause =
       reason === undefined ? '' : `\n${typeof reason === 'string' ? reason : process.getBuiltinModule('node:util').inspect(reason)}`;
@@ -84,11 +84,11 @@ export function print(text: string): void {
   writeDescriptor(1, Buffer.from(text));
 }
 
-function unknown(name: string): Problem {
+function unknown(name: string): UserError {
   const names = Object.keys(commands);
-  if (/[./]/.test(name)) return new Problem('module-not-found', `There is no file ${name}`);
+  if (/[./]/.test(name)) return new UserError('module-not-found', `There is no file ${name}`);
   const meant = nearest(name, names);
-  return new Problem(
+  return new UserError(
     'command-unknown',
     `There is no command ${name}; ${meant ? `did you mean ${meant}?` : `there are ${names.join(', ')}`}`,
   );
@@ -104,7 +104,7 @@ type Arguments<Known extends Options> = Pick<
   given: [option: string, value: string][];
 };
 
-/** Reads the words after a command by node:util's parseArgs; throws a `Problem` for what it does not know. */
+/** Reads the words after a command by node:util's parseArgs; throws a `UserError` for what it does not know. */
 export function read<Known extends Options>(words: string[], options: Known): Arguments<Known> {
   try {
     const args = withDashes(words, options);
@@ -116,12 +116,12 @@ export function read<Known extends Options>(words: string[], options: Known): Ar
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const [, option] = /^Unknown option '(-[^']+)'/.exec(message) ?? [];
-    if (option === undefined) throw new Problem('option-wrong', message);
+    if (option === undefined) throw new UserError('option-wrong', message);
     const meant = nearest(
       option,
       Object.keys(options).map((name) => `--${name}`),
     );
-    throw new Problem('option-wrong', `There is no option ${option}${meant ? `; did you mean ${meant}?` : ''}`);
+    throw new UserError('option-wrong', `There is no option ${option}${meant ? `; did you mean ${meant}?` : ''}`);
   }
 }
 

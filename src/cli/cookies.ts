@@ -25,7 +25,7 @@ export class Cookies {
   #kept: Cookie[] = [];
   #isKeeping: boolean;
 
-  /** `given` are what -b says, "name=value" or a file; those of responses are kept if a file is among them or they `haveJar`. Throws a `Problem` for a file that cannot be read. */
+  /** `given` are what -b says, "name=value" or a file; those of responses are kept if a file is among them or they `haveJar`. Throws a `UserError` for a file that cannot be read. */
   constructor(given: readonly string[], haveJar: boolean) {
     for (const one of given) {
       if (one.includes('=')) this.#given.push(byteString(one));

@@ -3,7 +3,7 @@
 
 import './version.ts';
 import { guardStdout, runWithCgi } from '../index.ts';
-import { loadApplication, parseTarget } from './load.ts';
+import { loadApplication, parseTarget } from '../load/application.ts';
 
 const COMMANDS = ['request', 'serve', 'validate', 'build', 'fastcgi', 'scgi'];
 const { GATEWAY_INTERFACE, REQUEST_METHOD } = process.env;

@@ -5,8 +5,8 @@ import { fstatSync, openSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { readDescriptor } from '../cgi/descriptor.ts';
 import { fs } from '../fs.ts';
+import { UserError } from '../load/user-error.ts';
 import type { RequestBody } from '../testing/request.ts';
-import { Problem } from './problem.ts';
 
 /** Bytes, or a file that is read when it is needed, as often as it is. */
 type Piece = Buffer | { descriptor: number; length: number };
@@ -23,12 +23,12 @@ export type Given = readonly [option: string, value: string];
 const DATA = ['data', 'data-ascii', 'data-binary', 'data-raw', 'data-urlencode', 'json'];
 const FORM = ['form', 'form-string'];
 
-/** Returns the body that `given` asks for, undefined for none. Throws a `Problem`. */
+/** Returns the body that `given` asks for, undefined for none. Throws a `UserError`. */
 export function bodyOf(given: readonly Given[]): Body | undefined {
   const ways = [DATA, FORM, ['upload-file']].map((names) => given.filter(([option]) => names.includes(option)));
   const [data = [], form = [], [upload] = []] = ways;
   const used = ways.flatMap(([first]) => (first ? [`--${first[0]}`] : []));
-  if (used.length > 1) throw new Problem('option-wrong', `${used.join(' and ')} are two bodies; give one`);
+  if (used.length > 1) throw new UserError('option-wrong', `${used.join(' and ')} are two bodies; give one`);
   if (data.length > 0) return dataBody(data);
   if (form.length > 0) return formBody(form);
   return upload && { pieces: readFile(upload[1]), type: undefined };
@@ -129,7 +129,7 @@ function toText(text: string): Field {
 function splitName(text: string): [name: string, value: string] {
   const [, name, value] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   if (name !== undefined && value !== undefined) return [name, value];
-  throw new Problem('option-wrong', `A field of a form is written name=value, got ${text}`);
+  throw new UserError('option-wrong', `A field of a form is written name=value, got ${text}`);
 }
 
 /** "name=value;type=…", "name=@file;type=…;filename=…" or "name=<file"; a value with ";" in it stands in double quotes. */
@@ -143,7 +143,7 @@ function toField(text: string): Field {
     const [, key = '', setting] = /^\s*(type|filename)=(.*)$/s.exec(attribute) ?? [];
     if (setting === undefined) {
       const mend = `a value that has ";" in it is written -F '${name}="..."'`;
-      throw new Problem('option-wrong', `";${attribute}" is neither ;type= nor ;filename=; ${mend}`);
+      throw new UserError('option-wrong', `";${attribute}" is neither ;type= nor ;filename=; ${mend}`);
     }
     given[key] = unquoted(setting);
   }
@@ -177,7 +177,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.xml': 'application/xml',
 };
 
-/** What the file `name` holds, a byte string. "-" is standard input. Throws a `Problem` that calls it `what`. */
+/** What the file `name` holds, a byte string. "-" is standard input. Throws a `UserError` that calls it `what`. */
 export function readText(name: string, what: string): string {
   return textOf({ pieces: readFile(name, what), type: undefined });
 }
@@ -203,6 +203,6 @@ function readFile(name: string, what = 'request body'): Piece[] {
     }
   } catch (error) {
     const reason = error instanceof Error ? error.message : error;
-    throw new Problem('body-not-readable', `The ${what} could not be read from ${name}: ${reason}`);
+    throw new UserError('body-not-readable', `The ${what} could not be read from ${name}: ${reason}`);
   }
 }

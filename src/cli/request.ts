@@ -3,11 +3,11 @@
 import { basename } from 'node:path';
 import { errorStream } from '../cgi/stderr.ts';
 import { LOG, printTo, takeStdout } from '../cgi/stdout.ts';
+import { UserError } from '../load/user-error.ts';
 import type { Header } from '../types.ts';
 import { Client } from './client.ts';
 import { read } from './commands.ts';
 import { Cookies } from './cookies.ts';
-import { Problem } from './problem.ts';
 import { type Body, bodyOf, byteString, type Given, lengthOf, percent, readText, textOf } from './request-body.ts';
 import { Outputs, ResponseOutput } from './response-output.ts';
 import { applicationOf, isFile } from './target.ts';
@@ -113,10 +113,10 @@ interface Request {
 export async function run(words: string[]): Promise<number> {
   const { values, positionals, given } = read(words, options);
   const [app, path = '/', ...more] = positionals;
-  if (more.length > 0) throw new Problem('option-wrong', `There is one path, and ${more.join(' ')} is too much; put quotes around it`);
+  if (more.length > 0) throw new UserError('option-wrong', `There is one path, and ${more.join(' ')} is too much; put quotes around it`);
   if (app?.startsWith('/') && !isFile(app) && isFile(path))
-    throw new Problem('option-wrong', `The application comes first: request ${path} ${app}`);
-  if (!/^(?:\/|https?:\/\/)/.test(path)) throw new Problem('path-wrong', `A path begins with "/", got ${path}; make it "/${path}"`);
+    throw new UserError('option-wrong', `The application comes first: request ${path} ${app}`);
+  if (!/^(?:\/|https?:\/\/)/.test(path)) throw new UserError('path-wrong', `A path begins with "/", got ${path}; make it "/${path}"`);
   const first = firstRequest(encode(path), values, given);
   const cookies = new Cookies(values.cookie ?? [], values['cookie-jar'] !== undefined);
   const most = values.location ? toNumber('--max-redirs', values['max-redirs'] ?? '50') : undefined;
@@ -203,7 +203,7 @@ function firstRequest(target: string, values: Values, given: readonly Given[]): 
   const found = bodyOf(given);
   const query = values.get && found ? textOf(found) : '';
   const body = values.get ? undefined : found;
-  if (body && values.head) throw new Problem('option-wrong', 'A HEAD request has no body; give --get, or leave --head out');
+  if (body && values.head) throw new UserError('option-wrong', 'A HEAD request has no body; give --get, or leave --head out');
   const upload = values['upload-file'];
   // Into a folder, under its own name.
   const name = upload !== undefined && upload !== '-' && target.endsWith('/') ? encode(basename(upload)) : '';
@@ -240,7 +240,7 @@ function headersOf(values: Values, body: Body | undefined): Header[] {
 function parseHeader(line: string): [name: string, value: string | undefined] {
   const [, name, mark, value = ''] = /^([^\s:;]+)([:;])\s*(.*?)\s*$/s.exec(line) ?? [];
   if (name === undefined || (mark === ';' && value !== ''))
-    throw new Problem('header-malformed', `A header is written "Name: value", got "${Buffer.from(line, 'latin1')}"`);
+    throw new UserError('header-malformed', `A header is written "Name: value", got "${Buffer.from(line, 'latin1')}"`);
   return [name, mark === ':' && value === '' ? undefined : value];
 }
 
@@ -278,5 +278,5 @@ function redirected(request: Request, response: ResponseOutput): Request | undef
 
 function toNumber(option: string, text: string): number {
   if (/^\d+(?:\.\d+)?$/.test(text)) return Number(text);
-  throw new Problem('option-wrong', `${option} must be a number, got ${text}`);
+  throw new UserError('option-wrong', `${option} must be a number, got ${text}`);
 }

@@ -1,6 +1,7 @@
 // run-with-cgi fastcgi and run-with-cgi scgi: an application that stays, for a web server that connects to it.
 
 import type { Server } from 'node:net';
+import { UserError } from '../load/user-error.ts';
 import type { ResidentOptions } from '../resident/options.ts';
 import type { ApplicationFunction } from '../types.ts';
 import { bind } from '../workers/bind.ts';
@@ -9,7 +10,6 @@ import { runWorkers } from '../workers/supervisor.ts';
 import { DRAIN } from '../workers/uncaught.ts';
 import { INHERITED, WORKER } from '../workers/worker-channel.ts';
 import { read } from './commands.ts';
-import { Problem } from './problem.ts';
 import { applicationOf } from './target.ts';
 
 export function usageOf(name: string, protocol: string): string {
@@ -64,11 +64,12 @@ type Serve = (application: ApplicationFunction, options: ResidentOptions) => Ser
 export async function runResident(name: string, serve: Serve, words: string[]): Promise<number> {
   const { values, positionals } = read(words, options);
   const [target, ...more] = positionals;
-  if (more.length > 0) throw new Problem('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
+  if (more.length > 0) throw new UserError('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
   if (values.socket !== undefined && values.port !== undefined)
-    throw new Problem('option-wrong', '--socket and --port are two places; give one');
-  if (values.port === undefined && values.host !== undefined) throw new Problem('option-wrong', '--host is for --port; give that, too');
-  if (values.socket === undefined && values.mode !== undefined) throw new Problem('option-wrong', '--mode is for --socket; give that, too');
+    throw new UserError('option-wrong', '--socket and --port are two places; give one');
+  if (values.port === undefined && values.host !== undefined) throw new UserError('option-wrong', '--host is for --port; give that, too');
+  if (values.socket === undefined && values.mode !== undefined)
+    throw new UserError('option-wrong', '--mode is for --socket; give that, too');
 
   const workers = toNumber('--workers', values.workers, 1);
   const say = (line: string) => void process.stderr.write(`${name}: ${line}\n`);
@@ -99,9 +100,9 @@ export async function runResident(name: string, serve: Serve, words: string[]): 
   };
 
   const refuse = (error: NodeJS.ErrnoException): never => {
-    if (error.code === 'EADDRINUSE') throw new Problem('address-in-use', `Somebody listens on ${values.socket ?? values.port} already`);
-    if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL') throw new Problem('address-not-allowed', error.message);
-    if (place.fd !== undefined) throw new Problem('option-wrong', 'Descriptor 0 is no socket that listens; give --socket or --port');
+    if (error.code === 'EADDRINUSE') throw new UserError('address-in-use', `Somebody listens on ${values.socket ?? values.port} already`);
+    if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL') throw new UserError('address-not-allowed', error.message);
+    if (place.fd !== undefined) throw new UserError('option-wrong', 'Descriptor 0 is no socket that listens; give --socket or --port');
     throw error;
   };
   if (workers !== undefined && !isWorker) {
@@ -123,13 +124,13 @@ function toNumber(option: string, text: string | undefined, least = 0, most = In
   const number = Number(text);
   if (/^\d+$/.test(text) && number >= least && number <= most) return number;
   const range = most === Infinity ? (least === 0 ? '' : ` of at least ${least}`) : ` from ${least} to ${most}`;
-  throw new Problem('option-wrong', `${option} must be a number${range}, got ${text}`);
+  throw new UserError('option-wrong', `${option} must be a number${range}, got ${text}`);
 }
 
 function toMode(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^[0-7]{3,4}$/.test(text)) return Number.parseInt(text, 8);
-  throw new Problem('option-wrong', `--mode must be permissions in octal digits, like 660, got ${text}`);
+  throw new UserError('option-wrong', `--mode must be permissions in octal digits, like 660, got ${text}`);
 }
 
 /** As milliseconds. */

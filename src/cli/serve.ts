@@ -7,13 +7,13 @@ import { resolve } from 'node:path';
 import { errorStream } from '../gateway/error-stream.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { cgiBin, cgiScript } from '../host/index.ts';
+import { UserError } from '../load/user-error.ts';
 import { urlMap } from '../middleware/index.ts';
 import { LISTENS } from '../ports.ts';
 import { ApplicationServer } from '../server/server.ts';
 import type { Application } from '../types.ts';
 import { DRAIN, onUncaught } from '../workers/uncaught.ts';
 import { read } from './commands.ts';
-import { Problem } from './problem.ts';
 import { applicationOf, checkPrograms, isFolder } from './target.ts';
 
 export const usage = `Usage: run-with-cgi serve <app or folder> [options]
@@ -44,7 +44,7 @@ const [, MAIN = ''] = process.argv;
 export async function run(words: string[]): Promise<number> {
   const { values, positionals } = read(words, options);
   const [target, ...more] = positionals;
-  if (more.length > 0) throw new Problem('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
+  if (more.length > 0) throw new UserError('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
   if (values.watch) return watch(words.filter((word) => word !== '--watch'));
   const { application, origin, prefix } = await served(target, values.cgi ?? false, values.interface);
 
@@ -110,7 +110,7 @@ async function served(
 /** On `wanted`, or on the first free port from 8000 on. */
 async function listen(host: string, wanted: string | undefined, application: Application): Promise<Server> {
   if (wanted !== undefined && !(/^\d+$/.test(wanted) && Number(wanted) <= 65_535)) {
-    throw new Problem('option-wrong', `A port is a number up to 65535, got ${wanted}`);
+    throw new UserError('option-wrong', `A port is a number up to 65535, got ${wanted}`);
   }
   for (let port = Number(wanted ?? 8000); ; port++) {
     const server = Object.assign(new ApplicationServer(host, application, {}), { [LISTENS]: true }).listen(port, host);
@@ -120,9 +120,9 @@ async function listen(host: string, wanted: string | undefined, application: App
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code === 'EADDRINUSE' && wanted === undefined && port < 8100) continue;
-      if (code === 'EADDRINUSE') throw new Problem('address-in-use', `Port ${port} is taken; --port 0 takes any that is free`);
-      if (code === 'EACCES') throw new Problem('address-not-allowed', `Port ${port} needs privileges; take one above 1023`);
-      throw new Problem('address-not-allowed', `${host} is no address of this machine to listen on`, { cause: error });
+      if (code === 'EADDRINUSE') throw new UserError('address-in-use', `Port ${port} is taken; --port 0 takes any that is free`);
+      if (code === 'EACCES') throw new UserError('address-not-allowed', `Port ${port} needs privileges; take one above 1023`);
+      throw new UserError('address-not-allowed', `${host} is no address of this machine to listen on`, { cause: error });
     }
   }
 }

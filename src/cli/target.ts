@@ -4,9 +4,9 @@ import cluster from 'node:cluster';
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { cgiBin, cgiScript } from '../host/index.ts';
+import { type Loaded, loadApplication, parseTarget } from '../load/application.ts';
+import { UserError } from '../load/user-error.ts';
 import type { Application } from '../types.ts';
-import { type Loaded, loadApplication, parseTarget } from './load.ts';
-import { Problem } from './problem.ts';
 
 const MODULE = /\.[mc]?[jt]sx?$/;
 /** Names of what may be a module or a program. */
@@ -20,10 +20,10 @@ export function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
-/** Returns what `target` names as an application. Throws a `Problem` when there is none. */
+/** Returns what `target` names as an application. Throws a `UserError` when there is none. */
 export async function applicationOf(target: string | undefined, wanted?: string): Promise<Loaded> {
   if (target === undefined)
-    throw new Problem('option-wrong', 'An application is missing; name a module, a CGI program or a folder of these');
+    throw new UserError('option-wrong', 'An application is missing; name a module, a CGI program or a folder of these');
   const { path, callable } = parseTarget(target);
   if (isFolder(path)) {
     checkPrograms(path);
@@ -35,7 +35,7 @@ export async function applicationOf(target: string | undefined, wanted?: string)
   // What it would find there if it ran by itself: our options are not its own.
   process.argv = [process.execPath, resolve(path)];
   cluster.fork = () => {
-    throw new Problem(
+    throw new UserError(
       'application-not-exported',
       `${path} starts its workers by node:cluster, and has no application itself; name the module that they run`,
     );
@@ -43,19 +43,19 @@ export async function applicationOf(target: string | undefined, wanted?: string)
   return loadApplication(path, callable, wanted);
 }
 
-/** Throws a `Problem` for a folder that holds neither a program nor a folder of some. */
+/** Throws a `UserError` for a folder that holds neither a program nor a folder of some. */
 export function checkPrograms(folder: string): void {
   const mayRun = (name: string) => {
     const file = statSync(join(folder, name), { throwIfNoEntry: false });
     return file?.isDirectory() || (file?.isFile() && file.mode & 0o111);
   };
   if (readdirSync(folder).some(mayRun)) return;
-  throw new Problem('scripts-missing', `The folder ${folder} holds no executable file; make one with chmod +x`);
+  throw new UserError('scripts-missing', `The folder ${folder} holds no executable file; make one with chmod +x`);
 }
 
 /**
  * Whether the file `path` is a program to run, and no module to load. A file for Node without an ending, as bin/www, is a
- * module; one that ends in .cgi is a program. Throws a `Problem` for a program that is not executable.
+ * module; one that ends in .cgi is a program. Throws a `UserError` for a program that is not executable.
  */
 function isProgram(path: string): boolean {
   const file = statSync(path, { throwIfNoEntry: false });
@@ -66,12 +66,12 @@ function isProgram(path: string): boolean {
   if (file.mode & 0o111) return true;
   if (isForNode || interpreter === 'run-with-cgi' || (interpreter === undefined && EITHER.test(path))) return false;
   if (interpreter === undefined) {
-    throw new Problem(
+    throw new UserError(
       'program-not-executable',
       `${path} is no module by its name (.js, .mjs, .cjs, .ts), and no program: it has no #! line, and is not executable`,
     );
   }
-  throw new Problem(
+  throw new UserError(
     'program-not-executable',
     `${path} is a program for ${interpreter} that is not executable; make it so: chmod +x ${path}`,
   );

@@ -2,10 +2,10 @@
 
 import { errorStream } from '../cgi/stderr.ts';
 import { printTo } from '../cgi/stdout.ts';
+import { UserError } from '../load/user-error.ts';
 import { call, type TestRequest } from '../testing/index.ts';
 import { type ContractError, validator } from '../validator/index.ts';
 import { print, read } from './commands.ts';
-import { Problem } from './problem.ts';
 import { applicationOf } from './target.ts';
 
 export const usage = `Usage: run-with-cgi validate <app> [path ...]
@@ -39,7 +39,7 @@ export async function run(words: string[]): Promise<number> {
   printTo(errorStream(2, undefined));
   const { application, origin, options } = await applicationOf(target, values.interface);
   const wrong = paths.find((path) => !path.startsWith('/'));
-  if (wrong !== undefined) throw new Problem('path-wrong', `A path begins with "/", got ${wrong}; make it "/${wrong}"`);
+  if (wrong !== undefined) throw new UserError('path-wrong', `A path begins with "/", got ${wrong}; make it "/${wrong}"`);
 
   const say = (line: string) => print(`${line}\n`);
   say(`${origin}:`);

@@ -1,7 +1,7 @@
 // The worker of a warm CGI script is started by the first request, which does not wait for it: that one is answered
 // in its own process, as are all that come until the worker listens.
 
-import { BOOT_WORDS } from '../build/boot.ts';
+import { BOOT_WORDS } from '../built-script/boot.ts';
 import { fs } from '../fs.ts';
 import { keepEnvironment } from './environment.ts';
 
@@ -71,7 +71,7 @@ function hasCgiFcgi(): boolean {
   return PATH.split(':').some((folder) => fs.existsSync(`${folder}/cgi-fcgi`));
 }
 
-/** The user's own, as build/warm-line.ts has it; below it lies the path of the script. */
+/** The user's own, as warm/shell-steps.ts has it; below it lies the path of the script. */
 function privateFolder(): string {
   return `${process.env.TMPDIR || '/tmp'}/run-with-cgi-${process.geteuid?.()}`;
 }

@@ -32,7 +32,7 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
   };
 
   // Under a name of its own first: to rename it replaces whatever lies there, without a moment in which nothing does. And
-  // Node takes the name it knows away at the end, when the other may be another worker's. By a descriptor, as in build/warm-line.ts.
+  // Node takes the name it knows away at the end, when the other may be another worker's. By a descriptor, as in warm/shell-steps.ts.
   const end = path.lastIndexOf('/');
   const descriptor = fs.openSync(path.slice(0, end), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
   const folder = `/proc/self/fd/${descriptor}`;
@@ -90,7 +90,7 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
 }
 
 /**
- * The link by which the shell sees that this process lives (build/warm-line.ts): `target`, a folder that this process has open, is
+ * The link by which the shell sees that this process lives (warm/shell-steps.ts): `target`, a folder that this process has open, is
  * there for as long. A process that has ended and that nobody has waited for has a number still, but no descriptors.
  */
 function signAt(link: string, target: string): { put(): void; remove(): void } {

@@ -1,7 +1,7 @@
 // What a command says when it cannot do what it was asked for.
 
 /** Codes of what can be wrong with a command line or with the module that it names. */
-export type ProblemCode =
+export type UserErrorCode =
   | 'address-in-use'
   | 'address-not-allowed'
   | 'application-missing'
@@ -24,11 +24,11 @@ export type ProblemCode =
   | 'typescript-unsupported';
 
 /** The user can mend it; a stack would not help. */
-export class Problem extends Error {
-  override readonly name = 'Problem';
-  readonly code: ProblemCode;
+export class UserError extends Error {
+  override readonly name = 'UserError';
+  readonly code: UserErrorCode;
 
-  constructor(code: ProblemCode, message: string, options?: ErrorOptions) {
+  constructor(code: UserErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }

@@ -1,7 +1,7 @@
 // Of which kind an application is: what it looks like tells, mostly.
 
 import { show } from '../show.ts';
-import { Problem } from './problem.ts';
+import { UserError } from './user-error.ts';
 
 /** PEP 3333; a handler of Request and Response; a listener of node:http. */
 export type Interface = 'wsgi' | 'fetch' | 'node';
@@ -58,9 +58,9 @@ function isClass(callable: object): boolean {
   return Object.getOwnPropertyDescriptor(callable, 'prototype')?.writable === false;
 }
 
-/** Returns the kind that somebody has named, if one was. Throws a `Problem` for what is none. */
+/** Returns the kind that somebody has named, if one was. Throws a `UserError` for what is none. */
 export function toInterface(name: string | undefined): Interface | undefined {
   const kind = INTERFACES.find((one) => one === name);
   if (!name || kind) return kind;
-  throw new Problem('option-wrong', `The interface must be one of ${INTERFACES.join(', ')}, got ${show(name)}`);
+  throw new UserError('option-wrong', `The interface must be one of ${INTERFACES.join(', ')}, got ${show(name)}`);
 }

@@ -10,7 +10,7 @@ import { withholdPorts } from '../ports.ts';
 import { show } from '../show.ts';
 import type { Application } from '../types.ts';
 import { describeInterface, type Interface, interfaceOf, isOfH3, toInterface } from './interface.ts';
-import { nearest, Problem } from './problem.ts';
+import { nearest, UserError } from './user-error.ts';
 
 export interface Loaded {
   application: Application;
@@ -34,12 +34,12 @@ export function parseTarget(target: string): { path: string; callable?: string }
 /**
  * Loads the module `path` and returns its application: `callable`, which may be a path like "a.b"; or what
  * the module hands to `runWithCgi`; or its export `application`, or its default export; or the server on which it
- * calls `listen()`, which opens no port. Without `wanted`, the name of a kind, what the application looks like tells of which kind it is. Throws a `Problem`.
+ * calls `listen()`, which opens no port. Without `wanted`, the name of a kind, what the application looks like tells of which kind it is. Throws a `UserError`.
  */
 export async function loadApplication(path: string, callable?: string, wanted?: string): Promise<Loaded> {
   const kind = toInterface(wanted);
   const file = process.getBuiltinModule('node:path').resolve(path);
-  if (!fs.existsSync(file)) throw new Problem('module-not-found', `There is no file ${file}${similar(path)}`);
+  if (!fs.existsSync(file)) throw new UserError('module-not-found', `There is no file ${file}${similar(path)}`);
 
   let handedOver: Loaded | undefined;
   const release = takeApplications(({ application, options }) => {
@@ -59,14 +59,14 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
     if (value) return await adapt(value, path, kind);
     const listener = ports.listener();
     if (listener) return await adapt({ value: listener, exportName: undefined }, path, 'node');
-    throw new Problem(
+    throw new UserError(
       'application-not-exported',
       `${path} exports no application: it should have an export named application, a default export, or a call of runWithCgi(); ${describeExports(exported)}${hint(path, exported)}`,
     );
   } catch (error) {
-    if (error instanceof Problem) throw error;
+    if (error instanceof UserError) throw error;
     if (error instanceof SyntaxError) (await import('./syntax-error.ts')).locate(error, file);
-    throw new Problem('module-broken', `${path} could not be loaded${otherKind(error, file)}`, { cause: error });
+    throw new UserError('module-broken', `${path} could not be loaded${otherKind(error, file)}`, { cause: error });
   } finally {
     release();
   }
@@ -146,12 +146,12 @@ function registered(require: NodeJS.Require): boolean {
   }
 }
 
-/** Throws a `Problem` where tsx is not installed; `cause` is what Node itself has said about the file. */
+/** Throws a `UserError` where tsx is not installed; `cause` is what Node itself has said about the file. */
 function registerTsx(require: NodeJS.Require, file: string, cause?: SyntaxError): void {
   if (registered(require)) return;
   const other = cause || file.endsWith('x') ? '' : ', or use Node 22.18 or later';
   const message = `Node ${process.versions.node} cannot read ${file} by itself; install tsx beside it (npm install tsx)${other}`;
-  throw new Problem('typescript-unsupported', message, { cause });
+  throw new UserError('typescript-unsupported', message, { cause });
 }
 
 interface Found {
@@ -164,7 +164,7 @@ async function named(exported: unknown, path: string, callable: string, kind: In
   for (const name of callable.split('.')) value = isObject(value) ? Reflect.get(value, name) : undefined;
   if (isApplication(value, kind)) return adapt({ value, exportName: callable }, path, kind);
   const found = value === undefined ? describeExports(exported) : `${callable} is ${show(value)}`;
-  throw new Problem('application-missing', `${path} has no application named ${callable}; ${found}`);
+  throw new UserError('application-missing', `${path} has no application named ${callable}; ${found}`);
 }
 
 /** What is taken when no name is given. CommonJS: module.exports = application. */

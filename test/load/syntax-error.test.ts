@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { command, withFolder } from './command.ts';
+import { command, withFolder } from '../cli/command.ts';
 
 const { folder } = withFolder({
   'module.mjs': 'export default () => "x";\nthis is no JavaScript\n',

@@ -4,7 +4,7 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { command, withFolder } from './command.ts';
+import { command, withFolder } from '../cli/command.ts';
 
 const START = "start('200 OK', [['Content-Type', 'text/plain']]);";
 const TYPED = `export default (environ: unknown, start: (status: string, headers: string[][]) => void) => { ${START} return 'typed'; };`;
@@ -14,9 +14,9 @@ const FILES = {
   'words.mts': `enum Word { Typed = 'typed' }\n${TYPED.replace("'typed'", 'Word.Typed')}`,
   'commonjs/package.json': '{ "type": "commonjs" }',
   'commonjs/typed.ts': TYPED,
-  'imports.mts': `import application from './typed.mjs'; export default application;`,
+  'imports.mts': `import application from '../cli/typed.mjs'; export default application;`,
   'awaits.mts': `await 1;\n${TYPED}`,
-  'awaits-imports.mts': `import application from './typed.mjs'; await 1; export default application;`,
+  'awaits-imports.mts': `import application from '../cli/typed.mjs'; await 1; export default application;`,
   'page.tsx': `/** @jsx h */ ${JSX}`,
   'page.jsx': `/** @jsx h */ ${JSX.replace(/: \w+/g, '')}`,
   'wrong.mts': `${TYPED}\nconst a: = 1;`,
