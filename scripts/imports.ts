@@ -9,12 +9,12 @@ import ts from 'typescript';
 /** What stands in a line imports only from the lines above it. docs/architecture.md states the same order. */
 const ORDER = [
   ['types.ts'],
-  ['errors.ts', 'fs.ts', 'ports.ts', 'settle.ts', 'show.ts'],
+  ['errors.ts', 'fs.ts', 'idle.ts', 'ports.ts', 'show.ts'],
   ['environ'],
   ['gateway'],
   ['cgi', 'fetch', 'headers.ts', 'host', 'server', 'validator'],
   ['middleware', 'node', 'resident', 'testing'],
-  ['fastcgi', 'scgi', 'util.ts'],
+  ['fastcgi', 'scgi', 'util.ts', 'workers'],
   ['run.ts'],
   ['index.ts'],
   ['built-script', 'load'],

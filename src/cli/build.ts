@@ -6,7 +6,7 @@ import { buildScript, refuseToOverwrite, withModule } from '../build/index.ts';
 import { type Loaded, loadApplication, parseTarget } from '../load/application.ts';
 import { describeInterface } from '../load/interface.ts';
 import { UserError } from '../load/user-error.ts';
-import { read } from './commands.ts';
+import { parseArguments } from './arguments.ts';
 
 export const usage = `Usage: run-with-cgi build <app> [options]
 
@@ -50,8 +50,8 @@ const options = {
   'no-trial': { type: 'boolean' },
 } as const;
 
-export async function run(words: string[]): Promise<number> {
-  const { values, positionals } = read(words, options);
+export async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseArguments(args, options);
   const [target, ...more] = positionals;
   if (target === undefined || more.length > 0) throw new UserError('option-wrong', 'One application can be built; name a module');
   const { runtime = 'node', external = [], warm = false } = values;

@@ -5,6 +5,6 @@ import { runResident, usageOf } from './resident.ts';
 
 export const usage = usageOf('fastcgi', 'FastCGI');
 
-export function run(words: string[]): Promise<number> {
-  return runResident('fastcgi', serveFastCgi, words);
+export function run(args: string[]): Promise<number> {
+  return runResident('fastcgi', serveFastCgi, args);
 }

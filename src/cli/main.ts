@@ -4,11 +4,11 @@
 import './version.ts';
 import { guardStdout, runWithCgi } from '../index.ts';
 import { loadApplication, parseTarget } from '../load/application.ts';
+import { isCommandName } from './command-names.ts';
 
-const COMMANDS = ['request', 'serve', 'validate', 'build', 'fastcgi', 'scgi'];
 const { GATEWAY_INTERFACE, REQUEST_METHOD } = process.env;
 const isRequest = Boolean(GATEWAY_INTERFACE || REQUEST_METHOD);
-const [, , first, ...words] = process.argv;
+const [, , first, ...args] = process.argv;
 
 // In a request the first argument is the script, whatever its name, and the words after it come from the
 // query of whoever asks (RFC 3875 #14, CVE-2012-1823).
@@ -23,10 +23,10 @@ if (first !== undefined && (isRequest || isScript(first))) {
       }),
   );
 } else {
-  import('./commands.ts').then(({ command }) => command(first, words));
+  import('./commands.ts').then(({ runCommand }) => runCommand(first, args));
 }
 
 /** A script that is tried out in a shell: ./hello.cgi */
 function isScript(word: string): boolean {
-  return !word.startsWith('-') && !COMMANDS.includes(word) && process.getBuiltinModule('node:fs').existsSync(word);
+  return !word.startsWith('-') && !isCommandName(word) && process.getBuiltinModule('node:fs').existsSync(word);
 }

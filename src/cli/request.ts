@@ -5,8 +5,8 @@ import { errorStream } from '../cgi/stderr.ts';
 import { LOG, printTo, takeStdout } from '../cgi/stdout.ts';
 import { UserError } from '../load/user-error.ts';
 import type { Header } from '../types.ts';
+import { parseArguments } from './arguments.ts';
 import { Client } from './client.ts';
-import { read } from './commands.ts';
 import { Cookies } from './cookies.ts';
 import { type Body, bodyOf, byteString, type Given, lengthOf, percent, readText, textOf } from './request-body.ts';
 import { Outputs, ResponseOutput } from './response-output.ts';
@@ -100,7 +100,7 @@ const options = {
   interface: { type: 'string' },
 } as const;
 
-type Values = ReturnType<typeof read<typeof options>>['values'];
+type Values = ReturnType<typeof parseArguments<typeof options>>['values'];
 
 interface Request {
   /** What it is without -X, which only gives it another name. */
@@ -110,14 +110,14 @@ interface Request {
   body: Body | undefined;
 }
 
-export async function run(words: string[]): Promise<number> {
-  const { values, positionals, given } = read(words, options);
+export async function run(args: string[]): Promise<number> {
+  const { values, positionals, inOrder } = parseArguments(args, options);
   const [app, path = '/', ...more] = positionals;
   if (more.length > 0) throw new UserError('option-wrong', `There is one path, and ${more.join(' ')} is too much; put quotes around it`);
   if (app?.startsWith('/') && !isFile(app) && isFile(path))
     throw new UserError('option-wrong', `The application comes first: request ${path} ${app}`);
   if (!/^(?:\/|https?:\/\/)/.test(path)) throw new UserError('path-wrong', `A path begins with "/", got ${path}; make it "/${path}"`);
-  const first = firstRequest(encode(path), values, given);
+  const first = firstRequest(encode(path), values, inOrder);
   const cookies = new Cookies(values.cookie ?? [], values['cookie-jar'] !== undefined);
   const most = values.location ? toNumber('--max-redirs', values['max-redirs'] ?? '50') : undefined;
   const seconds = values['max-time'] === undefined ? undefined : toNumber('--max-time', values['max-time']);

@@ -9,7 +9,7 @@ import { serveUntilTold } from '../workers/lifetime.ts';
 import { runWorkers } from '../workers/supervisor.ts';
 import { DRAIN } from '../workers/uncaught.ts';
 import { INHERITED, WORKER } from '../workers/worker-channel.ts';
-import { read } from './commands.ts';
+import { parseArguments } from './arguments.ts';
 import { applicationOf } from './target.ts';
 
 export function usageOf(name: string, protocol: string): string {
@@ -61,8 +61,8 @@ const options = {
 
 type Serve = (application: ApplicationFunction, options: ResidentOptions) => Server;
 
-export async function runResident(name: string, serve: Serve, words: string[]): Promise<number> {
-  const { values, positionals } = read(words, options);
+export async function runResident(name: string, serve: Serve, args: string[]): Promise<number> {
+  const { values, positionals } = parseArguments(args, options);
   const [target, ...more] = positionals;
   if (more.length > 0) throw new UserError('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
   if (values.socket !== undefined && values.port !== undefined)

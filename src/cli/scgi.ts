@@ -5,6 +5,6 @@ import { runResident, usageOf } from './resident.ts';
 
 export const usage = usageOf('scgi', 'SCGI');
 
-export function run(words: string[]): Promise<number> {
-  return runResident('scgi', serveScgi, words);
+export function run(args: string[]): Promise<number> {
+  return runResident('scgi', serveScgi, args);
 }

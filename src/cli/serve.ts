@@ -13,7 +13,7 @@ import { LISTENS } from '../ports.ts';
 import { ApplicationServer } from '../server/server.ts';
 import type { Application } from '../types.ts';
 import { DRAIN, onUncaught } from '../workers/uncaught.ts';
-import { read } from './commands.ts';
+import { parseArguments } from './arguments.ts';
 import { applicationOf, checkPrograms, isFolder } from './target.ts';
 
 export const usage = `Usage: run-with-cgi serve <app or folder> [options]
@@ -41,11 +41,11 @@ const options = {
 /** Before the application has a command line of its own. */
 const [, MAIN = ''] = process.argv;
 
-export async function run(words: string[]): Promise<number> {
-  const { values, positionals } = read(words, options);
+export async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseArguments(args, options);
   const [target, ...more] = positionals;
   if (more.length > 0) throw new UserError('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
-  if (values.watch) return watch(words.filter((word) => word !== '--watch'));
+  if (values.watch) return watch(args.filter((arg) => arg !== '--watch'));
   const { application, origin, prefix } = await served(target, values.cgi ?? false, values.interface);
 
   const { host = '127.0.0.1' } = values;
@@ -128,8 +128,8 @@ async function listen(host: string, wanted: string | undefined, application: App
 }
 
 /** The same command under node --watch, which knows the files that were loaded. */
-async function watch(words: string[]): Promise<number> {
-  const child = spawn(process.execPath, ['--watch', '--watch-preserve-output', MAIN, 'serve', ...words], { stdio: 'inherit' });
+async function watch(args: string[]): Promise<number> {
+  const child = spawn(process.execPath, ['--watch', '--watch-preserve-output', MAIN, 'serve', ...args], { stdio: 'inherit' });
   // A terminal sends SIGINT to the child as well.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill());

@@ -1,11 +1,12 @@
 // run-with-cgi validate: the requests that every application meets, each through the validator.
 
+import { writeDescriptor } from '../cgi/descriptor.ts';
 import { errorStream } from '../cgi/stderr.ts';
 import { printTo } from '../cgi/stdout.ts';
 import { UserError } from '../load/user-error.ts';
 import { call, type TestRequest } from '../testing/index.ts';
 import { type ContractError, validator } from '../validator/index.ts';
-import { print, read } from './commands.ts';
+import { parseArguments } from './arguments.ts';
 import { applicationOf } from './target.ts';
 
 export const usage = `Usage: run-with-cgi validate <app> [path ...]
@@ -32,8 +33,8 @@ function withQuery(path: string): string {
   return `${path}${path.includes('?') ? '&' : '?'}a=%20b&%FF`;
 }
 
-export async function run(words: string[]): Promise<number> {
-  const { values, positionals } = read(words, { interface: { type: 'string' } });
+export async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseArguments(args, { interface: { type: 'string' } });
   const [target, ...paths] = positionals;
   // What the application prints is not our report.
   printTo(errorStream(2, undefined));
@@ -41,7 +42,7 @@ export async function run(words: string[]): Promise<number> {
   const wrong = paths.find((path) => !path.startsWith('/'));
   if (wrong !== undefined) throw new UserError('path-wrong', `A path begins with "/", got ${wrong}; make it "/${wrong}"`);
 
-  const say = (line: string) => print(`${line}\n`);
+  const say = (line: string) => writeDescriptor(1, Buffer.from(`${line}\n`));
   say(`${origin}:`);
   let failures = 0;
   for (const path of paths.length > 0 ? paths : ['/']) {

@@ -10,7 +10,8 @@ import { withholdPorts } from '../ports.ts';
 import { show } from '../show.ts';
 import type { Application } from '../types.ts';
 import { describeInterface, type Interface, interfaceOf, isOfH3, toInterface } from './interface.ts';
-import { nearest, UserError } from './user-error.ts';
+import { nearest } from './nearest.ts';
+import { UserError } from './user-error.ts';
 
 export interface Loaded {
   application: Application;

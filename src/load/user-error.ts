@@ -1,6 +1,6 @@
-// What a command says when it cannot do what it was asked for.
+// The error for mistakes that the user can mend. The command prints its message and its code, without a stack.
 
-/** Codes of what can be wrong with a command line or with the module that it names. */
+/** A code for each mistake in a command line or in the module that it names; docs/errors.md explains them. */
 export type UserErrorCode =
   | 'address-in-use'
   | 'address-not-allowed'
@@ -23,7 +23,7 @@ export type UserErrorCode =
   | 'scripts-missing'
   | 'typescript-unsupported';
 
-/** The user can mend it; a stack would not help. */
+/** Its `message` is one line for the user. Its `cause` is printed below that line: text as it is, an error with its stack. */
 export class UserError extends Error {
   override readonly name = 'UserError';
   readonly code: UserErrorCode;
@@ -32,27 +32,4 @@ export class UserError extends Error {
     super(message, options);
     this.code = code;
   }
-}
-
-/** Returns the one of `words` that `word` is most likely a misspelling of. */
-export function nearest(word: string, words: readonly string[]): string | undefined {
-  const [best] = words
-    .map((candidate) => ({ candidate, steps: distance(word, candidate) }))
-    .filter(({ candidate, steps }) => steps <= Math.max(1, candidate.length / 3))
-    .sort((one, other) => one.steps - other.steps);
-  return best?.candidate;
-}
-
-/** How many characters have to be added, taken away or changed (Levenshtein). */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, at) => at);
-  for (const [at, character] of [...from].entries()) {
-    const next = [at + 1];
-    for (const [column, other] of [...to].entries()) {
-      const [above = 0, before = 0, diagonal = 0] = [row[column + 1], next[column], row[column]];
-      next.push(Math.min(above + 1, before + 1, diagonal + (character === other ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
 }
