@@ -55,7 +55,7 @@ const programs: Record<string, string> = {
   'nothing.sh': '#!/bin/sh\necho said on stderr >&2\n',
   'garbage.sh': '#!/bin/sh\necho this is no head\necho\n',
   'half.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n"\n',
-  'endless.sh': `#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\ntrap 'echo ended >${folder}/ended; exit' TERM PIPE\nwhile :; do echo xxxxxxxxxxxxxxx; sleep 0.01; done\n`,
+  'endless.sh': `#!/bin/sh\ntrap 'echo ended >${folder}/ended; exit' TERM PIPE\nprintf "Content-Type: text/plain\\n\\n"\nwhile :; do echo xxxxxxxxxxxxxxx; sleep 0.01; done\n`,
   'slow.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\nfor i in 1 2 3; do echo $i; sleep 0.2; done\n',
   'stuck.sh': '#!/bin/sh\nsleep 30\n',
   'head-first.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\ncat later\n',
