@@ -2,7 +2,18 @@
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -100,6 +111,21 @@ describe('an installation', () => {
     const notices = readFileSync(join(installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
     expect(notices).toContain(`negotiator ${json(join(root, 'node_modules/negotiator/package.json')).version}`);
     expect(notices).toContain(readFileSync(join(root, 'node_modules/negotiator/LICENSE'), 'utf8').trim());
+  });
+});
+
+describe('a release', () => {
+  test('has its version in CHANGELOG.md', () => {
+    expect(readFileSync(join(root, 'CHANGELOG.md'), 'utf8')).toMatch(
+      new RegExp(`^## ${manifest.version.replaceAll('.', '\\.')} - (?:unreleased|\\d{4}-\\d\\d-\\d\\d)$`, 'm'),
+    );
+  });
+
+  test('has a package.json in which npm, publishing it, corrects nothing', () => {
+    const path = join(folder, 'package.json');
+    copyFileSync(join(root, 'package.json'), path);
+    execFileSync('npm', ['pkg', 'fix', '--silent'], { cwd: folder });
+    expect(readFileSync(path, 'utf8')).toBe(readFileSync(join(root, 'package.json'), 'utf8'));
   });
 });
 
