@@ -1,7 +1,25 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 const src = fileURLToPath(new URL('src/', import.meta.url));
+
+/** Tests against real web servers: they need Debian's packages, and root. */
+const SERVERS = ['test/applications/**', 'test/machines/**', 'test/servers/**', 'test/*/storm.test.ts'];
+
+/** Tests that take long, since they build, install or start many processes, or that need Debian's interpreters and tools. */
+const PROCESSES = [
+  ...['test/build/**', 'test/cgi/**', 'test/host/**', 'test/warm/**', 'test/workers/**'],
+  ...['test/docs.test.ts', 'test/package.test.ts', 'test/resident/run.test.ts', 'test/resident/memory.test.ts'],
+];
+
+/** The tests of one group; they are run by `vitest --project <name>`. */
+function group(name: string, include: string[], exclude: string[] = []) {
+  return { extends: true as const, test: { name, include: include.map(toTests), exclude: [...configDefaults.exclude, ...exclude] } };
+}
+
+function toTests(glob: string): string {
+  return glob.replace(/\*\*$/, '**/*.test.ts');
+}
 
 export default defineConfig({
   resolve: {
@@ -12,7 +30,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
+    projects: [group('quick', ['test/**'], [...SERVERS, ...PROCESSES]), group('processes', PROCESSES, SERVERS), group('servers', SERVERS)],
     testTimeout: 30_000,
     coverage: {
       provider: 'v8',

@@ -11,6 +11,7 @@ const SETUP = `set -e
 ip link set lo up
 mount -t tmpfs fresh /mnt
 cp -r ${dist} /mnt/dist
+cp ${process.execPath} /mnt/node
 for folder in etc srv usr/local var; do
   mkdir -p /mnt/changed/$folder /mnt/work/$folder
   mount -t overlay -o lowerdir=/$folder,upperdir=/mnt/changed/$folder,workdir=/mnt/work/$folder fresh /$folder
@@ -19,7 +20,7 @@ mount -t tmpfs fresh /run
 mkdir /run/lock
 mount -t tmpfs -o mode=1777 fresh /tmp
 echo '127.0.0.1 localhost' >/etc/hosts
-[ ${process.execPath} = /usr/local/bin/node ] || ln -sf ${process.execPath} /usr/local/bin/node
+mv /mnt/node /usr/local/bin/node
 # The packages are there already. One that is not is an error.
 cat >/usr/local/bin/apt-get <<'END'
 #!/bin/sh
