@@ -3,10 +3,10 @@
 
 import { guardProcess } from '../cgi/lifetime.ts';
 import { checkBodySize } from '../environ/body-length.ts';
-import { clientGone } from '../gateway/aborted.ts';
 import { toFunction } from '../gateway/application.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
+import { clientGone } from '../gateway/interruptions.ts';
 import type { Loaded } from '../load/application.ts';
 import { requestEnviron } from '../testing/request.ts';
 import type { ApplicationFunction, ErrorStream, Header } from '../types.ts';

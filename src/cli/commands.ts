@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
 import { writeDescriptor } from '../cgi/descriptor.ts';
 import { RequestError } from '../errors.ts';
-import { isAborted } from '../gateway/aborted.ts';
+import { isAborted } from '../gateway/interruptions.ts';
 import { nearest } from '../load/nearest.ts';
 import { UserError } from '../load/user-error.ts';
 import { COMMAND_NAMES, type CommandName, isCommandName } from './command-names.ts';

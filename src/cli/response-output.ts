@@ -5,7 +5,7 @@ import { isatty } from 'node:tty';
 import { styleText } from 'node:util';
 import { brotliDecompressSync, unzipSync } from 'node:zlib';
 import { writeDescriptor } from '../cgi/descriptor.ts';
-import { clientGone, isAborted } from '../gateway/aborted.ts';
+import { clientGone, isAborted } from '../gateway/interruptions.ts';
 import type { Sink } from '../gateway/sink.ts';
 import type { Block, Header } from '../types.ts';
 import { inSeconds, type Variables } from './write-out.ts';

@@ -1,8 +1,9 @@
-// The client's address. Servers write it in more than one form; applications know that of Node.
+// The address of the client, in the form that Node gives it. Servers write REMOTE_ADDR in other forms, too.
 
 /**
- * Returns the address in `remoteAddr`, the value of REMOTE_ADDR, as `socket.remoteAddress` of Node has it: without brackets
- * (busybox) and port, IPv6 in its shortest form. Undefined when it is none: behind nginx on a Unix socket it is "unix:".
+ * Returns the address in `remoteAddr`, the value of REMOTE_ADDR, as Node's `socket.remoteAddress` would have it: without the
+ * brackets that busybox adds, without a port, and IPv6 in its shortest form. Returns undefined if `remoteAddr` is no address:
+ * nginx sends "unix:" for a client on a Unix socket.
  */
 export function clientAddress(remoteAddr: unknown): string | undefined {
   const given = String(remoteAddr ?? '');
@@ -17,7 +18,10 @@ export function clientAddress(remoteAddr: unknown): string | undefined {
   return zone === undefined ? shortest : `${shortest}%${zone}`;
 }
 
-/** The same to compare by: without the interface of an address that is valid there only, and IPv4 in IPv6's form as IPv4. */
+/**
+ * Returns the same address in a form to compare with others: without the zone ("%eth0") of a link-local address, and "1.2.3.4"
+ * for "::ffff:1.2.3.4".
+ */
 export function plainAddress(remoteAddr: unknown): string | undefined {
   const [address] = clientAddress(remoteAddr)?.split('%', 1) ?? [];
   return address?.replace(/^::ffff:(?=\d+\.)/, '');

@@ -1,15 +1,15 @@
-// From the variables a server gives to the environ of PEP 3333: every required one present, those that
-// a client could abuse gone, and what servers do differently made alike.
+// Makes environ out of the variables that a server gives: adds what PEP 3333 requires, removes what a client could abuse, and
+// evens out what servers do differently.
 
 import type { Environ, ErrorStream, FileWrapperFunction, InputStream } from '../types.ts';
 import { normalizePath } from './path.ts';
 import { guessScheme } from './uri.ts';
 import type { Variables } from './variables.ts';
 
-/** Variables, and anything else a deployer wants the application to find in environ. */
+/** Variables and other values that a deployer adds to environ. */
 export type Extras = Readonly<Record<string, unknown>>;
 
-/** What the gateway itself adds: how it calls the application, and its streams. */
+/** What a gateway adds to the variables: its streams, and how it calls the application. */
 export interface GatewayValues {
   input: InputStream;
   errors: ErrorStream;
@@ -20,37 +20,38 @@ export interface GatewayValues {
 }
 
 /**
- * Returns the request's variables without those that are not the server's word, and with those that
- * PEP 3333 #4 to #7 require. `extras`, the deployer's own, come last and win.
+ * Returns a copy of `given`, the server's variables, for environ: without those that a client could forge, and with those that
+ * PEP 3333 #4 to #7 require. `extras` are the deployer's own and win.
  */
 export function requestVariables(given: Readonly<Variables>, extras: Extras = {}): Record<string, unknown> {
   return completeVariables({ ...given }, extras);
 }
 
-/** What environ holds under these names is the gateway's word, and nobody's who can set a variable of the server. */
-const OUR_NAMES = ['wsgi.', 'cgi.', 'run-with-cgi.'];
-const UPPER_CASE = 90;
+/** Names in environ that only a gateway may set. A variable of the server with such a name is removed. */
+const RESERVED_PREFIXES = ['wsgi.', 'cgi.', 'run-with-cgi.'];
+/** The character code of "Z". */
+const LAST_UPPER_CASE = 90;
 
-/** The same in place: `environ` holds the variables that the server has given, and is returned. */
+/** Does the same in place: `environ` holds the server's variables, and is returned. */
 export function completeVariables(environ: Record<string, unknown>, extras: Extras = {}): Record<string, unknown> {
-  // A "Proxy:" header would become HTTP_PROXY, which HTTP clients obey (httpoxy). Most servers pass it on.
+  // A "Proxy:" header becomes HTTP_PROXY, which HTTP clients obey (httpoxy). Most servers pass it on.
   delete environ.HTTP_PROXY;
-  // busybox, nginx and others pass these beside the variables that count, not always with the same value.
+  // busybox, nginx and others set these beside CONTENT_TYPE and CONTENT_LENGTH, not always to the same value.
   delete environ.HTTP_CONTENT_TYPE;
   delete environ.HTTP_CONTENT_LENGTH;
 
   for (const name in environ) {
-    // In upper case as a rule; so one comparison is enough.
-    if (name.charCodeAt(0) > UPPER_CASE && OUR_NAMES.some((prefix) => name.startsWith(prefix))) delete environ[name];
+    // Most names are in upper case, so that one comparison is enough for them.
+    if (name.charCodeAt(0) > LAST_UPPER_CASE && RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix))) delete environ[name];
   }
-  const { REQUEST_SCHEME: said } = environ;
-  if (said !== 'http' && said !== 'https') delete environ.REQUEST_SCHEME;
+  const { REQUEST_SCHEME: requestScheme } = environ;
+  if (requestScheme !== 'http' && requestScheme !== 'https') delete environ.REQUEST_SCHEME;
 
-  // Apache hides Authorization from scripts; the usual RewriteRule brings it back under these names.
+  // Apache hides Authorization from scripts. The usual RewriteRule passes it on under one of these names.
   const authorization = environ.REDIRECT_HTTP_AUTHORIZATION || environ.REDIRECT_REDIRECT_HTTP_AUTHORIZATION;
   if (authorization) environ.HTTP_AUTHORIZATION ||= authorization;
 
-  // An Apache ErrorDocument runs as a GET that still carries the length of the request it stands in for, but no body.
+  // Apache runs an ErrorDocument as a GET without a body, but keeps the length and coding of the request that failed.
   const original = environ.REDIRECT_REQUEST_METHOD;
   if (environ.REQUEST_METHOD === 'GET' && original && original !== 'GET') {
     delete environ.CONTENT_LENGTH;
@@ -59,7 +60,7 @@ export function completeVariables(environ: Record<string, unknown>, extras: Extr
 
   Object.assign(environ, extras);
 
-  // RFC 3875 #2: an empty variable is an absent one.
+  // RFC 3875 #2: an empty variable counts as absent.
   if (!environ.CONTENT_TYPE) delete environ.CONTENT_TYPE;
   if (!environ.CONTENT_LENGTH) delete environ.CONTENT_LENGTH;
 
@@ -68,7 +69,7 @@ export function completeVariables(environ: Record<string, unknown>, extras: Extr
   environ.QUERY_STRING ??= '';
   normalizePath(environ);
 
-  // busybox sets neither, lighttpd an empty name when there is no Host.
+  // busybox sets neither; lighttpd sets an empty SERVER_NAME for a request without Host.
   const scheme = guessScheme(environ);
   if (!environ.SERVER_NAME || !environ.SERVER_PORT) {
     const [host, port] = splitHost(String(environ.HTTP_HOST ?? ''));
@@ -79,7 +80,7 @@ export function completeVariables(environ: Record<string, unknown>, extras: Extr
   return environ;
 }
 
-/** Returns `variables`, as `requestVariables` made them, as a whole environ. PEP 3333 #14 to #20. */
+/** Adds the values of `gateway` to `variables`, in place, and returns them as environ. PEP 3333 #14 to #20 */
 export function toEnviron(variables: Record<string, unknown>, gateway: GatewayValues): Environ {
   const values = {
     'wsgi.version': [1, 0],
@@ -91,12 +92,12 @@ export function toEnviron(variables: Record<string, unknown>, gateway: GatewayVa
     'wsgi.input_terminated': true,
     'wsgi.file_wrapper': gateway.fileWrapper,
   };
-  // Last: an object that begins without a prototype is a dictionary to V8, and takes far longer to fill.
+  // Last: V8 treats an object that is created without a prototype as a dictionary, which takes far longer to fill.
   return Object.setPrototypeOf(Object.assign(variables, values), null);
 }
 
 function splitHost(host: string): [name: string, port: string] {
   const colon = host.lastIndexOf(':');
-  // The colons inside of brackets are an IPv6 address.
+  // Colons within brackets belong to an IPv6 address.
   return colon > host.lastIndexOf(']') ? [host.slice(0, colon), host.slice(colon + 1)] : [host, ''];
 }

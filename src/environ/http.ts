@@ -1,19 +1,22 @@
-// From an HTTP request to the variables a CGI server sets for it: RFC 3875 §4.1. For those who stand in the
-// server's place.
+// Makes the CGI variables that a server sets out of an HTTP request: RFC 3875 §4.1. For gateways that stand in the place of a
+// web server, such as the development server and the test client.
 
 import type { Header } from '../types.ts';
 import { decodePath } from './path.ts';
+import { joinRepeated } from './repeated-headers.ts';
 import type { Variables } from './variables.ts';
 
+/** The parts of a request target. */
 export interface Target {
-  /** As `decodePath` has it. Begins with "/". */
+  /** The path, as `decodePath` returns it. Begins with "/". */
   path: string;
+  /** What follows "?"; "" if nothing does. */
   query: string;
-  /** Of a whole URL, whose word counts more than that of Host. RFC 9112 §3.2.2 */
+  /** Host and port of a target that is a whole URL; undefined for any other. They win over the Host header: RFC 9112 §3.2.2. */
   authority: string | undefined;
 }
 
-/** Takes a request target apart: "/a%20b?c=d", a whole URL, or "*", which is no path at all (RFC 9112 §3.3). */
+/** Parses a request target: "/a%20b?c=d", a whole URL, or "*", which has no path and gets "/" (RFC 9112 §3.3). */
 export function parseTarget(target: string): Target {
   const [, authority, rest = target] = target.startsWith('/') ? [] : (/^[a-z][a-z0-9+.-]*:\/\/([^/?]*)(.*)$/is.exec(target) ?? []);
   const mark = rest.indexOf('?');
@@ -25,7 +28,7 @@ export function parseTarget(target: string): Target {
   };
 }
 
-/** The variables of a request target. */
+/** Returns the variables that a request target sets. */
 export function targetVariables(target: string): Variables {
   const { path, query, authority } = parseTarget(target);
   return {
@@ -37,40 +40,41 @@ export function targetVariables(target: string): Variables {
   };
 }
 
-/** The variables of request headers, values as byte strings; repeated ones are joined. RFC 3875 #44 */
+/** Returns the variables that request headers set. Values are byte strings; repeated headers are joined. RFC 3875 #44 */
 export function headerVariables(headers: Iterable<Readonly<Header>>): Variables {
   const variables: Variables = {};
   for (const [header, value] of headers) addHeader(variables, header, value);
   return variables;
 }
 
-/** Adds a request header to the variables, if it is one that an application may see. */
+/** Adds a request header to `variables`, unless it is one that an application must not see. */
 export function addHeader(variables: Record<string, unknown>, header: string, value: string): void {
-  const name = names.get(header) ?? rememberName(header);
+  const name = variableNames.get(header) ?? rememberName(header);
   if (name === '') return;
   const earlier = variables[name];
   if (earlier === undefined) variables[name] = value;
-  else if (name !== 'CONTENT_TYPE') variables[name] = `${earlier}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
+  else if (name !== 'CONTENT_TYPE') variables[name] = joinRepeated(name, earlier, value);
 }
 
-/** Variables by header, "" for those that must not become one. Clients use few names, and mean clients get no more room than this. */
-const names = new Map<string, string>();
-const ROOM = 500;
+/** A cache: the name of the variable by the name of the header; "" for a header that must not become a variable. */
+const variableNames = new Map<string, string>();
+/** Clients in general use few names. The bound keeps a malicious client from filling the memory with invented ones. */
+const MAX_NAMES = 500;
 
 function rememberName(header: string): string {
   const name = variableName(header);
-  if (names.size < ROOM) names.set(header, name);
+  if (variableNames.size < MAX_NAMES) variableNames.set(header, name);
   return name;
 }
 
 function variableName(header: string): string {
-  // "X_A" and "X-A" would be one variable: whoever checks one must not be given the other.
+  // "X_A" and "X-A" would both become HTTP_X_A. A client could slip in the one where a proxy checks the other.
   if (!/^[A-Za-z0-9-]+$/.test(header)) return '';
   const name = header.toUpperCase().replaceAll('-', '_');
   switch (name) {
     case 'CONTENT_TYPE':
       return name;
-    // The length is that of the body that has arrived, and transfer codings are undone. RFC 3875 #41, #45
+    // The gateway sets CONTENT_LENGTH itself, from the body that has arrived, and undoes transfer codings. RFC 3875 #41, #45
     case 'CONTENT_LENGTH':
     case 'TRANSFER_ENCODING':
     // HTTP clients obey HTTP_PROXY (httpoxy).

@@ -1,13 +1,14 @@
-// What the path of a request is. Every gateway makes SCRIPT_NAME and PATH_INFO here, before anybody routes or refuses by
-// them, and every adapter takes from here how the client has written them: so all see the same path.
+// What the path of a request is. Every gateway makes SCRIPT_NAME and PATH_INFO here, before anything routes by them or refuses
+// them, and every adapter takes the path as the client wrote it from here. So all parts of the program see the same path.
 
 /**
- * Makes SCRIPT_NAME and PATH_INFO what an application may rely on, in place. Each is empty or begins with "/", the root is
- * SCRIPT_NAME "" and PATH_INFO "/", and neither has a segment "." or "..": PATH_INFO never leads out of itself. "//" stays.
+ * Makes SCRIPT_NAME and PATH_INFO what an application may rely on, in place. Each is empty or begins with "/", and has no
+ * segment "." or "..", so that PATH_INFO never leads out of itself. At the root SCRIPT_NAME is "" and PATH_INFO is "/". Empty
+ * segments stay.
  */
 export function normalizePath(environ: Record<string, unknown>): void {
-  const { scriptName, pathInfo } = settled(environ);
-  // PATH_TRANSLATED belongs to the path that had the dots in it.
+  const { scriptName, pathInfo } = normalized(environ);
+  // The server made PATH_TRANSLATED from the path with the dots in it.
   if (pathInfo.length < String(environ.PATH_INFO ?? '').length) delete environ.PATH_TRANSLATED;
   environ.SCRIPT_NAME = scriptName;
   environ.PATH_INFO = pathInfo;
@@ -18,22 +19,22 @@ interface SplitPath {
   pathInfo: string;
 }
 
-function settled(environ: Readonly<Record<string, unknown>>): SplitPath {
+function normalized(environ: Readonly<Record<string, unknown>>): SplitPath {
   const name = String(environ.SCRIPT_NAME ?? '');
   const rest = String(environ.PATH_INFO ?? '');
-  let scriptName = name === '' ? '' : removeDotSegments(rooted(name));
+  let scriptName = name === '' ? '' : removeDotSegments(withSlash(name));
   // merecat ends SCRIPT_NAME in "/".
   const endsInSlash = scriptName === '' || scriptName.endsWith('/');
   while (scriptName.endsWith('/')) scriptName = scriptName.slice(0, -1);
-  // nginx gives a PATH_INFO without "/" when it is told to split the path "/app.example/x" behind "/app".
-  return { scriptName, pathInfo: rest === '' && !endsInSlash ? '' : removeDotSegments(rooted(rest)) };
+  // nginx gives a PATH_INFO without "/" when its configuration splits the path "/app.example/x" after "/app".
+  return { scriptName, pathInfo: rest === '' && !endsInSlash ? '' : removeDotSegments(withSlash(rest)) };
 }
 
-function rooted(path: string): string {
+function withSlash(path: string): string {
   return path.startsWith('/') ? path : `/${path}`;
 }
 
-/** Returns `path`, which begins with "/", without its segments "." and "..": RFC 3986 §5.2.4. What would lead above the root stays there. */
+/** Resolves the segments "." and ".." of `path`, which begins with "/": RFC 3986 §5.2.4. ".." at the root stays at the root. */
 export function removeDotSegments(path: string): string {
   if (!path.includes('/.')) return path;
   const kept: string[] = [];
@@ -42,19 +43,19 @@ export function removeDotSegments(path: string): string {
     const isDots = segment === '.' || segment === '..';
     if (segment === '..') kept.pop();
     if (!isDots) kept.push(segment);
-    else if (at === segments.length - 1) kept.push(''); // what they stand for is a folder
+    else if (at === segments.length - 1) kept.push(''); // dots at the end mean a folder: "/a/." is "/a/"
   }
   return `/${kept.join('/')}`;
 }
 
-/** Returns the path that a client has written, decoded byte by byte and without dot segments; what is no "%XX" stays as it is. */
+/** Decodes the path that a client wrote, byte by byte, and resolves its dot segments. A "%" that is no "%XX" stays. */
 export function decodePath(raw: string): string {
   return removeDotSegments(unquote(raw));
 }
 
 /**
- * Returns what of `path` follows `prefix`, compared by whole segments; undefined where `path` does not begin so. Empty
- * segments are passed over, as by every server that maps a path to a folder: "//a//b" begins with "/a/b".
+ * Returns what follows `prefix` in `path`; undefined if `path` does not begin with `prefix`. Compares whole segments and skips
+ * empty ones, as every server does that maps a path to a folder: "//a//b" begins with "/a/b".
  */
 export function stripPathPrefix(path: string, prefix: string): string | undefined {
   let at = 0;
@@ -69,18 +70,18 @@ export function stripPathPrefix(path: string, prefix: string): string | undefine
 }
 
 /**
- * Returns SCRIPT_NAME and PATH_INFO as the client has written them, with "%2F" where it wrote that. The server tells this in
- * REQUEST_URI. Where it does not, or somebody has changed the path since, both are encoded anew. What a URL cannot hold is
- * encoded once, and so is "\", which `new URL()` would take for "/".
+ * Returns SCRIPT_NAME and PATH_INFO as the client wrote them, with "%2F" where the client wrote that. They come from
+ * REQUEST_URI. If the server does not give it, or the path in `environ` has been changed since, both are encoded anew. Bytes
+ * that a URL cannot hold are encoded, and so is "\", which `new URL()` would take for "/".
  */
 export function rawPath(environ: Readonly<Record<string, unknown>>): SplitPath {
-  const { scriptName, pathInfo } = settled(environ);
+  const { scriptName, pathInfo } = normalized(environ);
   const raw = targetPath(String(environ.REQUEST_URI ?? ''));
-  if (raw.startsWith('/') && isRaw(raw, scriptName + pathInfo, String(environ.SERVER_SOFTWARE))) {
+  if (raw.startsWith('/') && isRawFormOf(raw, scriptName + pathInfo, String(environ.SERVER_SOFTWARE))) {
     const end = rawLength(raw, scriptName.length);
-    // "%2F" may stand between the two, and what begins with it is no path.
+    // The two may meet at a "%2F". A PATH_INFO that begins with that is no path.
     if (end === raw.length || raw.charAt(end) === '/') {
-      return { scriptName: percentEncode(raw.slice(0, end), UNSENDABLE), pathInfo: percentEncode(raw.slice(end), UNSENDABLE) };
+      return { scriptName: percentEncode(raw.slice(0, end), UNSAFE), pathInfo: percentEncode(raw.slice(end), UNSAFE) };
     }
   }
   return { scriptName: quotePath(scriptName), pathInfo: quotePath(pathInfo) };
@@ -91,17 +92,17 @@ export function quotePath(path: unknown): string {
   return percentEncode(String(path ?? ''), /[^A-Za-z0-9._~!$&'()*+,;=:@/-]/g);
 }
 
-/** Bytes that a request cannot be sent with, or that a parser of URLs drops or takes for others. */
-const UNSENDABLE = /[^!-~]|\\/g;
+/** Bytes that cannot be sent in a request, or that a URL parser drops or takes for others. */
+const UNSAFE = /[^!-~]|\\/g;
 
-/** Encodes the bytes of `text` that `unfit` finds. */
-export function percentEncode(text: string, unfit: RegExp): string {
-  return text.replace(unfit, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+/** Encodes each byte of `text` that `pattern` matches as "%XX". */
+export function percentEncode(text: string, pattern: RegExp): string {
+  return text.replace(pattern, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }
 
-/** Whether `raw`, of REQUEST_URI, is what the client has written for `path`. */
-function isRaw(raw: string, path: string, server: string): boolean {
-  // busybox and civetweb have decoded it. Mostly it shows, but "/100%" could be either.
+/** Whether `raw`, the path of REQUEST_URI, is what the client wrote for the decoded `path`. */
+function isRawFormOf(raw: string, path: string, server: string): boolean {
+  // busybox and civetweb have decoded it already. Most decoded paths show that, but "/100%" may be either.
   if (server.startsWith('busybox') || server.startsWith('CivetWeb')) return false;
   const decoded = unquote(raw);
   if (decoded === path) return true;
@@ -110,7 +111,7 @@ function isRaw(raw: string, path: string, server: string): boolean {
   return keepsSlash && decoded === removeDotSegments(decoded);
 }
 
-/** The path of a request target, which may be a whole URL: RFC 9112 §3.2. */
+/** Returns the path of a request target, which may be a whole URL: RFC 9112 §3.2. */
 function targetPath(target: string): string {
   return target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*|[?#].*$/gis, '');
 }
@@ -120,7 +121,7 @@ function unquote(path: string): string {
   return path.replace(/%([0-9a-f]{2})/gi, (_triple, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
-/** How many characters of `raw` stand for `bytes` decoded ones. */
+/** Returns how many characters of `raw` stand for its first `bytes` decoded bytes. */
 function rawLength(raw: string, bytes: number): number {
   let at = 0;
   for (let count = 0; count < bytes; count++) at += raw.charAt(at) === '%' && /^[0-9a-f]{2}$/i.test(raw.slice(at + 1, at + 3)) ? 3 : 1;

@@ -1,4 +1,4 @@
-// The URLs that environ stands for, put together again: PEP 3333 "URL Reconstruction".
+// Puts the URLs of a request together again from environ: PEP 3333 "URL Reconstruction".
 
 import { percentEncode, quotePath } from './path.ts';
 
@@ -6,8 +6,8 @@ import { percentEncode, quotePath } from './path.ts';
 export type UriVariables = Readonly<Record<string, unknown>>;
 
 /**
- * Returns "https" when the server says that the request came in over TLS, and "http" otherwise: HTTPS is
- * "on" under Apache, "1" elsewhere, and "off" under civetweb; newer servers say REQUEST_SCHEME. PEP 3333 #15
+ * Returns "https" if the server says that the request came over TLS, "http" otherwise. HTTPS is "on" under Apache, "1" under
+ * other servers, and "off" under civetweb without TLS. Newer servers set REQUEST_SCHEME. PEP 3333 #15
  */
 export function guessScheme(environ: UriVariables): 'http' | 'https' {
   const { HTTPS: https } = environ;
@@ -15,14 +15,14 @@ export function guessScheme(environ: UriVariables): 'http' | 'https' {
   return isSecure ? 'https' : 'http';
 }
 
-/** Returns the URL of the application itself: scheme, host and SCRIPT_NAME, or "/" where that is empty. ASCII. */
+/** Returns the URL of the application itself, in ASCII: scheme, host and SCRIPT_NAME, or "/" if SCRIPT_NAME is empty. */
 export function applicationUri(environ: UriVariables): string {
   return origin(environ) + (quotePath(environ.SCRIPT_NAME) || '/');
 }
 
 /**
- * Returns the URL of the request, with the query unless `includeQuery` is false. ASCII. It is made of
- * SCRIPT_NAME and PATH_INFO, which have been decoded: "%2F" in the client's URL is "/" here.
+ * Returns the URL of the request, in ASCII, with the query unless `includeQuery` is false. The path is that of SCRIPT_NAME and
+ * PATH_INFO, which the server has decoded: "%2F" in the client's URL is "/" here.
  */
 export function requestUri(environ: UriVariables, includeQuery = true): string {
   const path = quotePath(environ.SCRIPT_NAME) + quotePath(environ.PATH_INFO) || '/';
@@ -38,7 +38,7 @@ function origin(environ: UriVariables): string {
 }
 
 /**
- * Returns "?" and QUERY_STRING, or "" where that is empty. Bytes beyond ASCII are encoded, which would be taken for text, and
+ * Returns "?" and QUERY_STRING; "" if that is empty. Encodes bytes beyond ASCII, which a URL parser would decode as UTF-8, and
  * "#", which would begin a fragment.
  */
 export function rawQuery({ QUERY_STRING: query }: UriVariables): string {

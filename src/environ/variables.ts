@@ -1,20 +1,24 @@
-// The environment as byte strings: what the web server put there, not what Node made of it.
+// The environment of this process as byte strings: as the web server set it, not as Node decoded it.
 
 import { fs } from '../fs.ts';
+import { joinRepeated } from './repeated-headers.ts';
 
-/** Variables by name, both byte strings: each character is one byte (ISO-8859-1). */
+/** Variables by name. Names and values are byte strings: each character is one byte (ISO-8859-1). */
 export type Variables = Record<string, string>;
 
 export interface ProcessVariables {
   variables: Variables;
-  /** Names of the variables that held bytes which could not be recovered. */
+  /** The names of variables with bytes that Node lost and that could not be recovered. */
   lossy: string[];
 }
 
-/** A built file's shell leaves here what it would lose: all variables, those of one name too, each with a "\n" behind it. */
+/**
+ * The variable in which the shell line of a built file leaves the whole environment, each variable with a "\n" behind it, when
+ * the server gives two variables of one name: a shell passes on only one of them.
+ */
 const BEFORE_THE_SHELL = 'RUN_WITH_CGI_ENVIRON';
 
-/** Returns the variables of this process, byte for byte where the system tells. */
+/** Returns the variables of this process, byte for byte where the system shows them. */
 export function processVariables(): ProcessVariables {
   const found = exactVariables(process.env, environmentBlock());
   delete process.env[BEFORE_THE_SHELL];
@@ -22,21 +26,21 @@ export function processVariables(): ProcessVariables {
 }
 
 /**
- * process.env decodes UTF-8, which turns every other byte into U+FFFD, and knows only the first of two
- * variables of one name. `block` is the environment as it came, byte strings with a NUL after each.
- * What the program has changed in process.env since then counts all the same.
+ * Returns the variables of `env`, which is process.env, with the bytes of `block`, which is the environment as the process got
+ * it: byte strings with a NUL after each. process.env decodes UTF-8, replaces every byte that is no UTF-8 by U+FFFD, and has
+ * only the first of two variables of one name. Variables that the program has changed in `env` keep their new values.
  */
 export function exactVariables(env: Readonly<Record<string, string | undefined>>, block: string | undefined): ProcessVariables {
   const variables: Variables = Object.create(null);
   const lossy: string[] = [];
-  const raw = block === undefined ? undefined : parseBlock(block);
-  const before = raw?.get(BEFORE_THE_SHELL);
-  const doubles = before && parseBlock(before.first, '\n');
+  const original = block === undefined ? undefined : parseBlock(block);
+  const beforeShell = original?.get(BEFORE_THE_SHELL);
+  const repeated = beforeShell && parseBlock(beforeShell.first, '\n');
   for (const name of Object.keys(env)) {
     const value = env[name];
     if (value === undefined || name === BEFORE_THE_SHELL) continue;
-    const double = doubles?.get(name);
-    const found = double?.last === undefined ? raw?.get(name) : double;
+    const twice = repeated?.get(name);
+    const found = twice?.last === undefined ? original?.get(name) : twice;
     if (found !== undefined && (isSame(found.first, value) || isSame(found.last, value))) {
       variables[name] = found.joined;
     } else {
@@ -47,11 +51,13 @@ export function exactVariables(env: Readonly<Record<string, string | undefined>>
   return { variables, lossy };
 }
 
+/** The values that an environment gives one variable, which it may set several times. */
 interface Found {
-  /** The one that process.env shows. */
+  /** The first value, which process.env shows. */
   first: string;
-  /** The one that it shows behind a shell; undefined where there is only one. */
+  /** The last value, which process.env shows behind a shell; undefined if there is only one. */
   last: string | undefined;
+  /** All values, joined as those of one header. */
   joined: string;
 }
 
@@ -59,7 +65,10 @@ function isSame(bytes: string | undefined, value: string): boolean {
   return bytes !== undefined && (bytes === value || decode(bytes) === value);
 }
 
-// nginx with fcgiwrap and civetweb give each of two headers of one name a variable of its own.
+/**
+ * Parses an environment whose variables each have `end` behind them. nginx with fcgiwrap and civetweb give each of two headers
+ * of one name a variable of its own.
+ */
 function parseBlock(block: string, end = '\0'): Map<string, Found> {
   const variables = new Map<string, Found>();
   for (const entry of block.split(end)) {
@@ -73,16 +82,15 @@ function parseBlock(block: string, end = '\0'): Map<string, Found> {
       continue;
     }
     earlier.last = value;
-    if (name === 'HTTP_COOKIE') earlier.joined += `; ${value}`;
-    else if (name.startsWith('HTTP_')) earlier.joined += `, ${value}`;
+    if (name.startsWith('HTTP_')) earlier.joined = joinRepeated(name, earlier.joined, value);
   }
   return variables;
 }
 
-/** The variables as a byte string, each with a NUL behind it; undefined where the system does not tell. */
+/** Returns the environment as a byte string, each variable with a NUL behind it; undefined if the system does not show it. */
 export function environmentBlock(path = '/proc/self/environ'): string | undefined {
   try {
-    // As text is ten times faster, and loses nothing while all of it is ASCII.
+    // Reading it as UTF-8 is ten times faster, and loses nothing if all of it is ASCII.
     const text = fs.readFileSync(path, 'utf8');
     return isAscii(text) ? text : fs.readFileSync(path, 'latin1');
   } catch {
@@ -98,7 +106,7 @@ function encode(text: string): string {
   return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** In UTF-8 every other character takes more than one byte. */
+/** Whether `text` is all ASCII: every other character takes more than one byte in UTF-8. */
 function isAscii(text: string): boolean {
   return Buffer.byteLength(text) === text.length;
 }

@@ -3,7 +3,7 @@
 
 import type { Variables } from '../environ/variables.ts';
 import { RequestError } from '../errors.ts';
-import { clientGone } from '../gateway/aborted.ts';
+import { clientGone } from '../gateway/interruptions.ts';
 import type { Gateway } from '../resident/options.ts';
 import { ResidentRequest } from '../resident/request.ts';
 import type { Block, ErrorStream, Header } from '../types.ts';

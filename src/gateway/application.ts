@@ -1,10 +1,10 @@
-// The three forms of an application, made one: a function of environ and startResponse.
+// Turns the three forms of an application (function, class, object with call()) into one: a function.
 
 import { ApplicationError } from '../errors.ts';
 import { show } from '../show.ts';
 import type { Application, ApplicationClass, ApplicationFunction } from '../types.ts';
 
-/** Returns `application` as a function. Throws an `ApplicationError` when it has none of the three forms. PEP 3333 #1, #2. */
+/** Returns `application` as a function. Throws an `ApplicationError` if it has none of the three forms. PEP 3333 #1, #2 */
 export function toFunction(application: Application): ApplicationFunction {
   if (typeof application === 'function') {
     return isClass(application) ? (environ, startResponse) => new application(environ, startResponse) : application;
@@ -18,7 +18,7 @@ export function toFunction(application: Application): ApplicationFunction {
   );
 }
 
-// Of all functions only a class, which cannot be called without `new`, has a `prototype` that is read-only.
+/** Only a class has a `prototype` that is read-only. A class cannot be called without `new`. */
 function isClass(callable: ApplicationFunction | ApplicationClass): callable is ApplicationClass {
   return callable.prototype !== undefined && Object.getOwnPropertyDescriptor(callable, 'prototype')?.writable === false;
 }

@@ -1,7 +1,6 @@
-// What startResponse() accepts: the rules of PEP 3333 and RFC 3875 on the status and the headers, on
-// the application's side of the wire. Nothing that passes here can split or garble a response head.
-// Loops stand where one would expect patterns: a process that lives for one request pays for
-// compiling each pattern, which takes longer than all the checks.
+// What startResponse() accepts: the rules of PEP 3333 and RFC 3875 on the status and the headers. No status or header that
+// passes here can split or garble the head of a response. The checks are loops, not patterns: a process that lives for one
+// request pays for compiling each pattern, and that takes longer than all the checks together.
 
 import { ApplicationError } from '../errors.ts';
 import { show } from '../show.ts';
@@ -21,23 +20,23 @@ export function checkStatus(status: unknown): asserts status is string {
 }
 
 /**
- * Returns a copy of `headers`, so that what was checked is what is sent. Throws an `ApplicationError`
- * for a header that no gateway may pass on. PEP 3333 #49 to #55
+ * Returns a copy of `headers`, which the application can no longer change after the checks. Throws an `ApplicationError` for a
+ * header that no gateway may pass on. PEP 3333 #49 to #55
  */
 export function checkHeaders(headers: unknown): Header[] {
   if (!Array.isArray(headers)) {
-    const mend = typeof headers === 'object' && headers !== null && Symbol.iterator in headers ? '; make it [...headers]' : '';
-    throw new ApplicationError('headers-not-a-list', `Headers must be an array of [name, value] pairs, got ${show(headers)}${mend}`);
+    const advice = typeof headers === 'object' && headers !== null && Symbol.iterator in headers ? '; make it [...headers]' : '';
+    throw new ApplicationError('headers-not-a-list', `Headers must be an array of [name, value] pairs, got ${show(headers)}${advice}`);
   }
   const checked: Header[] = [];
-  const once: string[] = [];
+  const seen: string[] = [];
   for (const pair of headers as unknown[]) {
     if (!Array.isArray(pair) || pair.length !== 2) {
       throw new ApplicationError('headers-not-a-list', `A header must be a [name, value] pair, got ${show(pair)}`);
     }
     checkHeader(pair);
     const [name, value] = pair;
-    checkMeaning(name, value, once);
+    checkSpecialHeader(name, value, seen);
     checked.push([name, value]);
   }
   return checked;
@@ -65,8 +64,11 @@ export function checkHeader(header: unknown[]): asserts header is Header {
   throw new ApplicationError('header-value', `The value of ${name} ${rule}, got ${show(value)}`);
 }
 
-/** RFC 3875 §6.3: what the headers that a web server acts on may say, each at most once. */
-function checkMeaning(name: string, value: string, once: string[]): void {
+/**
+ * Checks the headers that a web server acts on. Each may come once: two Content-Lengths, for instance, would be request
+ * smuggling. `seen` holds the names of those that have come, and gets this one. RFC 3875 §6.3
+ */
+function checkSpecialHeader(name: string, value: string, seen: string[]): void {
   const lowerCase = name.toLowerCase();
   switch (lowerCase) {
     case 'status':
@@ -76,21 +78,20 @@ function checkMeaning(name: string, value: string, once: string[]): void {
         throw new ApplicationError('content-length-malformed', `Content-Length must be digits, got ${show(value)}`);
       }
       break;
-    // A relative one is a Location, too: RFC 9110 §10.2.2. RFC 3875 #27 knows none, but every server passes it on beside a Status.
+    // May be relative, as in RFC 9110 §10.2.2. RFC 3875 #27 asks for an absolute one, but every server passes on both.
     case 'location':
     case 'content-type':
       break;
     default:
       return;
   }
-  // Two Content-Lengths would be request smuggling, too.
-  if (once.includes(lowerCase)) {
+  if (seen.includes(lowerCase)) {
     throw new ApplicationError('header-duplicate', `${name} can be set only once; its second value is ${show(value)}`);
   }
-  once.push(lowerCase);
+  seen.push(lowerCase);
 }
 
-/** 1xx is an interim response, which no CGI server can pass on. */
+/** A status 1xx is an interim response, which a CGI server cannot pass on. */
 function isStatus(status: string): boolean {
   return (
     status.length > 4 &&
@@ -111,7 +112,7 @@ function isDigits(text: string): boolean {
   return text.length > 0;
 }
 
-/** RFC 9110 §5.6.2 */
+/** Whether `text` is a token, as the name of a header or a method is: RFC 9110 §5.6.2. */
 export function isToken(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
@@ -121,7 +122,7 @@ export function isToken(text: string): boolean {
   return text.length > 0;
 }
 
-/** ISO-8859-1 without C0 controls, of which HTAB is one, and without DEL. PEP 3333 #51 */
+/** Whether `text` is ISO-8859-1 without control characters, tabs included. PEP 3333 #51 */
 function isPrintable(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);

@@ -1,52 +1,56 @@
-// One code path for synchronous and asynchronous applications: a computation written as a generator
-// yields the promises it needs, and only those; where there is none it runs through without waiting.
+// Coroutines: one code path for synchronous and asynchronous applications. A coroutine is a generator that yields each promise
+// it has to wait for, and gets its value back. Where it yields none, it runs to its end without the event loop.
 
-/** A computation that yields each promise it has to wait for and is resumed with its value. */
+/** A computation that yields the promises it has to wait for, and returns a `T`. */
 export type Coroutine<T> = Generator<PromiseLike<unknown>, T, unknown>;
 
-/** A computation under way, which can be interrupted from outside wherever it waits. */
+/** A coroutine that has been started. */
 export interface RunningCoroutine<T> {
-  /** Settled when the computation is over. */
+  /** Settles when the coroutine has ended. */
   readonly finished: Promise<T>;
-  /** Throws `reason` into the computation where it waits. False when it is not waiting: over, or on the call stack. */
+  /**
+   * Throws `reason` into the coroutine where it waits, and returns true. Returns false when the coroutine does not wait: it
+   * has ended, or it is on the call stack.
+   */
   interrupt(reason: unknown): boolean;
 }
 
-/** Runs `coroutine` up to its end or its first promise before it returns. */
+/** Runs `coroutine` to its end or to its first promise, then returns. */
 export function runCoroutine<T>(coroutine: Coroutine<T>): RunningCoroutine<T> {
   try {
     const step = coroutine.next();
-    return step.done ? { finished: Promise.resolve(step.value), interrupt: isOver } : follow(coroutine, step.value);
+    return step.done ? { finished: Promise.resolve(step.value), interrupt: cannotInterrupt } : resume(coroutine, step.value);
   } catch (error) {
-    return { finished: Promise.reject(error), interrupt: isOver };
+    return { finished: Promise.reject(error), interrupt: cannotInterrupt };
   }
 }
 
-function isOver(): boolean {
+function cannotInterrupt(): boolean {
   return false;
 }
 
-/** Runs `coroutine` on from its first promise. */
-function follow<T>(coroutine: Coroutine<T>, first: PromiseLike<unknown>): RunningCoroutine<T> {
-  let waitingFor: PromiseLike<unknown> | undefined;
+/** Runs `coroutine` from its first promise to its end. */
+function resume<T>(coroutine: Coroutine<T>, first: PromiseLike<unknown>): RunningCoroutine<T> {
+  /** The promise that the coroutine waits for; undefined while it is on the call stack and when it has ended. */
+  let awaited: PromiseLike<unknown> | undefined;
   let resolve!: (value: T) => void;
   let reject!: (reason: unknown) => void;
-  const finished = new Promise<T>((...settle) => {
-    [resolve, reject] = settle;
+  const finished = new Promise<T>((...callbacks) => {
+    [resolve, reject] = callbacks;
   });
 
   const wait = (promise: PromiseLike<unknown>): void => {
-    waitingFor = promise;
-    // What settles after an interruption is nobody's business any more.
+    awaited = promise;
+    // A promise that settles after an interruption is ignored.
     promise.then(
-      (value) => waitingFor === promise && advance(() => coroutine.next(value)),
-      (reason: unknown) => waitingFor === promise && advance(() => coroutine.throw(reason)),
+      (value) => awaited === promise && advance(() => coroutine.next(value)),
+      (reason: unknown) => awaited === promise && advance(() => coroutine.throw(reason)),
     );
   };
-  const advance = (resume: () => IteratorResult<PromiseLike<unknown>, T>): void => {
-    waitingFor = undefined;
+  const advance = (goOn: () => IteratorResult<PromiseLike<unknown>, T>): void => {
+    awaited = undefined;
     try {
-      const step = resume();
+      const step = goOn();
       if (step.done) resolve(step.value);
       else wait(step.value);
     } catch (error) {
@@ -58,7 +62,7 @@ function follow<T>(coroutine: Coroutine<T>, first: PromiseLike<unknown>): Runnin
   return {
     finished,
     interrupt(reason) {
-      if (waitingFor === undefined) return false;
+      if (awaited === undefined) return false;
       advance(() => coroutine.throw(reason));
       return true;
     },

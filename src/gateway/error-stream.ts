@@ -1,26 +1,26 @@
-// wsgi.errors of a gateway that stays, and the log behind it.
+// wsgi.errors, over whatever takes the text: a stream, a descriptor, a record of FastCGI.
 
 import type { ErrorStream } from '../types.ts';
 
-/** What takes the text of a log: `process.stderr`, or anything else with `write`. */
+/** A log: `process.stderr`, or anything else with `write`. */
 export interface Log {
   write(text: string): unknown;
 }
 
-/** wsgi.errors over `log`. It takes any text and never fails (PEP 3333 #34 to #38). `before` is called before each text. */
-export function errorStream(log: Log, before?: () => void): ErrorStream {
-  return {
+/** Returns `wsgi.errors` over `log`. It takes any text, never throws, and keeps nothing back. PEP 3333 #34 to #38 */
+export function errorStream(log: Log): ErrorStream {
+  const errors: ErrorStream = {
     write(text) {
       try {
-        before?.();
         log.write(String(text));
       } catch {
-        // There is nowhere left to say it.
+        // The log is the last place where a failure could be reported.
       }
     },
     writelines(lines) {
-      for (const line of lines) this.write(line);
+      for (const line of lines) errors.write(line);
     },
-    flush() {}, // nothing is buffered
+    flush() {},
   };
+  return errors;
 }

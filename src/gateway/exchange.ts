@@ -1,39 +1,40 @@
-// The heart: runs one application once, against one environ and one sink, and has one story for every
-// way that this can fail. It knows no process, no socket and no protocol.
+// The exchange: runs one application for one request, from environ to the sink. All failures, wherever they come from, take the
+// same way here. The exchange knows no process, no socket and no protocol.
 
 import { ApplicationError, RequestError, type StatusHint } from '../errors.ts';
 import { show } from '../show.ts';
 import type { Application, Environ } from '../types.ts';
-import { isAborted } from './aborted.ts';
 import { toFunction } from './application.ts';
 import { type Coroutine, type RunningCoroutine, runCoroutine } from './coroutine.ts';
 import { FileWrapper } from './file-wrapper.ts';
+import { isAborted } from './interruptions.ts';
 import { isPromiseLike } from './promise-like.ts';
 import { checkBlock, Response } from './response.ts';
 import type { Sink } from './sink.ts';
 
-/** Takes the cause of every failure, for the log; the client learns none of it. */
+/** Writes the cause of a failure to the log. The client learns nothing of it. */
 export type Report = (error: unknown) => void;
 
 type BlockIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
 export class Exchange {
-  /** Whether something went wrong, the client's leaving apart. */
+  /** Whether anything has failed. A client that leaves is no failure. */
   failed = false;
-  /** Whether the response is out, as far as it will ever be. */
+  /** Whether the response has ended, complete or not. */
   responded = false;
-  /** Whether the application's `close()` is done, too. */
+  /** Whether the `close()` of the application's body is done as well. */
   over = false;
   #application: Application;
   #environ: Environ;
   #sink: Sink;
   #report: Report;
   #response: Response;
-  #run: RunningCoroutine<void> | undefined;
+  #running: RunningCoroutine<void> | undefined;
+  /** Whether the call of the application has returned, and its promise has resolved. */
   #returned = false;
   #body: unknown;
   #iterator: BlockIterator | undefined;
-  /** The iterator's next() has not come back yet. */
+  /** Whether the exchange waits for a call of the iterator's next(). */
   #pulling = false;
   #closed = false;
 
@@ -45,27 +46,30 @@ export class Exchange {
     this.#response = new Response(sink, environ.REQUEST_METHOD);
   }
 
-  /** Runs the application. The promise never rejects; where nothing had to be waited for, all is done when this returns. */
+  /**
+   * Runs the application. The promise resolves when the response and `close()` are done, and never rejects. If nothing had to be
+   * waited for, all is done when this returns.
+   */
   start(): Promise<void> {
-    this.#run = runCoroutine(this.#perform());
-    return this.#run.finished;
+    this.#running = runCoroutine(this.#perform());
+    return this.#running.finished;
   }
 
   /**
-   * Ends the response from outside: a timeout, a signal, an uncaught error, the end of the process.
-   * What can be done without waiting is done when this returns, calling `close()` included. False
-   * when the response has ended already.
+   * Ends the response for a `reason` from outside: a timeout, a signal, an uncaught error, the end of the process. When this
+   * returns, `close()` has been called and everything is done that needs no waiting. Returns false if the response has ended
+   * before.
    */
   interrupt(reason: unknown): boolean {
     if (this.responded) return false;
-    if (!this.#run?.interrupt(reason)) {
-      // The application is on the call stack: it is the process that ends, and nothing returns to #perform().
-      this.#run = runCoroutine(this.#abort(reason));
+    if (!this.#running?.interrupt(reason)) {
+      // The application is on the call stack. It never returns to #perform(), because the process is about to end.
+      this.#running = runCoroutine(this.#abort(reason));
     }
     return true;
   }
 
-  /** Whether the application may have something that must run when the request is over. */
+  /** Whether the application may have a `close()`, or a generator, that must run when the request is over. */
   get mayClose(): boolean {
     return !this.#returned || this.#iterator?.return !== undefined || closeOf(this.#body) !== undefined;
   }
@@ -83,7 +87,7 @@ export class Exchange {
       this.#body = body;
       this.#returned = true;
 
-      // Only a real length of one proves that no other block will follow. PEP 3333 #62, #72
+      // Only an array of one is certain to have no other block. PEP 3333 #62, #72
       const isOnly = Array.isArray(body) && body.length === 1;
       const whole: unknown = isOnly ? body[0] : body;
       if (typeof whole === 'string' || whole instanceof Uint8Array) {
@@ -103,7 +107,7 @@ export class Exchange {
             break;
           }
           const block = isPromiseLike(step.value) ? yield step.value : step.value;
-          // Each block is handed on before the next is asked for. PEP 3333 #59
+          // Sent before the next block is asked for. PEP 3333 #59
           const sent = response.send(checkBlock(block), isOnly);
           if (sent) yield sent;
         }
@@ -114,7 +118,7 @@ export class Exchange {
       const ended = this.#end(true);
       if (ended) yield ended;
     } catch (error) {
-      if (this.responded) this.#note(error);
+      if (this.responded) this.#reportFailure(error);
       else yield* this.#fail(error);
     }
     if (this.mayClose) yield* this.#close();
@@ -137,13 +141,13 @@ export class Exchange {
     }
   }
 
-  /** An iterator whose next() throws has ended, and is not told to return(). */
+  /** An iterator whose next() has thrown is at its end, so that its return() must not be called. */
   #iteratorEnded(error: unknown): never {
     this.#iterator = undefined;
     throw error;
   }
 
-  /** PEP 3333 #84: from where the file stands to its end or to Content-Length, whichever comes first. */
+  /** Sends a file from where it stands to its end or to Content-Length, whichever comes first. PEP 3333 #84 */
   *#sendFile(file: FileWrapper): Coroutine<void> {
     const response = this.#response;
     const { sendFile } = this.#sink;
@@ -161,56 +165,57 @@ export class Exchange {
     }
   }
 
-  /** One story for every failure: before the head a bare status, after it a response that ends short. PEP 3333 #75, #76 */
+  /** Ends the response for a failure: with a bare status if no head has been sent, otherwise short of its end. PEP 3333 #75, #76 */
   *#fail(error: unknown): Coroutine<void> {
     const response = this.#response;
     response.abandon();
-    let complete = response.satisfied;
+    let isComplete = response.satisfied;
     if (!isAborted(error)) {
       this.failed = true;
       this.#report(error);
       if (!response.headersSent) {
-        yield* this.#settle(() => response.answer(statusHint(error)));
-        complete = true;
+        yield* this.#attempt(() => response.sendFailure(statusHint(error)));
+        isComplete = true;
       }
     }
-    yield* this.#settle(() => this.#end(complete));
+    yield* this.#attempt(() => this.#end(isComplete));
   }
 
-  #end(complete: boolean): void | Promise<void> {
+  #end(isComplete: boolean): void | Promise<void> {
     this.responded = true;
-    return this.#sink.end(complete);
+    return this.#sink.end(isComplete);
   }
 
-  /** Exactly once, however the request ended. PEP 3333 #66 */
+  /** Ends the body's iterator and calls the body's `close()`, once, however the request has ended. PEP 3333 #66 */
   *#close(): Coroutine<void> {
     this.#closed = true;
     const iterator = this.#iterator;
     const body = this.#body;
     this.#iterator = undefined;
     this.#body = undefined;
-    const returned = runCoroutine(this.#settle(() => iterator?.return?.()));
-    yield* this.#settle(() => close(body));
-    // A generator that waits for something gets to its return() only when that comes, which may be never.
+    const returned = runCoroutine(this.#attempt(() => iterator?.return?.()));
+    yield* this.#attempt(() => close(body));
+    // A generator that still waits in next() would run its return() only after that, which may be never.
     if (!this.#pulling) yield returned.finished;
   }
 
-  /** A body that comes after an interruption is still owed its close(). */
+  /** Closes a body that comes after an interruption. */
   #closeLate(body: unknown): void {
-    if (this.#closed) runCoroutine(this.#settle(() => close(body)));
-    else this.#body = body; // the answer in its place is still on its way
+    if (this.#closed) runCoroutine(this.#attempt(() => close(body)));
+    else this.#body = body; // #close() is still to come
   }
 
-  *#settle(action: () => unknown): Coroutine<void> {
+  /** Runs `action` and awaits its result. An error is reported, and nothing else follows from it. */
+  *#attempt(action: () => unknown): Coroutine<void> {
     try {
       const result = action();
       if (isPromiseLike(result)) yield result;
     } catch (error) {
-      this.#note(error);
+      this.#reportFailure(error);
     }
   }
 
-  #note(error: unknown): void {
+  #reportFailure(error: unknown): void {
     if (isAborted(error)) return;
     this.failed = true;
     this.#report(error);

@@ -1,19 +1,22 @@
-// wsgi.file_wrapper: marks a file as the response body, so that a gateway can send it faster than
-// block by block. It transmits nothing itself (PEP 3333 #80), and is an ordinary body to everyone else.
+// wsgi.file_wrapper: marks a file as the response body. A gateway that knows it sends the file faster than block by block; to
+// a middleware it is a body like any other. It transmits nothing itself (PEP 3333 #80).
 
 import { ApplicationError } from '../errors.ts';
 import { fs } from '../fs.ts';
 import { show } from '../show.ts';
-import type { Block, DescriptorHolder, FileLike, ReadableFile } from '../types.ts';
+import type { Block, DescriptorHolder, FileLike, FileWrapperFunction, ReadableFile } from '../types.ts';
+
+/** The `wsgi.file_wrapper` of every gateway. */
+export const wrapFile: FileWrapperFunction = (file, blockSize) => new FileWrapper(file, blockSize);
 
 /**
- * An iterable over a file's blocks, from where the file stands to its end. `file` is an open
- * descriptor, an object with an `fd` (a FileHandle, an opened ReadStream), or one with `read(size)`;
- * `blockSize` is in bytes, 64 KiB unless told. `close()` closes the file. Throws an
- * `ApplicationError` for anything else. PEP 3333 "Optional Platform-Specific File Handling".
+ * An iterable over the blocks of a file, from where the file stands to its end. `file` is an open descriptor, an object with
+ * an `fd` (a FileHandle, an opened ReadStream), or an object with `read(size)`. `blockSize` is in bytes; default: 65,536.
+ * `close()` closes the file. The constructor throws an `ApplicationError` for any other `file`.
+ * PEP 3333 "Optional Platform-Specific File Handling"
  */
 export class FileWrapper implements Iterable<Block> {
-  /** The file's descriptor, where it has one. */
+  /** The descriptor of the file; undefined if it has none. */
   readonly descriptor: number | undefined;
   #file: FileLike;
   #blockSize: number;
@@ -38,7 +41,7 @@ export class FileWrapper implements Iterable<Block> {
     }
   }
 
-  /** The next block of at most `size` bytes; empty at the end. */
+  /** Returns the next block, of at most `size` bytes. Returns an empty one at the end of the file. */
   read(size: number): Block {
     if (this.descriptor !== undefined) {
       const buffer = Buffer.allocUnsafe(size);
@@ -47,14 +50,14 @@ export class FileWrapper implements Iterable<Block> {
     return (isReadable(this.#file) && this.#file.read(size)) || '';
   }
 
-  /** How many bytes are left in a regular file; undefined where that cannot be known. PEP 3333 #85. */
+  /** Returns how many bytes of a regular file are left; undefined if that cannot be known. PEP 3333 #85 */
   remaining(): number | undefined {
     if (this.descriptor === undefined) return undefined;
     try {
       const stat = fs.fstatSync(this.descriptor);
-      // Files of /proc say 0 whatever they hold.
+      // Files of /proc have the size 0, whatever they hold.
       if (!stat.isFile() || stat.size === 0) return undefined;
-      // Node cannot ask where a descriptor stands; Linux tells.
+      // Node has no lseek(), but Linux shows the position of a descriptor.
       const [, position] = fs.readFileSync(`/proc/self/fdinfo/${this.descriptor}`, 'latin1').split(/\s+/);
       return Math.max(0, stat.size - Number(position));
     } catch {
@@ -62,7 +65,7 @@ export class FileWrapper implements Iterable<Block> {
     }
   }
 
-  /** Closes the file, if it can be closed. PEP 3333 #81. */
+  /** Closes the file, if it is a descriptor or has `close()`. Returns what that returns. PEP 3333 #81 */
   close(): unknown {
     if (typeof this.#file === 'number') return fs.closeSync(this.#file);
     return this.#file.close?.();

@@ -1,30 +1,38 @@
-// wsgi.input: the request body as PEP 3333 wants it read, cut off at CONTENT_LENGTH whatever the
-// descriptor or connection behind it does (PEP 3333 #24 to #30, RFC 3875 #8).
+// wsgi.input: the request body as an application reads it. It ends at CONTENT_LENGTH, whatever the descriptor or connection
+// behind it does. PEP 3333 #24 to #30, RFC 3875 #8
 
+import { bodyTooLarge } from '../environ/body-length.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import type { InputStream } from '../types.ts';
 import type { Source } from './source.ts';
 import { Spool, spoolSource } from './spool.ts';
 
-const CHUNK = 65_536;
-/** A client can announce any length; memory is taken only as bytes arrive. */
-const AT_ONCE = 1024 * 1024;
-const NOTHING = Buffer.alloc(0);
+/** How many bytes are asked of the source when the application does not say how many it wants. */
+const CHUNK_SIZE = 65_536;
+/** How much memory is taken before bytes have arrived to fill it: a client can announce any length. */
+const MAX_ALLOCATION = 1024 * 1024;
+const EMPTY = Buffer.alloc(0);
 
 export class Input implements InputStream {
   #source: Source;
-  /** Bytes still to come from the source; Infinity when only the source knows. */
+  /** How many bytes are still to come from the source; Infinity if only the source knows. */
   #left: number;
   #length: number;
   #limit: number;
   #received = 0;
-  /** Bytes taken from the source that nobody has read yet. */
-  #ahead: Buffer = NOTHING;
+  /** Bytes that have come from the source and that the application has not read yet. */
+  #ahead: Buffer = EMPTY;
   #reading: Promise<void> | undefined;
-  /** Memory for the next reads. It serves for many small ones: whoever keeps what a read gives keeps its memory, too. */
-  #free: Buffer = NOTHING;
+  /**
+   * Memory for the next reads. Several small reads share one allocation, because an application that keeps a few bytes of it
+   * keeps all of it alive.
+   */
+  #free: Buffer = EMPTY;
 
-  /** `length` in bytes, Infinity for "to the source's end"; more than `limit` bytes throw a `RequestError`. */
+  /**
+   * `length` is that of the body in bytes; Infinity for a body that lasts until `source` ends. A read that goes beyond `limit`
+   * bytes throws a `RequestError`.
+   */
   constructor(source: Source, length: number, limit = Infinity) {
     this.#source = source;
     this.#left = length;
@@ -32,12 +40,12 @@ export class Input implements InputStream {
     this.#limit = limit;
   }
 
-  /** Whether the whole body has been taken from the source. */
+  /** Whether the whole body has come from the source. */
   get received(): boolean {
     return this.#left === 0;
   }
 
-  /** While an asynchronous read is under way: resolves when it is over, however it ends. */
+  /** Resolves when the asynchronous read under way has ended, successfully or not; undefined if there is none. */
   get reading(): Promise<void> | undefined {
     return this.#reading;
   }
@@ -48,10 +56,10 @@ export class Input implements InputStream {
     let count = 0;
     let block: Buffer;
     do {
-      block = this.#fill(Math.min(wanted - count, AT_ONCE));
+      block = this.#readFully(Math.min(wanted - count, MAX_ALLOCATION));
       blocks.push(block);
       count += block.length;
-    } while (count < wanted && block.length === AT_ONCE);
+    } while (count < wanted && block.length === MAX_ALLOCATION);
     return join(blocks, count);
   }
 
@@ -60,7 +68,7 @@ export class Input implements InputStream {
     const pieces: Buffer[] = [];
     let count = 0;
     while (count < wanted) {
-      if (this.#ahead.length === 0) this.#ahead = this.#take();
+      if (this.#ahead.length === 0) this.#ahead = this.#readChunk();
       if (this.#ahead.length === 0) break;
       const fitting = this.#ahead.subarray(0, wanted - count);
       const newline = fitting.indexOf(10);
@@ -90,37 +98,38 @@ export class Input implements InputStream {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void> {
     for (;;) {
-      const chunk = this.#ahead.length > 0 ? this.#takeAhead(CHUNK) : await this.#takeAsync();
+      const chunk = this.#ahead.length > 0 ? this.#takeAhead(CHUNK_SIZE) : await this.#readChunkAsync();
       if (chunk.length === 0) return;
       yield chunk;
     }
   }
 
-  /** Takes what is left from the source now, for the application to read later. */
+  /** Reads the rest of the body from the source now, and keeps it for the application to read later. */
   spool(): void {
     if (this.#left === 0 || this.#reading || this.#source instanceof Spool) return;
     this.#source = spoolSource(this.#source, Math.min(this.#left, this.#limit - this.#received + 1));
   }
 
-  /** Takes up to `bound` bytes of what is left from the source, and forgets them. */
-  discard(bound: number): void {
+  /** Reads up to `limit` bytes of the rest of the body from the source, and drops them. */
+  discard(limit: number): void {
     if (this.#reading || this.#source instanceof Spool) return;
-    const buffer = Buffer.allocUnsafe(CHUNK);
-    for (let left = Math.min(this.#left, bound); left > 0; ) {
-      const count = this.#source.read(buffer.subarray(0, Math.min(left, CHUNK)));
+    const buffer = Buffer.allocUnsafe(CHUNK_SIZE);
+    for (let left = Math.min(this.#left, limit); left > 0; ) {
+      const count = this.#source.read(buffer.subarray(0, Math.min(left, CHUNK_SIZE)));
       if (count === 0) return;
       left -= count;
     }
   }
 
+  /** Returns up to `size` bytes of those that have come already. */
   #takeAhead(size: number): Buffer {
     const block = this.#ahead.subarray(0, size);
     this.#ahead = this.#ahead.subarray(block.length);
     return block;
   }
 
-  /** Exactly `size` bytes, or what is left of the body. */
-  #fill(size: number): Buffer {
+  /** Returns exactly `size` bytes, or what is left of the body if that is less. */
+  #readFully(size: number): Buffer {
     const buffer = Buffer.allocUnsafe(Math.min(size, this.#ahead.length + this.#left));
     let count = this.#ahead.length > 0 ? this.#takeAhead(size).copy(buffer) : 0;
     while (count < buffer.length) {
@@ -131,18 +140,20 @@ export class Input implements InputStream {
     return count === buffer.length ? buffer : buffer.subarray(0, count);
   }
 
-  /** What one read from the source gives. */
-  #take(): Buffer {
-    return this.#use(this.#readInto(this.#room()));
+  /** Returns what one read from the source gives. */
+  #readChunk(): Buffer {
+    return this.#claim(this.#readInto(this.#reserve()));
   }
 
-  #room(): Buffer {
-    const size = Math.min(CHUNK, this.#left);
-    if (this.#free.length < Math.min(CHUNK / 2, size)) this.#free = Buffer.allocUnsafe(size);
+  /** Returns free memory for one read. */
+  #reserve(): Buffer {
+    const size = Math.min(CHUNK_SIZE, this.#left);
+    if (this.#free.length < Math.min(CHUNK_SIZE / 2, size)) this.#free = Buffer.allocUnsafe(size);
     return this.#free.subarray(0, size);
   }
 
-  #use(count: number): Buffer {
+  /** Returns the first `count` bytes of the free memory, which a read has filled. They are free no longer. */
+  #claim(count: number): Buffer {
     const used = this.#free.subarray(0, count);
     this.#free = this.#free.subarray(count);
     return used;
@@ -153,19 +164,19 @@ export class Input implements InputStream {
     return this.#left === 0 ? 0 : this.#account(this.#source.read(buffer));
   }
 
-  async #takeAsync(): Promise<Buffer> {
+  async #readChunkAsync(): Promise<Buffer> {
     this.#refuseWhileReading();
-    if (!this.#source.readAsync || this.#left === 0) return this.#take();
-    const buffer = this.#room();
-    let over!: () => void;
+    if (!this.#source.readAsync || this.#left === 0) return this.#readChunk();
+    const buffer = this.#reserve();
+    let endReading!: () => void;
     this.#reading = new Promise((resolve) => {
-      over = resolve;
+      endReading = resolve;
     });
     try {
-      return this.#use(this.#account(await this.#source.readAsync(buffer)));
+      return this.#claim(this.#account(await this.#source.readAsync(buffer)));
     } finally {
       this.#reading = undefined;
-      over();
+      endReading();
     }
   }
 
@@ -174,6 +185,7 @@ export class Input implements InputStream {
     throw new ApplicationError('input-busy', 'wsgi.input cannot be read while an asynchronous read is under way; await it first');
   }
 
+  /** Counts `count` bytes that a read has given. Throws if the body has ended early, or is too large. */
   #account(count: number): number {
     if (count === 0 && this.#left !== Infinity) {
       throw new RequestError(
@@ -184,9 +196,7 @@ export class Input implements InputStream {
     }
     this.#received += count;
     this.#left = count === 0 ? 0 : this.#left - count;
-    if (this.#received > this.#limit) {
-      throw new RequestError('body-too-large', `The request body is longer than maxBodySize, ${this.#limit} bytes`, 413);
-    }
+    if (this.#received > this.#limit) throw bodyTooLarge(this.#limit);
     return count;
   }
 }

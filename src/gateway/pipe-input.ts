@@ -1,9 +1,12 @@
-// A request body on its way into a stream of Node's, no faster than that takes it.
+// Copies a request body into a stream of Node's, no faster than the stream takes it.
 
 import type { Writable } from 'node:stream';
 import type { InputStream } from '../types.ts';
 
-/** Writes all of `input` to `stream` and ends it. A stream that is destroyed meanwhile is no error: its end need not read. */
+/**
+ * Writes all of `input` to `stream` and ends `stream`. Resolves early when the stream is destroyed, which is no error: its
+ * reader need not read everything. Rejects when reading `input` fails.
+ */
 export async function pipeInput(input: InputStream, stream: Writable): Promise<void> {
   for await (const block of input) {
     if (stream.destroyed) return;
@@ -12,13 +15,13 @@ export async function pipeInput(input: InputStream, stream: Writable): Promise<v
   stream.end();
 }
 
-/** Resolves when `stream` takes more, or when it never will. */
+/** Resolves when `stream` takes more, or when it has closed and never will. */
 export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
-    const settle = () => {
-      stream.off('drain', settle).off('close', settle);
+    const stopWaiting = () => {
+      stream.off('drain', stopWaiting).off('close', stopWaiting);
       resolve();
     };
-    stream.on('drain', settle).on('close', settle);
+    stream.on('drain', stopWaiting).on('close', stopWaiting);
   });
 }

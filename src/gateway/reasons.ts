@@ -1,4 +1,4 @@
-// The reasons that go with status codes. node:http has them, too, but takes milliseconds to load.
+// The reason phrases of status codes. node:http has them too, but takes milliseconds to load.
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
@@ -62,7 +62,7 @@ const REASONS: Readonly<Record<number, string>> = {
   511: 'Network Authentication Required',
 };
 
-/** The usual reason, as node:http has it; "Unknown" where there is none. */
+/** Returns the reason phrase that node:http has for `statusCode`, such as "OK"; "Unknown" if it has none. */
 export function reasonOf(statusCode: number): string {
   return REASONS[statusCode] ?? 'Unknown';
 }

@@ -1,21 +1,23 @@
-// One response under construction: startResponse() and write() as the application sees them, and what
-// they may send. The head waits for the first block that is not empty (PEP 3333 #41), or for write.flushHeaders().
+// The response of one request: startResponse() and write() as the application calls them, and what they send to the sink. The
+// head waits for the first block that is not empty (PEP 3333 #41), or for write.flushHeaders().
 
 import { ApplicationError, type StatusHint } from '../errors.ts';
 import { show } from '../show.ts';
 import type { Block, Header, StartResponse, Write } from '../types.ts';
 import { checkHeaders, checkStatus } from './checks.ts';
+import { contentLength, isContentLength } from './content-length.ts';
 import type { Sink } from './sink.ts';
 
+/** What the application has given to startResponse(), checked. */
 interface Head {
   readonly status: string;
-  /** A copy that is ours to change. */
+  /** A copy of the application's list, to which headers may be added. */
   readonly headers: Header[];
-  /** What Content-Length promises; Infinity without one. */
+  /** What Content-Length promises; Infinity without Content-Length. */
   readonly length: number;
 }
 
-/** What the client sees of a failure. The cause is for the log alone. */
+/** The status lines of responses to failures. The client sees nothing else of a failure; its cause goes to the log. */
 export const BARE_STATUS: Readonly<Record<StatusHint, string>> = {
   400: '400 Bad Request',
   411: '411 Length Required',
@@ -29,16 +31,19 @@ export const BARE_STATUS: Readonly<Record<StatusHint, string>> = {
 };
 
 export class Response {
-  /** Whether the head has left: from then on nothing can be taken back. */
+  /** Whether the head has been sent. Nothing can replace it then. */
   headersSent = false;
   #sink: Sink;
   #isHead: boolean;
   #startCalled = false;
-  #over = false;
+  /** Whether the application may not send anything any more. */
+  #ended = false;
   #head: Head | undefined;
+  /** How many bytes of body have been sent. */
   #sent = 0;
+  /** How many bytes of body the head has promised; Infinity if it does not say. */
   #length = Infinity;
-  /** HEAD, 204, 205 and 304: blocks are taken and dropped. RFC 3875 #12, RFC 9110 §6.4.1. */
+  /** Whether blocks are dropped: for HEAD, 204, 205 and 304. RFC 3875 #12, RFC 9110 §6.4.1 */
   #bodiless = false;
 
   constructor(sink: Sink, requestMethod: string) {
@@ -47,25 +52,25 @@ export class Response {
     this.write.flushHeaders = this.#flushHeaders;
   }
 
-  /** True once further blocks could not reach the client. PEP 3333 #69. */
+  /** Whether the head has been sent and no further block could reach the client. PEP 3333 #69 */
   get satisfied(): boolean {
     return this.headersSent && (this.#bodiless || this.#sent >= this.#length);
   }
 
-  /** How many bytes Content-Length still allows; Infinity without one. */
+  /** How many bytes Content-Length still allows; Infinity without Content-Length. */
   get room(): number {
     return this.headersSent ? this.#length - this.#sent : (this.#head?.length ?? Infinity);
   }
 
   readonly startResponse: StartResponse = (status, headers, excInfo) => {
     const replaces = excInfo !== undefined && excInfo !== null;
-    // Too late to replace anything, so the application's own error goes on. PEP 3333 #46
+    // The head cannot be replaced any more, so the application's own error goes on. PEP 3333 #46
     if (replaces && this.headersSent) throw excInfo;
-    if (this.#over) throw new ApplicationError('write-after-end', 'startResponse() after the response has ended');
+    if (this.#ended) throw new ApplicationError('write-after-end', 'startResponse() after the response has ended');
     if (this.#startCalled && !replaces) {
       throw new ApplicationError('start-response-twice', 'startResponse() called twice; a second call needs excInfo');
     }
-    // Before the checks: a call that fails them is a call. PEP 3333 #43
+    // Set before the checks: a call with bad arguments is a call. PEP 3333 #43
     this.#startCalled = true;
     this.#head = undefined;
     checkStatus(status);
@@ -75,22 +80,22 @@ export class Response {
   };
 
   readonly write: Write = (block) => {
-    if (this.#over) throw new ApplicationError('write-after-end', 'write() after the response has ended');
+    if (this.#ended) throw new ApplicationError('write-after-end', 'write() after the response has ended');
     return this.send(checkBlock(block));
   };
 
-  /** Sends the head without a block: a departure from PEP 3333 #41. */
+  /** Sends the head without a block, which differs from PEP 3333 #41. */
   #flushHeaders = (): void | Promise<void> => {
-    if (this.#over) throw new ApplicationError('write-after-end', 'write.flushHeaders() after the response has ended');
+    if (this.#ended) throw new ApplicationError('write-after-end', 'write.flushHeaders() after the response has ended');
     if (this.headersSent) return;
     const head = this.#prepareHead(undefined);
     return this.#sink.start(head.status, head.headers, undefined, this.satisfied);
   };
 
   /**
-   * Sends a block; an empty one sends nothing (PEP 3333 #64). `isWhole` says that it is the whole body,
-   * `fileSize` how long the body is that it begins. Throws after sending what fits when Content-Length
-   * is exceeded (#68, #70).
+   * Sends a block; does nothing for an empty one (PEP 3333 #64). `isWhole` is true if the block is the whole body. `fileSize`
+   * is the length of a body that begins with it, if that is known. When the block goes beyond Content-Length, sends the part
+   * that fits, then throws an `ApplicationError` (#68, #70).
    */
   send(block: Block, isWhole = false, fileSize?: number): void | Promise<void> {
     const length = typeof block === 'string' ? Buffer.byteLength(block) : block.length;
@@ -105,37 +110,40 @@ export class Response {
     this.#sent += room;
     const fitting = room > 0 ? toBytes(block).subarray(0, room) : undefined;
     const sent = head ? this.#sink.start(head.status, head.headers, fitting, true) : fitting && this.#sink.write(fitting);
-    const refuse = () => {
+    const throwTooLong = () => {
       throw new ApplicationError('body-too-long', `The body is longer than its Content-Length of ${this.#length}; the rest is dropped`);
     };
-    return sent ? sent.then(refuse) : refuse();
+    return sent ? sent.then(throwTooLong) : throwTooLong();
   }
 
-  /** Sends an open file from where it stands up to its end or to Content-Length. The head must have left. */
+  /** Sends an open file, from where it stands to its end or to Content-Length. The head must have been sent. */
   sendFile(descriptor: number, sendFile: NonNullable<Sink['sendFile']>): void | Promise<void> {
     const count = sendFile.call(this.#sink, descriptor, this.room);
-    const add = (bytes: number) => {
+    const addToSent = (bytes: number) => {
       this.#sent += bytes;
     };
-    return typeof count === 'number' ? add(count) : count.then(add);
+    return typeof count === 'number' ? addToSent(count) : count.then(addToSent);
   }
 
-  /** Sends the head if no block did (PEP 3333 #65). Throws when the body is shorter than its Content-Length (#71). */
+  /**
+   * Ends the body. Sends the head if no block has (PEP 3333 #65). Throws an `ApplicationError` if the body is shorter than its
+   * Content-Length (#71).
+   */
   finish(): void | Promise<void> {
     const head = this.headersSent ? undefined : this.#prepareHead(0);
-    this.#over = true;
+    this.#ended = true;
     const sent = head && this.#sink.start(head.status, head.headers, undefined, this.satisfied);
     return sent ? sent.then(() => this.#checkLength()) : this.#checkLength();
   }
 
-  /** Nothing more may be sent. */
+  /** Refuses whatever the application sends from now on. */
   abandon(): void {
-    this.#over = true;
+    this.#ended = true;
   }
 
-  /** Answers a failure before the head has left: a bare status, whatever the application had set. */
-  answer(statusCode: StatusHint): void | Promise<void> {
-    this.#over = true;
+  /** Sends a bare status for a failure, whatever the application has set. The head must not have been sent. */
+  sendFailure(statusCode: StatusHint): void | Promise<void> {
+    this.#ended = true;
     this.headersSent = true;
     const status = BARE_STATUS[statusCode];
     const page = `${status}\n`;
@@ -146,9 +154,10 @@ export class Response {
     return this.#sink.start(status, headers, this.#isHead ? undefined : page, true);
   }
 
+  /** Returns the head to send, with a Content-Length added if `bodyLength` is known and the application has given none. */
   #prepareHead(bodyLength: number | undefined): Head {
     if (this.#head === undefined) {
-      // PEP 3333 #57; a block that is iterated is one that is written.
+      // PEP 3333 #57. A block of the returned body counts as one for write().
       throw new ApplicationError(
         'write-before-start-response',
         this.#startCalled
@@ -167,7 +176,7 @@ export class Response {
       if (at >= 0) headers.splice(at, 1); // RFC 9110 §8.6
       if (statusCode === '205') headers.push(['Content-Length', '0']); // RFC 9110 §15.3.6
     } else if (head.length === Infinity && bodyLength !== undefined && statusCode !== '304' && !(this.#isHead && bodyLength === 0)) {
-      // To a HEAD, no body says nothing about the length that GET would have.
+      // An empty body for HEAD does not tell how long the body for GET would be.
       headers.push(['Content-Length', String(bodyLength)]);
       this.#length = bodyLength;
     }
@@ -180,7 +189,7 @@ export class Response {
   }
 }
 
-/** Returns `block`, or throws an `ApplicationError` when it is neither bytes nor text. PEP 3333 #67 */
+/** Returns `block`. Throws an `ApplicationError` if it is neither bytes nor text. PEP 3333 #67 */
 export function checkBlock(block: unknown): Block {
   if (typeof block === 'string' || block instanceof Uint8Array) return block;
   throw new ApplicationError('block-not-bytes', `A block must be a Uint8Array or a string, got ${show(block)}`);
@@ -188,13 +197,4 @@ export function checkBlock(block: unknown): Block {
 
 function toBytes(block: Block): Uint8Array {
   return typeof block === 'string' ? Buffer.from(block) : block;
-}
-
-function isContentLength(header: Header): boolean {
-  return header[0].length === 14 && header[0].toLowerCase() === 'content-length';
-}
-
-function contentLength(headers: readonly Header[]): number {
-  const header = headers.find(isContentLength);
-  return header === undefined ? Infinity : Number(header[1]);
 }

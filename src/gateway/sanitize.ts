@@ -1,25 +1,25 @@
-// What node:http, the Fetch standard and other servers allow in the head of a response, made what a gateway takes.
+// Makes the head of a response from node:http, from Fetch or from another server acceptable to a gateway, which is stricter.
 
 import type { Header } from '../types.ts';
 import { isHopByHop } from './hop-by-hop.ts';
 
-/** Returns a reason without tabs, and without space at its ends; `otherwise` where nothing is left. */
-export function sanitizeReason(reason: string, otherwise: string): string {
-  return reason.replaceAll('\t', ' ').trim() || otherwise;
+/** Returns `reason` with spaces for tabs and without space at its ends. Returns `fallback` if that leaves nothing. */
+export function sanitizeReason(reason: string, fallback: string): string {
+  return reason.replaceAll('\t', ' ').trim() || fallback;
 }
 
 /**
- * Returns `headers` without those that are the web server's, without a `Status`, which somebody relays from a CGI script,
- * and with spaces for tabs. Of two types or places the last counts, as it does of a CGI program's.
+ * Returns `headers` without hop-by-hop headers and without `Status`, which applications relay from CGI scripts. Tabs in
+ * values become spaces. Of several `Content-Type` or `Location` headers the last one stays, as servers do with a CGI script's.
  */
 export function sanitizeHeaders(headers: readonly Header[]): Header[] {
-  const acceptable: Header[] = [];
-  const once: string[] = [];
+  const sanitized: Header[] = [];
+  const seen: string[] = [];
   for (const [name, value] of headers.toReversed()) {
     const lowerCase = name.toLowerCase();
-    if (lowerCase === 'status' || isHopByHop(name) || once.includes(lowerCase)) continue;
-    if (lowerCase === 'content-type' || lowerCase === 'location') once.push(lowerCase);
-    acceptable.push([name, value.replaceAll('\t', ' ')]);
+    if (lowerCase === 'status' || isHopByHop(name) || seen.includes(lowerCase)) continue;
+    if (lowerCase === 'content-type' || lowerCase === 'location') seen.push(lowerCase);
+    sanitized.push([name, value.replaceAll('\t', ' ')]);
   }
-  return acceptable.reverse();
+  return sanitized.reverse();
 }

@@ -4,6 +4,9 @@
 export interface Source {
   /** Fills the start of `buffer` and returns how many bytes it has put there. Returns 0 only at the end of the body. */
   read(buffer: Uint8Array): number;
-  /** Does the same without blocking the event loop. A source that cannot do this leaves it out; then `read` is called. */
+  /** Does the same without blocking the event loop. A source that cannot do so leaves this out; then `read` is called. */
   readAsync?(buffer: Uint8Array): number | Promise<number>;
 }
+
+/** The source of a request without a body. */
+export const NO_BODY: Source = { read: () => 0 };

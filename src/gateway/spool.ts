@@ -1,16 +1,16 @@
-// A request body kept for later: in memory first, then in a temporary file that is already unlinked.
-// Gateways spool what the application has not read yet when the server would otherwise wait for us
-// while we wait for it.
+// A request body kept for later: in memory up to 1 MiB, then in a temporary file that is already unlinked. A gateway spools
+// what the application has not read yet, when the server hands over the whole body before it reads the response.
 
 import { RequestError } from '../errors.ts';
 import { fs } from '../fs.ts';
 import type { Source } from './source.ts';
 
-const IN_MEMORY = 1024 * 1024;
-/** Pieces are joined to blocks, however small they come: what is kept of each piece would be far more than a byte. */
-const BLOCK = 65_536;
+/** How many bytes stay in memory. */
+const MEMORY_LIMIT = 1024 * 1024;
+/** The size of a block in memory. Small pieces are joined to blocks: a Buffer for each would take far more than its bytes. */
+const BLOCK_SIZE = 65_536;
 
-/** Takes `source` to its end, but no more than `length` bytes. */
+/** Reads `source` to its end, or up to `length` bytes, and returns a spool of them. */
 export function spoolSource(source: Source, length: number): Spool {
   const spool = new Spool();
   const buffer = Buffer.allocUnsafe(65_536);
@@ -23,28 +23,32 @@ export function spoolSource(source: Source, length: number): Spool {
 }
 
 export class Spool implements Source {
-  /** How many bytes were added. */
+  /** How many bytes have been added. */
   length = 0;
   #blocks: Buffer[] = [];
-  /** How many bytes of the last block are still empty. */
-  #room = 0;
+  /** How many bytes at the end of the last block are still free. */
+  #free = 0;
+  /** How many bytes have been added to blocks. */
   #inMemory = 0;
   #file: number | undefined;
+  /** How many bytes have been written to the file. */
   #inFile = 0;
+  /** How many bytes have been read from the file. */
   #position = 0;
-  #lost: RequestError | undefined;
+  #failure: RequestError | undefined;
 
+  /** Takes the next bytes out of the spool. Throws a `RequestError` where bytes could not be kept. */
   read(buffer: Uint8Array): number {
     const block = this.#blocks[0];
     if (block !== undefined) {
-      const filled = block.length - (this.#blocks.length === 1 ? this.#room : 0);
+      const filled = block.length - (this.#blocks.length === 1 ? this.#free : 0);
       const count = Math.min(filled, buffer.length);
       buffer.set(block.subarray(0, count));
       if (count < filled) {
         this.#blocks[0] = block.subarray(count);
       } else {
         this.#blocks.shift();
-        if (this.#blocks.length === 0) this.#room = 0;
+        if (this.#blocks.length === 0) this.#free = 0;
       }
       return count;
     }
@@ -53,51 +57,52 @@ export class Spool implements Source {
       this.#position += count;
       return count;
     }
-    if (this.#lost) throw this.#lost;
+    if (this.#failure) throw this.#failure;
     return 0;
   }
 
+  /** Frees the memory and the temporary file. */
   close(): void {
     if (this.#file !== undefined) fs.closeSync(this.#file);
     this.#file = undefined;
     this.#blocks = [];
-    this.#room = 0;
+    this.#free = 0;
   }
 
-  /** Keeps a copy of `bytes`. Reading throws a `RequestError` from where there was no room. */
+  /** Keeps a copy of `bytes`. Never throws: if the disk is full, `read` throws when it gets there. */
   add(bytes: Uint8Array): void {
     this.length += bytes.length;
-    if (this.#lost) return;
-    // Once the file has begun, everything goes there: the order is that of the body.
-    if (this.#file === undefined && this.#inMemory + bytes.length <= IN_MEMORY) {
-      this.#keep(bytes);
+    if (this.#failure) return;
+    // After the first byte in the file all others go there, which keeps them in order.
+    if (this.#file === undefined && this.#inMemory + bytes.length <= MEMORY_LIMIT) {
+      this.#addToMemory(bytes);
       return;
     }
     try {
-      this.#file ??= unlinkedFile();
+      this.#file ??= openUnlinked();
       for (let done = 0; done < bytes.length; ) {
         done += fs.writeSync(this.#file, bytes, done, bytes.length - done, this.#inFile + done);
       }
       this.#inFile += bytes.length;
     } catch (error) {
-      // A full disk must not stop the server from handing over the rest, only the application from reading on.
-      this.#lost = new RequestError('body-lost', `The request body could not be kept in ${temporaryFolder()}`, 507, { cause: error });
+      // The server must still be able to hand over the rest. Only the application must not read on.
+      this.#failure = new RequestError('body-lost', `The request body could not be kept in ${temporaryFolder()}`, 507, { cause: error });
     }
   }
 
-  #keep(bytes: Uint8Array): void {
+  #addToMemory(bytes: Uint8Array): void {
     const last = this.#blocks.at(-1);
-    const fitting = bytes.subarray(0, this.#room);
-    last?.set(fitting, last.length - this.#room);
+    const fitting = bytes.subarray(0, this.#free);
+    last?.set(fitting, last.length - this.#free);
     const rest = bytes.subarray(fitting.length);
     if (rest.length > 0) {
-      // A body that comes in one piece, as most do, takes no more than its length.
-      const block = Buffer.allocUnsafe(Math.max(rest.length, Math.min(this.#inMemory, BLOCK)));
+      // The first block is no longer than its bytes: most bodies come in one piece.
+      const block = Buffer.allocUnsafe(Math.max(rest.length, Math.min(this.#inMemory, BLOCK_SIZE)));
       block.set(rest);
       this.#blocks.push(block);
-      this.#room = block.length - rest.length;
+      this.#free = block.length - rest.length;
     } else {
-      this.#room -= fitting.length;
+      this.#free -= fitting.length;
     }
     this.#inMemory += bytes.length;
   }
@@ -107,7 +112,7 @@ function temporaryFolder(): string {
   return process.env.TMPDIR || '/tmp';
 }
 
-function unlinkedFile(): number {
+function openUnlinked(): number {
   const path = `${temporaryFolder()}/run-with-cgi-${process.pid}-${process.hrtime.bigint()}`;
   const file = fs.openSync(path, 'wx+', 0o600);
   fs.unlinkSync(path);

@@ -2,9 +2,9 @@
 // says what went wrong.
 
 import { ApplicationError, RequestError } from '../errors.ts';
-import { isAborted } from '../gateway/aborted.ts';
 import { toFunction } from '../gateway/application.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { isAborted } from '../gateway/interruptions.ts';
 import { isPromiseLike } from '../gateway/promise-like.ts';
 import { BARE_STATUS } from '../gateway/response.ts';
 import type { Application, ApplicationFunction, Block, Body } from '../types.ts';

@@ -1,6 +1,6 @@
 // One request of SCGI. Its response is that of a CGI script, and the end of the connection is its end.
 
-import { clientGone } from '../gateway/aborted.ts';
+import { clientGone } from '../gateway/interruptions.ts';
 import type { Gateway } from '../resident/options.ts';
 import { ResidentRequest } from '../resident/request.ts';
 import type { Block, ErrorStream, Header } from '../types.ts';

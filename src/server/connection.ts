@@ -1,8 +1,8 @@
 // A client's connection: what is the same for all its requests, and which of them its end would interrupt.
 
 import type { Socket } from 'node:net';
-import { clientGone } from '../gateway/aborted.ts';
 import type { Exchange } from '../gateway/exchange.ts';
+import { clientGone } from '../gateway/interruptions.ts';
 
 export class Connection {
   readonly serverName: string;

@@ -2,7 +2,7 @@
 // framing. A block is handed over when the operating system has it, so that nothing piles up in memory.
 
 import type { ServerResponse } from 'node:http';
-import { clientGone } from '../gateway/aborted.ts';
+import { clientGone } from '../gateway/interruptions.ts';
 import type { Sink } from '../gateway/sink.ts';
 import type { Block, Header } from '../types.ts';
 import type { AccessLog } from './access-log.ts';

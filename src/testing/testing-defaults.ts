@@ -1,14 +1,14 @@
-// A made-up environ for tests of applications, gateways and middleware.
+// setupTestingDefaults(): a made-up environ for tests of applications, gateways and middleware.
 
 import { guessScheme } from '../environ/uri.ts';
-import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { wrapFile } from '../gateway/file-wrapper.ts';
 import { Input } from '../gateway/input.ts';
+import { NO_BODY } from '../gateway/source.ts';
 import type { Environ, ErrorStream } from '../types.ts';
 
 /**
- * Adds to `environ`, in place, what a valid one must have and this one has not; what is there stays. The
- * request is then a GET of "/" on 127.0.0.1 without a body, and `wsgi.errors` forgets. Not for servers: the
- * data is made up.
+ * Adds to `environ`, in place, everything that a valid environ must have and this one lacks. What is there stays. The request
+ * is then a GET of "/" on 127.0.0.1 without a body, and `wsgi.errors` drops all text. Not for servers: the data is made up.
  */
 export function setupTestingDefaults(environ: Record<string, unknown>): asserts environ is Environ {
   const setDefault = (name: string, value: unknown) => {
@@ -26,12 +26,12 @@ export function setupTestingDefaults(environ: Record<string, unknown>): asserts 
   setDefault('wsgi.run_once', false);
   setDefault('wsgi.multithread', false);
   setDefault('wsgi.multiprocess', false);
-  setDefault('wsgi.input', new Input({ read: () => 0 }, Infinity));
+  setDefault('wsgi.input', new Input(NO_BODY, Infinity));
   setDefault('wsgi.input_terminated', true);
-  setDefault('wsgi.errors', oblivious);
-  setDefault('wsgi.file_wrapper', (file: number, blockSize?: number) => new FileWrapper(file, blockSize));
+  setDefault('wsgi.errors', NO_LOG);
+  setDefault('wsgi.file_wrapper', wrapFile);
   setDefault('wsgi.url_scheme', guessScheme(environ));
   setDefault('SERVER_PORT', environ['wsgi.url_scheme'] === 'https' ? '443' : '80');
 }
 
-const oblivious: ErrorStream = { write() {}, writelines() {}, flush() {} };
+const NO_LOG: ErrorStream = { write() {}, writelines() {}, flush() {} };
