@@ -6,9 +6,10 @@ import { type Extras, requestVariables, toEnviron } from '../environ/environ.ts'
 import { processVariables, type Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
-import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { wrapFile } from '../gateway/file-wrapper.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
+import { timedOut } from '../gateway/interruptions.ts';
 import { isPromiseLike } from '../gateway/promise-like.ts';
 import type { Application, ApplicationFunction, Block, Environ } from '../types.ts';
 import { writeDescriptor, writeText } from './descriptor.ts';
@@ -16,7 +17,7 @@ import { handOver } from './hand-over.ts';
 import { headFor, isNph, nphHead } from './head.ts';
 import { guardProcess, type Lifetime } from './lifetime.ts';
 import { openOutput } from './output.ts';
-import { errorStream, type LogTarget } from './stderr.ts';
+import { type LogTarget, openErrors } from './stderr.ts';
 import { isStream, type Stdin, toSource } from './stdin.ts';
 import { closeResponse, hasStartedChildren, printTo, takeStdout } from './stdout.ts';
 
@@ -64,7 +65,7 @@ export function runWithCgi(application: Application, options: RunWithCgiOptions 
 
 function exchangeOver(stdout: Stdout, application: Application, options: RunWithCgiOptions, isScript: boolean): Promise<void> {
   const { stdin = 0, stderr = 2, timeout } = options;
-  const errors = errorStream(stderr, typeof stdout === 'number' ? stdout : undefined);
+  const errors = openErrors(stderr, typeof stdout === 'number' ? stdout : undefined);
   const report: Report = (error) => errors.write(formatFailure('cgi', error));
   if (isScript) printTo(errors);
 
@@ -73,7 +74,7 @@ function exchangeOver(stdout: Stdout, application: Application, options: RunWith
   const environ = toEnviron(variables, {
     input,
     errors,
-    fileWrapper: (file, blockSize) => new FileWrapper(file, blockSize),
+    fileWrapper: wrapFile,
     multithread: false,
     multiprocess: true,
     runOnce: true,
@@ -167,6 +168,6 @@ function objectWriter(stdout: Exclude<Stdout, number>): (block: Block) => void |
 
 function limit(exchange: Exchange, milliseconds: number): void {
   setTimeout(() => {
-    exchange.interrupt(new ApplicationError('timeout', `The application took longer than its timeout of ${milliseconds} ms`, 504));
+    exchange.interrupt(timedOut(milliseconds));
   }, milliseconds).unref();
 }

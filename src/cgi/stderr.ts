@@ -1,45 +1,39 @@
-// wsgi.errors: descriptor 2, which leads to the server's log, or to nothing, or, under some servers,
-// straight into the response. It takes any text and never fails (PEP 3333 #34 to #38).
+// wsgi.errors of a CGI script: descriptor 2. It leads to the server's log, or nowhere, or, under some servers, straight into the
+// response.
 
 import { fs } from '../fs.ts';
+import { errorStream } from '../gateway/error-stream.ts';
 import type { ErrorStream } from '../types.ts';
 import { isTemporary, pause, reopenPipe, target } from './descriptor.ts';
 
-/** How often a full pipe is tried again before text is dropped, in all: about a second. */
-const TRIES = 80;
+/** How often writing to a full pipe is tried again, over the whole request, before text is dropped: for about a second. */
+const MAX_TRIES = 80;
 
-/** What takes the text: a descriptor, or anything with `write`. */
+/** Where the log goes: a descriptor, or anything with `write`. */
 export type LogTarget = number | { write(text: string): unknown };
 
-/** The text stream over `log`; what would land in `response`, a descriptor, is dropped. */
-export function errorStream(log: LogTarget, response: number | undefined): ErrorStream {
+/** Returns `wsgi.errors` over `log`. Text is dropped if it would end up in `response`, a descriptor. */
+export function openErrors(log: LogTarget, response?: number): ErrorStream {
+  if (typeof log !== 'number') return errorStream(log);
   let write: ((text: string) => void) | undefined;
-  return {
+  return errorStream({
     write(text) {
-      try {
-        // Opened only when something is said: most requests have nothing to say.
-        write ??= typeof log === 'number' ? descriptorWriter(log, response) : (words) => void log.write(words);
-        write(String(text));
-      } catch {
-        // There is nowhere left to say it.
-      }
+      // Opened with the first text: most requests write none.
+      write ??= descriptorWriter(log, response);
+      write(text);
     },
-    writelines(lines) {
-      for (const line of lines) this.write(line);
-    },
-    flush() {}, // nothing is buffered
-  };
+  });
 }
 
 function descriptorWriter(log: number, response: number | undefined): (text: string) => void {
   const name = target(log);
   if (isTcp(name) || (response !== undefined && isTransport(name) && name === target(response))) return () => {};
-  // civetweb never empties this pipe, and others only after the response. One of our own that does not block lets us give up.
+  // civetweb never reads from this pipe, and others only after the response. A non-blocking copy lets us give up when it is full.
   const own = name.startsWith('pipe:') ? reopenPipe(log, fs.constants.O_NONBLOCK) : undefined;
   let tries = 0;
   return (text) => {
     const bytes = Buffer.from(text);
-    for (let done = 0; done < bytes.length && tries < TRIES; ) {
+    for (let done = 0; done < bytes.length && tries < MAX_TRIES; ) {
       try {
         done += fs.writeSync(own ?? log, bytes, done);
       } catch (error) {
@@ -50,12 +44,15 @@ function descriptorWriter(log: number, response: number | undefined): (text: str
   };
 }
 
-/** mini_httpd and merecat give one pipe for the response and the log. On a terminal or in a file that is what somebody wants. */
+/**
+ * Whether `name` is a pipe or a socket. mini_httpd and merecat give the script one pipe for both the response and the log. A
+ * terminal or a file that gets both is what the user wants.
+ */
 function isTransport(name: string): boolean {
   return name.startsWith('pipe:') || name.startsWith('socket:');
 }
 
-/** A TCP connection as descriptor 2 is the client's (busybox under inetd). A log can be a socket too, but not TCP. */
+/** Whether `name` is a TCP connection. As descriptor 2 that is the client's, under busybox with inetd; a log never is one. */
 function isTcp(name: string): boolean {
   const inode = /^socket:\[(\d+)\]$/.exec(name)?.[1];
   if (inode === undefined) return false;

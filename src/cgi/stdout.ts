@@ -5,7 +5,7 @@ import type { Writable } from 'node:stream';
 import { fs } from '../fs.ts';
 import type { ErrorStream } from '../types.ts';
 import { reopenPipe, target } from './descriptor.ts';
-import { errorStream } from './stderr.ts';
+import { openErrors } from './stderr.ts';
 
 /** Taken, and not yet given to anybody. */
 let reserved: number | undefined;
@@ -13,7 +13,7 @@ let reserved: number | undefined;
 /** Takes descriptor 1 for a response that comes later: what is printed from now on goes to the log. */
 export function reserveStdout(): void {
   reserved = takeStdout();
-  printTo(errorStream(2, reserved));
+  printTo(openErrors(2, reserved));
 }
 
 export const LOG = '/proc/self/fd/2';

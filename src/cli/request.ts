@@ -1,7 +1,7 @@
 // run-with-cgi request: one request from the shell, as curl would send it, and no server.
 
 import { basename } from 'node:path';
-import { errorStream } from '../cgi/stderr.ts';
+import { openErrors } from '../cgi/stderr.ts';
 import { LOG, printTo, takeStdout } from '../cgi/stdout.ts';
 import { UserError } from '../load/user-error.ts';
 import type { Header } from '../types.ts';
@@ -124,7 +124,7 @@ export async function run(args: string[]): Promise<number> {
   const format = formatOf(values['write-out'] ?? '');
 
   // What the application prints is not its response, and some libraries keep the stream that they find while they are loaded.
-  const log = errorStream(2, undefined);
+  const log = openErrors(2);
   printTo(log);
   const outputs = new Outputs(takeStdout(LOG), values);
   const client = new Client(await applicationOf(app, values.interface), outputs, log);

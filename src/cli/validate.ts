@@ -1,7 +1,7 @@
 // run-with-cgi validate: the requests that every application meets, each through the validator.
 
 import { writeDescriptor } from '../cgi/descriptor.ts';
-import { errorStream } from '../cgi/stderr.ts';
+import { openErrors } from '../cgi/stderr.ts';
 import { printTo } from '../cgi/stdout.ts';
 import { UserError } from '../load/user-error.ts';
 import { call, type TestRequest } from '../testing/index.ts';
@@ -37,7 +37,7 @@ export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArguments(args, { interface: { type: 'string' } });
   const [target, ...paths] = positionals;
   // What the application prints is not our report.
-  printTo(errorStream(2, undefined));
+  printTo(openErrors(2));
   const { application, origin, options } = await applicationOf(target, values.interface);
   const wrong = paths.find((path) => !path.startsWith('/'));
   if (wrong !== undefined) throw new UserError('path-wrong', `A path begins with "/", got ${wrong}; make it "/${wrong}"`);

@@ -1,6 +1,7 @@
 // FastCGI 1.0 §3 and §8 as bytes: cuts what a web server sends into records, and makes the records that
 // go back. It knows neither sockets nor requests.
 
+import { joinRepeated } from '../environ/repeated-headers.ts';
 import type { Variables } from '../environ/variables.ts';
 import type { Block } from '../types.ts';
 
@@ -185,7 +186,7 @@ function longLength(first: number, text: string, at: number): number {
 
 function addVariable(variables: Variables, name: string, value: string): void {
   const earlier = name.startsWith('HTTP_') ? variables[name] : undefined;
-  variables[name] = earlier === undefined ? value : `${earlier}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
+  variables[name] = earlier === undefined ? value : joinRepeated(name, earlier, value);
 }
 
 /** §3.4: pairs of byte strings, with lengths of one byte where they fit. */

@@ -3,6 +3,7 @@
 
 import type { Variables } from '../environ/variables.ts';
 import { RequestError } from '../errors.ts';
+import { errorStream } from '../gateway/error-stream.ts';
 import { clientGone } from '../gateway/interruptions.ts';
 import type { Gateway } from '../resident/options.ts';
 import { ResidentRequest } from '../resident/request.ts';
@@ -30,7 +31,7 @@ export class FastCgiRequest extends ResidentRequest {
 
   constructor(gateway: Gateway, connection: FastCgiConnection, id: number, keepsConnection: boolean) {
     super(gateway);
-    this.errors = gateway.sendsErrors ? new RequestErrors(this) : gateway.errors;
+    this.errors = gateway.sendsErrors ? errorStream({ write: (text) => this.say(text) }) : gateway.errors;
     this.#connection = connection;
     this.id = id;
     this.keepsConnection = keepsConnection;
@@ -124,23 +125,4 @@ export class FastCgiRequest extends ResidentRequest {
     this.#usesStderr = true;
     connection.send(records);
   }
-}
-
-/** wsgi.errors. It takes any text and never fails (PEP 3333 #34 to #38). */
-class RequestErrors implements ErrorStream {
-  #request: FastCgiRequest;
-
-  constructor(request: FastCgiRequest) {
-    this.#request = request;
-  }
-
-  write(text: string): void {
-    this.#request.say(String(text));
-  }
-
-  writelines(lines: Iterable<string>): void {
-    for (const line of lines) this.write(line);
-  }
-
-  flush(): void {} // nothing is buffered
 }

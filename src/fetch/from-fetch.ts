@@ -3,6 +3,7 @@
 // before there is a Response.
 
 import { clientAddress } from '../environ/address.ts';
+import { hasBody } from '../environ/body-length.ts';
 import { ApplicationError } from '../errors.ts';
 import { reasonOf } from '../gateway/reasons.ts';
 import { checkBlock } from '../gateway/response.ts';
@@ -10,7 +11,7 @@ import { sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
 import { show } from '../show.ts';
 import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Write } from '../types.ts';
 import type { Platform, ResponseBody } from './platform.ts';
-import { hasBody, headersOf, urlOf } from './request.ts';
+import { headersOf, urlOf } from './request.ts';
 
 /** What a handler is given beside the request, as in Workers. */
 export interface FetchContext {

@@ -32,9 +32,3 @@ export function headersOf(environ: Environ): Header[] {
   }
   return headers;
 }
-
-/** Whether a body may follow: RFC 9112 §6.3. */
-export function hasBody(environ: Environ): boolean {
-  const { CONTENT_LENGTH: length } = environ;
-  return length === undefined || length === '' ? environ.HTTP_TRANSFER_ENCODING !== undefined : Number(length) > 0;
-}

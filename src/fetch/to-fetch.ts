@@ -5,16 +5,18 @@ import { requestVariables, toEnviron } from '../environ/environ.ts';
 import { headerVariables, targetVariables } from '../environ/http.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { toFunction } from '../gateway/application.ts';
+import { errorStream } from '../gateway/error-stream.ts';
 import { Exchange } from '../gateway/exchange.ts';
-import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { wrapFile } from '../gateway/file-wrapper.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
 import { clientGone } from '../gateway/interruptions.ts';
 import { BARE_STATUS } from '../gateway/response.ts';
 import type { Sink } from '../gateway/sink.ts';
+import { NO_BODY } from '../gateway/source.ts';
 import { Spool } from '../gateway/spool.ts';
 import { show } from '../show.ts';
-import type { Application, Block, ErrorStream, Header } from '../types.ts';
+import type { Application, Block, Header } from '../types.ts';
 import { type Platform, streamOf } from './platform.ts';
 
 export interface ToFetchOptions {
@@ -30,13 +32,7 @@ export interface ToFetchOptions {
 export function toFetchOn(platform: Platform, application: Application, options: ToFetchOptions): (request: Request) => Promise<Response> {
   const callable = toFunction(application);
   const { env, maxBodySize = Infinity, errors: target = process.stderr } = options;
-  const errors: ErrorStream = {
-    write: (text) => void target.write(String(text)),
-    writelines: (lines) => {
-      for (const line of lines) errors.write(line);
-    },
-    flush() {},
-  };
+  const errors = errorStream(target);
 
   return async (request) => {
     let body: Spool | undefined;
@@ -58,9 +54,9 @@ export function toFetchOn(platform: Platform, application: Application, options:
       ...(body && { CONTENT_LENGTH: String(body.length) }),
     };
     const environ = toEnviron(requestVariables(variables, env), {
-      input: body ? new Input(body, body.length) : new Input({ read: () => 0 }, 0),
+      input: body ? new Input(body, body.length) : new Input(NO_BODY, 0),
       errors,
-      fileWrapper: (file, blockSize) => new FileWrapper(file, blockSize),
+      fileWrapper: wrapFile,
       multithread: true,
       multiprocess: false,
       runOnce: false,

@@ -3,6 +3,7 @@
 
 import type { Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
+import { contentLength } from '../gateway/content-length.ts';
 import type { Closable, Environ, Header, StartResponse } from '../types.ts';
 import { type RequestBody, requestBody } from './body.ts';
 import { unchunk } from './chunks.ts';
@@ -121,7 +122,7 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
 
   async *#pass(program: Program, { status, headers, body, isChunked }: ScriptHead): AsyncGenerator<Buffer, void> {
     const write = this.#startResponse(status, headers);
-    this.#left = bodyLength(this.#environ.REQUEST_METHOD, status, headers);
+    this.#left = sendableLength(this.#environ.REQUEST_METHOD, status, headers);
     if (this.#left === 0) return; // RFC 3875 #46: what comes is read all the same, when the answer is closed
     // What is there comes together with the head. Nothing may come for minutes, as of an event stream.
     if (body.length === 0 && !program.hasMore) await write.flushHeaders?.();
@@ -157,10 +158,9 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
 }
 
 /** How many bytes of body the client gets at most. */
-function bodyLength(method: string, status: string, headers: readonly Header[]): number {
+function sendableLength(method: string, status: string, headers: readonly Header[]): number {
   if (method === 'HEAD' || /^(?:204|205|304)/.test(status)) return 0;
-  const length = headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1];
-  return length === undefined ? Infinity : Number(length);
+  return contentLength(headers);
 }
 
 async function* following(begun: Buffer, program: Program): AsyncGenerator<Buffer, void> {

@@ -3,6 +3,7 @@
 import { targetVariables } from '../environ/http.ts';
 import { stripPathPrefix } from '../environ/path.ts';
 import { Input } from '../gateway/input.ts';
+import { NO_BODY } from '../gateway/source.ts';
 import type { Environ } from '../types.ts';
 
 /**
@@ -21,7 +22,7 @@ export function redirected(environ: Environ, location: string): Environ | undefi
     REDIRECT_REQUEST_METHOD: method,
     REDIRECT_URL: scriptName + pathInfo,
     REDIRECT_QUERY_STRING: query,
-    'wsgi.input': new Input({ read: () => 0 }, 0),
+    'wsgi.input': new Input(NO_BODY, 0),
   });
   for (const name of ['CONTENT_LENGTH', 'CONTENT_TYPE', 'HTTP_TRANSFER_ENCODING', 'PATH_TRANSLATED']) delete next[name];
   return next;

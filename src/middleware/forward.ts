@@ -1,6 +1,7 @@
 // Remote processing: an application that is somewhere else, behind HTTP.
 
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { hasBody } from '../environ/body-length.ts';
 import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
 import { ApplicationError } from '../errors.ts';
@@ -132,10 +133,6 @@ function requestHeaders(server: URL, environ: Environ): Header[] {
   if (environ.CONTENT_LENGTH) headers.push(['Content-Length', environ.CONTENT_LENGTH]);
   else if (hasBody(environ)) headers.push(['Transfer-Encoding', 'chunked']);
   return headers;
-}
-
-function hasBody(environ: Environ): boolean {
-  return environ.CONTENT_LENGTH !== undefined ? environ.CONTENT_LENGTH !== '0' : environ.HTTP_TRANSFER_ENCODING !== undefined;
 }
 
 /** More of them say nothing that could be waited for. */

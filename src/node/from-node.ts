@@ -4,11 +4,12 @@
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ApplicationError } from '../errors.ts';
+import { contentLength } from '../gateway/content-length.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { isPromiseLike } from '../gateway/promise-like.ts';
 import { sanitizeHeaders } from '../gateway/sanitize.ts';
 import { show } from '../show.ts';
-import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse, Write } from '../types.ts';
+import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Write } from '../types.ts';
 import { type Incoming, requestOf } from './request.ts';
 import { ResponseQueue } from './response.ts';
 
@@ -202,11 +203,6 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
     this.#failure ??= { error };
     this.#wake();
   }
-}
-
-function contentLength(headers: readonly Header[]): number {
-  const header = headers.find(([name]) => name.toLowerCase() === 'content-length');
-  return header === undefined ? Infinity : Number(header[1]);
 }
 
 /** What setTimeout() of a message counts is idle time. */

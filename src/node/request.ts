@@ -41,7 +41,7 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
   request.httpVersionMinor = Number(version.charAt(2));
   const headers = rawHeadersOf(environ);
   request._addHeaderLines(headers, headers.length);
-  request.complete = !hasBody(environ);
+  request.complete = !announcesBody(environ);
 
   let blocks: AsyncIterator<Buffer> | undefined;
   /** How much of the body is still to come; NaN where only its end will tell. */
@@ -93,7 +93,8 @@ function isRead(request: IncomingMessage): boolean {
   return Boolean(request.readableFlowing) || request._readableState.pipes.length > 0 || request.listenerCount('readable') > 0;
 }
 
-function hasBody({ CONTENT_LENGTH: length, HTTP_TRANSFER_ENCODING: coding }: Environ): boolean {
+/** Whether the headers announce a body, be it one of no bytes: node:http calls such a request complete only at the end of it. */
+function announcesBody({ CONTENT_LENGTH: length, HTTP_TRANSFER_ENCODING: coding }: Environ): boolean {
   return coding ? true : Number(length) > 0;
 }
 

@@ -2,23 +2,20 @@
 // kept until it is whole, then the application's turn. A protocol adds how the response leaves.
 
 import { headFor } from '../cgi/head.ts';
-import { bodyLength, checkBodySize } from '../environ/body-length.ts';
+import { bodyLength, bodyTooLarge, checkBodySize } from '../environ/body-length.ts';
 import { completeVariables, requestVariables, toEnviron } from '../environ/environ.ts';
 import type { Variables } from '../environ/variables.ts';
-import { ApplicationError, RequestError } from '../errors.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
-import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { wrapFile } from '../gateway/file-wrapper.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
-import { clientGone } from '../gateway/interruptions.ts';
+import { clientGone, timedOut } from '../gateway/interruptions.ts';
 import type { Sink } from '../gateway/sink.ts';
+import { NO_BODY } from '../gateway/source.ts';
 import { Spool } from '../gateway/spool.ts';
-import type { ApplicationFunction, Block, ErrorStream, FileWrapperFunction, Header } from '../types.ts';
+import type { ApplicationFunction, Block, ErrorStream, Header } from '../types.ts';
 import { mount } from './mount.ts';
 import type { Gateway } from './options.ts';
-
-const wrapFile: FileWrapperFunction = (file, blockSize) => new FileWrapper(file, blockSize);
-const NO_BODY = { read: () => 0 };
 
 export abstract class ResidentRequest implements Sink {
   protected readonly gateway: Gateway;
@@ -81,7 +78,7 @@ export abstract class ResidentRequest implements Sink {
     this.#body.add(bytes.length > room ? bytes.subarray(0, room) : bytes);
     const { maxBodySize } = this.gateway;
     if (this.#body.length > maxBodySize) {
-      this.refuse(new RequestError('body-too-large', `The request body is longer than maxBodySize, ${maxBodySize} bytes`, 413));
+      this.refuse(bodyTooLarge(maxBodySize));
     }
   }
 
@@ -147,8 +144,4 @@ export abstract class ResidentRequest implements Sink {
   }
 
   #report: Report = (error) => this.errors.write(formatFailure(this.gateway.name, error));
-}
-
-function timedOut(milliseconds: number): ApplicationError {
-  return new ApplicationError('timeout', `The application took longer than its timeout of ${milliseconds} ms`, 504);
 }

@@ -1,5 +1,6 @@
 // The head of an SCGI request: CGI variables in a netstring. Takes the bytes in any cutting.
 
+import { joinRepeated } from '../environ/repeated-headers.ts';
 import type { Variables } from '../environ/variables.ts';
 import { RequestError } from '../errors.ts';
 
@@ -78,7 +79,7 @@ function toVariables(text: string): Variables {
     const value = text.slice(nameEnd + 1, valueEnd);
     const earlier = variables[name];
     if (earlier === undefined || !name.startsWith('HTTP_')) variables[name] = value;
-    else variables[name] = `${earlier}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`;
+    else variables[name] = joinRepeated(name, earlier, value);
     at = valueEnd + 1;
   }
   return variables;

@@ -2,6 +2,7 @@
 // framing. A block is handed over when the operating system has it, so that nothing piles up in memory.
 
 import type { ServerResponse } from 'node:http';
+import { isContentLength } from '../gateway/content-length.ts';
 import { clientGone } from '../gateway/interruptions.ts';
 import type { Sink } from '../gateway/sink.ts';
 import type { Block, Header } from '../types.ts';
@@ -28,7 +29,7 @@ export class Output implements Sink {
     // Behind a Content-Length Node takes the bytes of a Content-Disposition for UTF-8.
     let length: Header | undefined;
     for (const header of headers) {
-      if (header[0].length === 14 && header[0].toLowerCase() === 'content-length') length = header;
+      if (isContentLength(header)) length = header;
       else list.push(header[0], header[1]);
     }
     if (length) list.push(length[0], length[1]);

@@ -6,14 +6,12 @@ import type { Extras } from '../environ/environ.ts';
 import { addHeader, parseTarget } from '../environ/http.ts';
 import { normalizePath } from '../environ/path.ts';
 import { guessScheme } from '../environ/uri.ts';
-import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { wrapFile } from '../gateway/file-wrapper.ts';
 import { Input } from '../gateway/input.ts';
+import { NO_BODY } from '../gateway/source.ts';
 import type { Spool } from '../gateway/spool.ts';
-import type { Environ, ErrorStream, FileWrapperFunction } from '../types.ts';
+import type { Environ, ErrorStream } from '../types.ts';
 import type { Connection } from './connection.ts';
-
-const wrapFile: FileWrapperFunction = (file, blockSize) => new FileWrapper(file, blockSize);
-const NOTHING = { read: () => 0 };
 
 type Mounted = IncomingMessage & { baseUrl?: string; originalUrl?: string };
 
@@ -44,7 +42,7 @@ export function environOf(
     QUERY_STRING: query,
     'wsgi.version': [1, 0],
     'wsgi.url_scheme': connection.isSecure ? 'https' : guessScheme(extras),
-    'wsgi.input': body ? new Input(body, body.length) : new Input(NOTHING, 0),
+    'wsgi.input': body ? new Input(body, body.length) : new Input(NO_BODY, 0),
     'wsgi.errors': errors,
     // There is one thread. But while one request waits others run, and change what they share: what this is meant to tell.
     'wsgi.multithread': true,

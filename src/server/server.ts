@@ -3,12 +3,13 @@
 
 import { type IncomingMessage, Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { bodyTooLarge } from '../environ/body-length.ts';
 import type { Extras } from '../environ/environ.ts';
-import { ApplicationError, RequestError } from '../errors.ts';
 import { toFunction } from '../gateway/application.ts';
 import { errorStream, type Log } from '../gateway/error-stream.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
+import { timedOut } from '../gateway/interruptions.ts';
 import { Spool } from '../gateway/spool.ts';
 import type { Application, ErrorStream } from '../types.ts';
 import { AccessLog } from './access-log.ts';
@@ -61,7 +62,13 @@ export class ApplicationServer extends Server {
     this.#env = env;
     this.#accessLog = accessLog ? new AccessLog(accessLog) : undefined;
     // What happened before stands before it, where both logs are one.
-    this.#errors = errorStream(errors, this.#accessLog?.flush);
+    this.#errors = errorStream({
+      write: (text) => {
+        // If both logs go to one place, requests that came before stand before the error.
+        this.#accessLog?.flush();
+        errors.write(text);
+      },
+    });
     this.on('close', () => this.#accessLog?.flush());
     this.on('connection', (socket) => this.#connectionOf(socket));
     this.on('request', (request, response) => this.#receive(request, response));
@@ -125,7 +132,8 @@ export class ApplicationServer extends Server {
 
   #wait(exchange: Exchange, finished: Promise<void>, { waiting }: Connection, body: Spool | undefined): void {
     waiting.add(exchange);
-    const timer = this.#timeout === undefined ? undefined : setTimeout(() => exchange.interrupt(timedOut(this.#timeout)), this.#timeout);
+    const timeout = this.#timeout;
+    const timer = timeout === undefined ? undefined : setTimeout(() => exchange.interrupt(timedOut(timeout)), timeout);
     finished.then(() => {
       waiting.delete(exchange);
       clearTimeout(timer);
@@ -142,7 +150,7 @@ export class ApplicationServer extends Server {
   #report = (error: unknown): void => this.#errors.write(formatFailure('server', error));
 
   #refuseBody = (): never => {
-    throw new RequestError('body-too-large', `The request body is longer than maxBodySize, ${this.#maxBodySize} bytes`, 413);
+    throw bodyTooLarge(this.#maxBodySize);
   };
 
   /** RFC 9110 §10.1.1 */
@@ -151,8 +159,4 @@ export class ApplicationServer extends Server {
     output.start('417 Expectation Failed', [['Content-Length', '0']], undefined, true);
     output.end(true);
   }
-}
-
-function timedOut(milliseconds: number | undefined): ApplicationError {
-  return new ApplicationError('timeout', `The application took longer than its timeout of ${milliseconds} ms`, 504);
 }

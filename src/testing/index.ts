@@ -1,11 +1,12 @@
 // run-with-cgi/testing: one request in, the whole response out, through the gateway's heart and without a server.
 
+import { errorStream } from '../gateway/error-stream.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { Spool } from '../gateway/spool.ts';
 import { ResponseHeaders } from '../headers.ts';
-import type { Application, Block, ErrorStream, Header } from '../types.ts';
+import type { Application, Block, Header } from '../types.ts';
 import { type RequestHead, requestEnviron } from './request.ts';
 
 export type { RequestHead } from './request.ts';
@@ -35,7 +36,12 @@ export interface TestResponse {
  * is done. Never rejects: a failure is a response with status 500 and a text in `errors`, as in production.
  */
 export async function call(application: Application, request: TestRequest = {}): Promise<TestResponse> {
-  const errors = new Log();
+  let log = '';
+  const errors = errorStream({
+    write(text) {
+      log += text;
+    },
+  });
   const response = new Recording();
   const spool = new Spool();
   if (request.body !== undefined) spool.add(Buffer.from(request.body));
@@ -51,7 +57,7 @@ export async function call(application: Application, request: TestRequest = {}):
     text: bytes.toString(),
     blocks: response.blocks,
     complete: response.complete,
-    errors: errors.text,
+    errors: log,
   };
 }
 
@@ -74,18 +80,4 @@ class Recording implements Sink {
   end(complete: boolean): void {
     this.complete = complete;
   }
-}
-
-class Log implements ErrorStream {
-  text = '';
-
-  write(text: string): void {
-    this.text += text;
-  }
-
-  writelines(lines: Iterable<string>): void {
-    for (const line of lines) this.write(line);
-  }
-
-  flush(): void {}
 }

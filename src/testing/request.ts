@@ -2,9 +2,10 @@
 
 import { requestVariables, toEnviron } from '../environ/environ.ts';
 import { headerVariables, targetVariables } from '../environ/http.ts';
-import { FileWrapper } from '../gateway/file-wrapper.ts';
+import { wrapFile } from '../gateway/file-wrapper.ts';
 import { Input } from '../gateway/input.ts';
 import type { Source } from '../gateway/source.ts';
+import { NO_BODY } from '../gateway/source.ts';
 import type { Environ, ErrorStream, Header } from '../types.ts';
 
 export interface RequestHead {
@@ -42,9 +43,9 @@ export function requestEnviron(head: RequestHead, body: RequestBody | undefined,
     ...(/^https:/i.test(path) && { HTTPS: 'on', SERVER_PORT: '443' }),
   };
   return toEnviron(requestVariables(variables, environ), {
-    input: body ? new Input(body.source, body.length, body.limit) : new Input({ read: () => 0 }, 0),
+    input: body ? new Input(body.source, body.length, body.limit) : new Input(NO_BODY, 0),
     errors,
-    fileWrapper: (file, blockSize) => new FileWrapper(file, blockSize),
+    fileWrapper: wrapFile,
     multithread: false,
     multiprocess: false,
     runOnce: false,
