@@ -1,6 +1,7 @@
-// The two kinds of failure. Each has a code that stays the same across releases; docs/errors.md lists them all.
+// The two kinds of failure: the application broke the contract, or the request could not be served. Each error has a code,
+// which stays the same across releases. docs/errors.md explains every code.
 
-/** Codes of what an application can do wrong. */
+/** The codes of `ApplicationError`. */
 export type ApplicationErrorCode =
   | 'application-not-callable'
   | 'body-not-iterable'
@@ -33,7 +34,7 @@ export type ApplicationErrorCode =
   | 'write-after-end'
   | 'write-before-start-response';
 
-/** Codes of what the client, the server or the machine can do wrong. */
+/** The codes of `RequestError`. */
 export type RequestErrorCode =
   | 'body-lost'
   | 'body-too-large'
@@ -48,14 +49,17 @@ export type RequestErrorCode =
   | 'params-too-large'
   | 'terminated';
 
-/** The statuses that a failure is answered with. */
+/** The statuses with which a gateway answers a failure. */
 export type StatusHint = 400 | 411 | 413 | 431 | 500 | 502 | 503 | 504 | 507;
 
-/** The application broke the contract of PEP 3333. */
+/** The application broke the contract of PEP 3333, or did not do its work. */
 export class ApplicationError extends Error {
   override readonly name = 'ApplicationError';
   readonly code: ApplicationErrorCode;
-  /** The HTTP status for the client, when there is still a choice: 500, but 502 or 504 for `script-failed` and `upstream-failed`, and 504 for `timeout`. */
+  /**
+   * The status that the client gets, unless the head of a response has been sent before. It is 500, but 504 for `timeout`, and
+   * 502, 503 or 504 for `script-failed` and `upstream-failed`.
+   */
   readonly statusHint: StatusHint;
 
   constructor(code: ApplicationErrorCode, message: string, statusHint: StatusHint = 500) {
@@ -65,11 +69,11 @@ export class ApplicationError extends Error {
   }
 }
 
-/** The client, the server or the machine broke the request; the application is not to blame. */
+/** The client, the server or the machine broke the request. The application is not to blame. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
   readonly code: RequestErrorCode;
-  /** The HTTP status for the client, when there is still a choice. */
+  /** The status that the client gets, unless the head of a response has been sent before. */
   readonly statusHint: StatusHint;
 
   constructor(code: RequestErrorCode, message: string, statusHint: StatusHint, options?: ErrorOptions) {

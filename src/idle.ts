@@ -1,25 +1,26 @@
-// Waiting for a module that goes on after it is loaded, as one does that connects to its database first.
+// Waits for a module that goes on working after it has been loaded, for instance to connect to its database first.
 
-/** Milliseconds. */
-const PATIENCE = 10_000;
+/** Milliseconds after which nothing is waited for any more. */
+const MAX_WAIT = 10_000;
+/** Milliseconds between two looks. */
 const INTERVAL = 5;
 
 /**
- * Returns a function that waits until `isEnough()`, or until nothing is under way any more that was not when this was
- * called: at once, usually, and after ten seconds at the latest.
+ * Call this before the module is loaded. Returns a function to call after it: its promise resolves when `isReady()` is true, or
+ * when everything that the module has begun (timers, connections, reads) has ended, or after ten seconds.
  */
-export function idleWaiter(isEnough: () => boolean): () => Promise<void> {
-  const before = underWay();
-  const isBusy = () => [...underWay()].some(([kind, count]) => count > (before.get(kind) ?? 0));
+export function idleWaiter(isReady: () => boolean): () => Promise<void> {
+  const before = activeResources();
+  const isBusy = () => [...activeResources()].some(([kind, count]) => count > (before.get(kind) ?? 0));
   return async () => {
     const began = Date.now();
     await new Promise(setImmediate);
-    while (!isEnough() && isBusy() && Date.now() - began < PATIENCE) await new Promise((resolve) => setTimeout(resolve, INTERVAL));
+    while (!isReady() && isBusy() && Date.now() - began < MAX_WAIT) await new Promise((resolve) => setTimeout(resolve, INTERVAL));
   };
 }
 
-/** How many there are of each kind of thing that keeps the process alive. */
-function underWay(): Map<string, number> {
+/** Returns how many resources of each kind keep the process alive. */
+function activeResources(): Map<string, number> {
   const counts = new Map<string, number>();
   for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;

@@ -1,4 +1,4 @@
-// The public names of run-with-cgi. Start with types.ts, then gateway/exchange.ts, then cgi/run-with-cgi.ts.
+// The public names of run-with-cgi. To read the code, begin with types.ts, then gateway/exchange.ts, then cgi/run-with-cgi.ts.
 
 export { type RunWithCgiOptions, runWithCgi, type Stdout } from './cgi/run-with-cgi.ts';
 export type { LogTarget } from './cgi/stderr.ts';

@@ -1,6 +1,6 @@
-// Values in error messages, which are read in logs that strangers can write to.
+// Values in error messages. A client may have chosen them, and the messages go to logs.
 
-/** A value as an error message shows it: quoted, on one line, of bounded length. */
+/** Returns `value` for an error message: on one line, and shortened if it is long. Text comes in quotes, objects by their class. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value);
   if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`;

@@ -1,42 +1,133 @@
-// PEP 3333 as TypeScript types. Read this first: everything in the project meets here.
+// PEP 3333 as TypeScript types: what an application is, what it gets and what it returns. Read this file first.
 //
-// Departures from the PEP, each said once:
+// The contract is that of Python's WSGI. These are all the differences; the other files do not repeat them:
 //
-// - Names are camelCase (`startResponse`, `excInfo`), but environ keys keep their spelling (`wsgi.input`).
-// - What Python calls synchronous may be a promise: an application may return one, iterate
-//   asynchronously, and return a promise from `close()`. `write()` returns a promise where a gateway
-//   has to wait for its peer, and nothing where it does not.
-// - A block is bytes or a string; a string is sent as UTF-8. (PEP 3333 allows bytes only.)
-// - One string or one Uint8Array counts as a body of one block; null and undefined as an empty body.
-// - `excInfo` is the thrown value: JavaScript has one value where Python has a triple.
-// - `write.flushHeaders()` sends the head alone. PEP 3333 has the head wait for the first block, however long that takes;
-//   an event stream may not have one for minutes.
-// - A generator's `return()` runs before `close()`; PEP 3333 has only the latter.
+// - Functions and parameters are in camelCase (`startResponse`, `excInfo`). The keys of environ keep their names (`wsgi.input`).
+// - An application may be asynchronous. It may return a promise, its body may be an async iterable, and its `close()` may
+//   return a promise. `write()` returns a promise if the gateway has to wait for its peer, and nothing otherwise.
+// - A block of the body is bytes or a string, which is sent as UTF-8. PEP 3333 allows bytes only.
+// - One string or one Uint8Array is a body of one block. null and undefined are an empty body.
+// - `excInfo` is the thrown value. JavaScript has one value where Python has three.
+// - `write.flushHeaders()` sends the head alone. In PEP 3333 the head waits for the first block, which may take minutes in an
+//   event stream.
+// - The `return()` of a generator runs before the `close()` of the body. PEP 3333 has only `close()`.
+
+// What the application returns
 
 /** A piece of the response body: bytes, or text that is sent as UTF-8. */
 export type Block = Uint8Array | string;
+
+/** A response body. The gateway calls `close()` exactly once, if the body has it. */
+export type Body = Block | ((Iterable<Block> | AsyncIterable<Block>) & Closable) | null | undefined;
+
+/** What an application returns: a response body or a promise of one. */
+export type Result = Body | PromiseLike<Body>;
+
+/** Something to close when the request is over, however it has ended. */
+export interface Closable {
+  /** Frees what the body holds. The gateway awaits a promise that it returns. */
+  close?(): unknown;
+}
+
+// What an application is
+
+/** An application as a function, the usual form. */
+export type ApplicationFunction = (environ: Environ, startResponse: StartResponse) => Result;
+
+/** An application as a class: `new Application(environ, startResponse)` is the response body. */
+export type ApplicationClass = new (environ: Environ, startResponse: StartResponse) => (Iterable<Block> | AsyncIterable<Block>) & Closable;
+
+/** An application as an object with a method `call`. In Python it would be an instance with `__call__`. */
+export interface ApplicationObject {
+  call(environ: Environ, startResponse: StartResponse): Result;
+}
+
+/** A PEP 3333 application in any of its three forms. */
+export type Application = ApplicationFunction | ApplicationClass | ApplicationObject;
+
+// How the application begins its response
 
 /** A response header. Name and value are byte strings: each character is one byte (ISO-8859-1). */
 export type Header = [name: string, value: string];
 
 /**
- * The request body, PEP 3333 "Input and Error Streams". It ends where CONTENT_LENGTH says, and every
- * read throws a `RequestError` when the body breaks off before that.
+ * Sets the status, such as "200 OK", and the headers, a real array of pairs. The gateway sends them with the first block that
+ * is not empty. A second call must give `excInfo`, the thrown value that made it necessary. It replaces what the first call
+ * set; if that has been sent already, it throws `excInfo`. Throws an `ApplicationError` for a status or a header that no
+ * response may carry.
+ */
+export type StartResponse = (status: string, headers: Header[], excInfo?: unknown) => Write;
+
+/** Sends a block at once. It is for applications that cannot return their body. */
+export interface Write {
+  (block: Block): void | Promise<void>;
+  /**
+   * Sends the head now, without a block: for a body whose first block may take long. After that no call of `startResponse` can
+   * replace the head. Does nothing if the head has been sent. A middleware with a `write` of its own may leave this out.
+   */
+  flushHeaders?(): void | Promise<void>;
+}
+
+// What the application gets
+
+/**
+ * The request: the CGI variables of RFC 3875, the headers as HTTP_*, the other variables of the server's environment, and the
+ * `wsgi.*` values. All variables are byte strings. It is a plain object without a prototype, and the application may change it.
+ */
+export interface Environ {
+  /** The method, in the client's spelling: "GET". */
+  REQUEST_METHOD: string;
+  /** The URL path up to the application, %-decoded. "" at the root; never ends in "/". */
+  SCRIPT_NAME: string;
+  /** The rest of the URL path, %-decoded. "" or begins with "/". */
+  PATH_INFO: string;
+  /** What follows "?" in the URL, not decoded; "" if nothing does. */
+  QUERY_STRING: string;
+  CONTENT_TYPE?: string;
+  /** The length of the request body in bytes, as digits; absent if the server does not know it. */
+  CONTENT_LENGTH?: string;
+  SERVER_NAME: string;
+  SERVER_PORT: string;
+  /** The protocol of the request: "HTTP/1.1". */
+  SERVER_PROTOCOL: string;
+  'wsgi.version': readonly [1, 0];
+  /** "http" or "https". */
+  'wsgi.url_scheme': string;
+  'wsgi.input': InputStream;
+  'wsgi.errors': ErrorStream;
+  /** Whether other requests may run in this process at the same time. */
+  'wsgi.multithread': boolean;
+  /** Whether other processes may serve the same application. */
+  'wsgi.multiprocess': boolean;
+  /** Whether this process calls the application only once. */
+  'wsgi.run_once': boolean;
+  /** Always true: `wsgi.input` ends by itself, whether or not CONTENT_LENGTH is set. */
+  'wsgi.input_terminated': boolean;
+  'wsgi.file_wrapper': FileWrapperFunction;
+  /** The names of the variables with bytes that Node lost; absent if there are none. */
+  'cgi.lossy'?: readonly string[];
+  [variable: `HTTP_${string}`]: string | undefined;
+  [key: string]: unknown;
+}
+
+/**
+ * The request body. It ends where CONTENT_LENGTH says. If it breaks off before that, every read throws a `RequestError`.
+ * PEP 3333 "Input and Error Streams"
  */
 export interface InputStream extends Iterable<Buffer>, AsyncIterable<Buffer> {
-  /** Returns exactly `size` bytes, or what is left if that is less; all that is left without `size`. */
+  /** Returns exactly `size` bytes, or what is left if that is less. Without `size` returns everything that is left. */
   read(size?: number): Buffer;
-  /** Returns one line with its "\n", or its first `size` bytes; empty at the end. */
+  /** Returns one line with its "\n", or its first `size` bytes. Returns an empty Buffer at the end. */
   readline(size?: number): Buffer;
-  /** Returns all remaining lines, or the first ones that together reach `hint` bytes. */
+  /** Returns the remaining lines, or the first ones that together reach `hint` bytes. */
   readlines(hint?: number): Buffer[];
-  /** Iterates by line. */
+  /** Iterates over lines. */
   [Symbol.iterator](): Iterator<Buffer>;
-  /** Iterates by chunk, as they arrive, without blocking the event loop. */
+  /** Iterates over chunks as they arrive, without blocking the event loop. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer>;
 }
 
-/** The server's log. Takes any text, and never throws. */
+/** The server's log. It takes any text and never throws. */
 export interface ErrorStream {
   write(text: string): void;
   writelines(lines: Iterable<string>): void;
@@ -44,97 +135,23 @@ export interface ErrorStream {
 }
 
 /**
- * Wraps a file for `return environ['wsgi.file_wrapper'](file)`: the gateway then sends it in the
- * fastest way it has. PEP 3333 "Optional Platform-Specific File Handling".
+ * Wraps a file: `return environ['wsgi.file_wrapper'](file)`. The gateway sends the file in the fastest way it has. `blockSize`
+ * is in bytes. PEP 3333 "Optional Platform-Specific File Handling"
  */
 export type FileWrapperFunction = (file: FileLike, blockSize?: number) => Iterable<Block> & Closable;
 
-/** What a file wrapper takes: an open descriptor, something that has one, or something that reads. */
+/** A file for a file wrapper: an open descriptor, an object that has one, or an object with `read`. */
 export type FileLike = number | DescriptorHolder | ReadableFile;
 
-/** A `FileHandle` of node:fs/promises, an opened `fs.ReadStream`, ... */
+/** An object with an open descriptor: a `FileHandle` of node:fs/promises, an opened `fs.ReadStream`. */
 export interface DescriptorHolder {
   readonly fd: number;
   close?(): unknown;
 }
 
-/** A file by PEP 3333's definition: `read(size)` gives up to `size` bytes, and none at the end. */
+/** A file as PEP 3333 defines it. */
 export interface ReadableFile {
+  /** Returns up to `size` bytes, and nothing at the end. */
   read(size: number): Block | null | undefined;
   close?(): unknown;
 }
-
-/** A result whose `close()` is called once when the request is over, however it ended. */
-export interface Closable {
-  close?(): unknown;
-}
-
-/**
- * The CGI variables of RFC 3875, the request's headers as HTTP_*, what else the server's environment
- * holds, and the `wsgi.*` values. All variables are byte strings. A plain object without a prototype,
- * for the application to change as it likes.
- */
-export interface Environ {
-  REQUEST_METHOD: string;
-  /** The URL path up to the application; "" at the root, and never ends in "/". */
-  SCRIPT_NAME: string;
-  /** The rest of the URL path, %-decoded; "" or begins with "/". */
-  PATH_INFO: string;
-  QUERY_STRING: string;
-  CONTENT_TYPE?: string;
-  CONTENT_LENGTH?: string;
-  SERVER_NAME: string;
-  SERVER_PORT: string;
-  SERVER_PROTOCOL: string;
-  'wsgi.version': readonly [1, 0];
-  'wsgi.url_scheme': string;
-  'wsgi.input': InputStream;
-  'wsgi.errors': ErrorStream;
-  'wsgi.multithread': boolean;
-  'wsgi.multiprocess': boolean;
-  'wsgi.run_once': boolean;
-  /** True: `wsgi.input` ends by itself, whether or not CONTENT_LENGTH is set. */
-  'wsgi.input_terminated': boolean;
-  'wsgi.file_wrapper': FileWrapperFunction;
-  /** The names of variables that held bytes which Node lost; absent when none did. */
-  'cgi.lossy'?: readonly string[];
-  [variable: `HTTP_${string}`]: string | undefined;
-  [key: string]: unknown;
-}
-
-/** Sends a block at once. An application that can return its body should rather do that. */
-export interface Write {
-  (block: Block): void | Promise<void>;
-  /**
-   * Sends the head now, without a block: for a body whose first block may take long. Then no further call of
-   * `startResponse` can replace it. Does nothing when the head has left. A middleware that has a `write` of its own
-   * need not have this.
-   */
-  flushHeaders?(): void | Promise<void>;
-}
-
-/**
- * Begins the response: `status` is "200 OK", `headers` a real array of pairs. They leave with the
- * first block that is not empty. A second call needs `excInfo`, the thrown value that made it
- * necessary: it replaces what was set, or throws `excInfo` when the headers have left already.
- */
-export type StartResponse = (status: string, headers: Header[], excInfo?: unknown) => Write;
-
-/** A response body. `close()`, where there is one, is called exactly once. */
-export type Body = Block | ((Iterable<Block> | AsyncIterable<Block>) & Closable) | null | undefined;
-
-/** What an application returns. */
-export type Result = Body | PromiseLike<Body>;
-
-export type ApplicationFunction = (environ: Environ, startResponse: StartResponse) => Result;
-
-/** A class whose instances are the response body: `new Application(environ, startResponse)`. */
-export type ApplicationClass = new (environ: Environ, startResponse: StartResponse) => (Iterable<Block> | AsyncIterable<Block>) & Closable;
-
-/** An object in the place of Python's instance with `__call__`. */
-export interface ApplicationObject {
-  call(environ: Environ, startResponse: StartResponse): Result;
-}
-
-/** A PEP 3333 application in any of its three forms. */
-export type Application = ApplicationFunction | ApplicationClass | ApplicationObject;

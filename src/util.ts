@@ -1,4 +1,4 @@
-// run-with-cgi/util: what wsgiref.util has.
+// run-with-cgi/util: the functions that Python has in wsgiref.util.
 
 export { type PathVariables, shiftPathInfo } from './environ/path-info.ts';
 export { applicationUri, guessScheme, requestUri, type UriVariables } from './environ/uri.ts';

@@ -50,11 +50,11 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
   try {
     let exported: unknown;
     const found = () => handedOver ?? usual(exported, kind) ?? ports.listener();
-    const settle = idleWaiter(() => found() !== undefined);
+    const waitUntilIdle = idleWaiter(() => found() !== undefined);
     exported = await load(file);
     if (callable !== undefined) return await named(exported, path, callable, kind);
     // It may have something to wait for before it calls runWithCgi() or listen().
-    await settle();
+    await waitUntilIdle();
     if (handedOver) return handedOver;
     const value = usual(exported, kind);
     if (value) return await adapt(value, path, kind);

@@ -12,11 +12,11 @@ import { withholdPorts } from '../ports.ts';
  */
 export async function captureListen(load: () => unknown, isEnough: () => boolean = () => false): Promise<Server | undefined> {
   const ports = withholdPorts();
-  const settle = idleWaiter(() => ports.listener() !== undefined || isEnough());
+  const waitUntilIdle = idleWaiter(() => ports.listener() !== undefined || isEnough());
   try {
     await load();
     // What is awaited before listen(), and a module that cannot be awaited itself.
-    await settle();
+    await waitUntilIdle();
     while (ports.listener() && isLookingUp()) await new Promise(setImmediate);
   } finally {
     ports.release();
