@@ -25,22 +25,8 @@ export class Output implements Sink {
   start(status: string, headers: readonly Header[], block: Block | undefined, isComplete: boolean): void | Promise<void> {
     const response = this.#response;
     if (response.destroyed) throw clientGone();
-    const list: string[] = [];
-    // Behind a Content-Length Node takes the bytes of a Content-Disposition for UTF-8.
-    let length: Header | undefined;
-    for (const header of headers) {
-      if (isContentLength(header)) length = header;
-      else list.push(header[0], header[1]);
-    }
-    if (length) list.push(length[0], length[1]);
-    const code = Number(status.slice(0, 3));
-    const reason = status.slice(4);
-    if (response.getHeaderNames().length === 0) {
-      response.writeHead(code, reason, list);
-    } else {
-      mergeHeaders(response, list);
-      response.writeHead(code, reason);
-    }
+    setHeaders(response, headers);
+    response.writeHead(Number(status.slice(0, 3)), status.slice(4));
     if (isComplete) this.#endWith(block);
     else if (block !== undefined) return this.write(block);
     else response.flushHeaders();
@@ -85,11 +71,19 @@ export class Output implements Sink {
 }
 
 /**
- * Sets the headers of `list` beside those that a framework has set before it called us. They win over its own of the same
- * name, but for cookies, which are added. Node's writeHead() would keep only the last one of each name.
+ * Sets `headers` beside those that a framework has set before it called us. They win over its own of the same name, but for
+ * cookies, which are added. Node 20's writeHead() would keep only the last one of each name, even if the framework has
+ * removed all that it had set.
  */
-function mergeHeaders(response: ServerResponse, list: readonly string[]): void {
-  const pairs = Array.from({ length: list.length / 2 }, (_, at): Header => [list[2 * at] ?? '', list[2 * at + 1] ?? '']);
-  for (const [name] of pairs) if (name.toLowerCase() !== 'set-cookie') response.removeHeader(name);
-  for (const [name, value] of pairs) response.appendHeader(name, value);
+function setHeaders(response: ServerResponse, headers: readonly Header[]): void {
+  if (response.getHeaderNames().length > 0) {
+    for (const [name] of headers) if (name.toLowerCase() !== 'set-cookie') response.removeHeader(name);
+  }
+  // Behind a Content-Length Node takes the bytes of a Content-Disposition for UTF-8.
+  let length: Header | undefined;
+  for (const header of headers) {
+    if (isContentLength(header)) length = header;
+    else response.appendHeader(header[0], header[1]);
+  }
+  if (length) response.appendHeader(length[0], length[1]);
 }

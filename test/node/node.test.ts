@@ -575,6 +575,28 @@ describe('toNode()', () => {
     }
   });
 
+  test('behind a header that a framework has set and removed, as helmet does, repeated ones stay', async () => {
+    const application = toNode((_environ, startResponse) => {
+      startResponse('200 OK', [
+        ['Set-Cookie', 'a=1'],
+        ['Set-Cookie', 'b=2'],
+      ]);
+      return ['body'];
+    });
+    const server = createServer((request, response) => {
+      response.setHeader('X-Powered-By', 'Express');
+      response.removeHeader('X-Powered-By');
+      application(request, response);
+    }).listen(0);
+    await once(server, 'listening');
+    const { headers } = await ask((server.address() as AddressInfo).port, {});
+    server.close();
+    expect(headers.filter(([name]) => name === 'set-cookie')).toEqual([
+      ['set-cookie', 'a=1'],
+      ['set-cookie', 'b=2'],
+    ]);
+  });
+
   test('beside headers that a framework has set, repeated ones stay, and no cookie is lost', async () => {
     const app = express();
     app.use((_request, response, next) => {
