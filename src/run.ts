@@ -1,6 +1,6 @@
 // The gateway that fits how this process was started: once for a request, or to stay and answer many.
 
-import { handOver, isHandedOver } from './cgi/hand-over.ts';
+import { handOver, isCapturing } from './cgi/hand-over.ts';
 import { type RunWithCgiOptions, runWithCgi } from './cgi/run-with-cgi.ts';
 import { reserveStdout } from './cgi/stdout.ts';
 import { fs } from './fs.ts';
@@ -38,7 +38,7 @@ export function run(application: Application, options: RunOptions = {}): Promise
  * first. Does nothing in a resident process, and in one that is no script.
  */
 export function guardStdout(): void {
-  if (!isHandedOver() && listeningDescriptor() === undefined) reserveStdout();
+  if (!isCapturing() && listeningDescriptor() === undefined) reserveStdout();
 }
 
 /** A client cannot choose: variables of a request come first, and no request can take them away. */

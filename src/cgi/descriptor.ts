@@ -1,16 +1,17 @@
-// Reading and writing descriptors as they come from a parent process: pipes, sockets, files, terminals,
-// closed ones, and ones that somebody made non-blocking. process.stdin and process.stdout are never
-// touched: they make a descriptor non-blocking for everyone who shares it, and drop output at exit.
+// Reads and writes descriptors as a parent process leaves them: pipes, sockets, files, terminals, closed and non-blocking ones.
+// process.stdin and process.stdout are not used: they make a descriptor non-blocking for every process that shares it, and
+// drop output at exit.
 
 import { RequestError } from '../errors.ts';
 import { fs } from '../fs.ts';
 
-/** Where Linux lets a process open its own descriptors anew. */
+/** The folder of Linux in which a process can open its own descriptors again. */
 const SELF = '/proc/self/fd/';
 
+/** Codes of the errors that mean that nothing reads what is written any more. */
 const PEER_GONE: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN', 'ESHUTDOWN', 'ETIMEDOUT']);
 
-/** Fills the start of `buffer` and returns the count of bytes. Waits for the first; 0 at the end, which an error is, too. */
+/** Waits for bytes, puts them at the start of `buffer`, and returns how many. Returns 0 at the end, and after an error. */
 export function readDescriptor(descriptor: number, buffer: Uint8Array): number {
   for (let tries = 0; ; tries++) {
     try {
@@ -22,7 +23,7 @@ export function readDescriptor(descriptor: number, buffer: Uint8Array): number {
   }
 }
 
-/** The same without blocking the event loop. */
+/** Does the same without blocking the event loop. */
 export async function readDescriptorAsync(descriptor: number, buffer: Uint8Array): Promise<number> {
   for (let tries = 0; ; tries++) {
     const [error, count] = await new Promise<[error: unknown, count: number]>((resolve) => {
@@ -30,22 +31,25 @@ export async function readDescriptorAsync(descriptor: number, buffer: Uint8Array
     });
     if (!error) return count;
     if (!isTemporary(error)) return 0;
-    await new Promise((resume) => setTimeout(resume, patience(tries)));
+    await new Promise((resume) => setTimeout(resume, delay(tries)));
   }
 }
 
-/** Opens the pipe behind `descriptor` anew for reads that do not wait. Undefined for anything else, and where that cannot be done. */
-export function openReady(descriptor: number): number | undefined {
+/**
+ * Opens the pipe behind `descriptor` once more, for reads that do not wait. Returns undefined if it is no pipe, or cannot be
+ * opened.
+ */
+export function openNonBlocking(descriptor: number): number | undefined {
   if (!target(descriptor).startsWith('pipe:')) return undefined;
   try {
     return fs.openSync(SELF + descriptor, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
   } catch {
-    return undefined; // another user's
+    return undefined; // the pipe of another user
   }
 }
 
-/** Fills the start of `buffer` with what is there already. Returns the count of bytes; 0 when there is nothing, or an end. */
-export function readReady(descriptor: number, buffer: Uint8Array): number {
+/** Puts bytes that are there already at the start of `buffer`, and returns how many: 0 if there are none, and at the end. */
+export function readAvailable(descriptor: number, buffer: Uint8Array): number {
   try {
     return fs.readSync(descriptor, buffer, 0, buffer.length, null);
   } catch {
@@ -53,7 +57,7 @@ export function readReady(descriptor: number, buffer: Uint8Array): number {
   }
 }
 
-/** Writes all of `bytes`, however slowly the peer takes them. Throws a `RequestError` when nobody takes them any more. */
+/** Writes all of `bytes`, however slowly the reader takes them. Throws a `RequestError` if it takes no more. */
 export function writeDescriptor(descriptor: number, bytes: Uint8Array): void {
   let done = 0;
   for (let tries = 0; done < bytes.length; ) {
@@ -74,24 +78,24 @@ export function writeDescriptor(descriptor: number, bytes: Uint8Array): void {
   }
 }
 
-/** The same for text, as UTF-8; for short ones without the cost of a buffer. */
+/** Does the same for text, as UTF-8. Short text, which is written in one piece, needs no buffer. */
 export function writeText(descriptor: number, text: string): void {
   let done = 0;
   try {
     done = fs.writeSync(descriptor, text);
   } catch {
-    // What went wrong will go wrong again below, where it is dealt with.
+    // writeDescriptor() meets the same error again, and deals with it.
   }
   if (done < text.length || done < Buffer.byteLength(text)) writeDescriptor(descriptor, Buffer.from(text).subarray(done));
 }
 
 /**
- * What is behind `descriptor`, in a form that tells two apart: "pipe:[4026]", "socket:[1138]", a path; "" when that is not
- * known. A pipe with a name, a FIFO, is a pipe in every respect, and no path: "pipe:259:4026".
+ * Returns what is behind `descriptor`, in a form that differs for different things: "pipe:[4026]", "socket:[1138]", or a path.
+ * A FIFO, which is a pipe with a path, is "pipe:259:4026". Returns "" if the system does not show it.
  */
 export function target(descriptor: number): string {
   const link = linkOf(descriptor);
-  // Only a path may be a FIFO's. To ask once more costs a process that has not asked before more than all the links do.
+  // Only a path can be that of a FIFO. The first fstat() of a process costs more than reading all the links.
   if (!link.startsWith('/') || link === '/dev/null') return link;
   const found = fs.fstatSync(descriptor);
   return found.isFIFO() ? `pipe:${found.dev}:${found.ino}` : link;
@@ -101,18 +105,18 @@ function linkOf(descriptor: number): string {
   try {
     return fs.readlinkSync(SELF + descriptor);
   } catch {
-    return ''; // no Linux, or a host that hides /proc
+    return ''; // not Linux, or a host that hides /proc
   }
 }
 
 /**
- * Opens the pipe behind `descriptor` anew for writing, so that it can be blocking or not for us alone.
- * Returns undefined where that cannot be done: no /proc, or a pipe that belongs to another user.
+ * Opens the pipe behind `descriptor` once more for writing. The new descriptor can be non-blocking without changing the other.
+ * Returns undefined if that fails: without /proc, or for a pipe of another user.
  */
 export function reopenPipe(descriptor: number, flags = 0): number | undefined {
   const path = SELF + descriptor;
   try {
-    // Opening a pipe for writing waits until it has a reader, and ours may just have left. So be one for a moment.
+    // To open a pipe for writing waits for a reader, and the only one may just have left. A reader of our own ends the wait.
     const reader = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
     try {
       return fs.openSync(path, fs.constants.O_WRONLY | flags);
@@ -124,16 +128,17 @@ export function reopenPipe(descriptor: number, flags = 0): number | undefined {
   }
 }
 
-/** Waits a little longer each time. Node cannot wait for a descriptor to become ready without an event loop. */
+/** Sleeps, longer with each try. Node cannot wait for a descriptor to become ready without the event loop. */
 export function pause(tries: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, patience(tries));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delay(tries));
 }
 
-function patience(tries: number): number {
+/** Returns for how many milliseconds to sleep. */
+function delay(tries: number): number {
   return Math.min(1 + tries, 16);
 }
 
-/** Somebody made the descriptor non-blocking, or a signal came between. */
+/** Whether to try again: the descriptor is non-blocking and not ready, or a signal has interrupted the call. */
 export function isTemporary(error: unknown): boolean {
   return codeOf(error) === 'EAGAIN' || codeOf(error) === 'EINTR';
 }

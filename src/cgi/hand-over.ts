@@ -1,33 +1,33 @@
-// A module that ends in runWithCgi(application) is a script. Whoever wants to serve it in another way loads
-// it while a taker stands here, and gets the application instead of seeing it run.
+// Lets a program load a script that ends in runWithCgi(application) and get the application, instead of seeing it run. That is
+// how the command line serves a script, and how a warm worker starts one.
 
 import type { Application } from '../types.ts';
 
-/** What `runWithCgi` was given. */
+/** The arguments of a call of `runWithCgi`. */
 export interface HandedOver<Options> {
   application: Application;
   options: Options;
 }
 
-type Taker = (handedOver: HandedOver<object>) => void;
+type Receiver = (handedOver: HandedOver<object>) => void;
 
-/** By a registered symbol: the taker and the script may have copies of this package. */
-const TAKER: unique symbol = Symbol.for('run-with-cgi.taker') as never;
+/** A registered symbol, because the script may have a copy of this package of its own. */
+const RECEIVER: unique symbol = Symbol.for('run-with-cgi.taker') as never;
 
-/** Whether somebody will take what this process is told to run. */
-export function isHandedOver(): boolean {
-  return Reflect.has(globalThis, TAKER);
+/** Whether `handOver` will find a receiver. */
+export function isCapturing(): boolean {
+  return Reflect.has(globalThis, RECEIVER);
 }
 
-/** Returns true when somebody has taken the application. */
+/** Gives the arguments of `runWithCgi` to the receiver, and returns true. Returns false if there is none. */
 export function handOver(application: Application, options: object): boolean {
-  const taker: Taker | undefined = Reflect.get(globalThis, TAKER);
-  taker?.({ application, options });
-  return taker !== undefined;
+  const receiver: Receiver | undefined = Reflect.get(globalThis, RECEIVER);
+  receiver?.({ application, options });
+  return receiver !== undefined;
 }
 
-/** From now on `taker` gets the application of every `runWithCgi` of this process, until the function returned is called. */
-export function takeApplications(taker: Taker): () => void {
-  Reflect.set(globalThis, TAKER, taker);
-  return () => void Reflect.deleteProperty(globalThis, TAKER);
+/** Makes `receiver` get what every `runWithCgi` of this process is given, until the function is called that this returns. */
+export function captureApplications(receiver: Receiver): () => void {
+  Reflect.set(globalThis, RECEIVER, receiver);
+  return () => void Reflect.deleteProperty(globalThis, RECEIVER);
 }

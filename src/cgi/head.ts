@@ -1,30 +1,31 @@
-// The response head as a byte string: for a web server that completes it (RFC 3875 §6), or whole, for
-// a script whose output goes to the client unchanged (NPH, RFC 3875 §5).
+// The response head as a byte string: for a web server that completes it (RFC 3875 §6), or a whole HTTP head for a script whose
+// output the server passes on unchanged (NPH, RFC 3875 §5).
 
 import type { Header } from '../types.ts';
 
+/** Returns a head as a byte string, with the empty line at its end. */
 export type RenderHead = (status: string, headers: readonly Header[]) => string;
 
-/** Returns how a head is written for the web server that SERVER_SOFTWARE names. */
-export function headFor(server: unknown): RenderHead {
-  if (typeof server !== 'string') return cgiHead;
-  return server.startsWith('Apache') ? apacheHead : server.startsWith('HAProxy') ? haproxyHead : cgiHead;
+/** Returns how to write a head for the web server in SERVER_SOFTWARE. */
+export function headFor(serverSoftware: unknown): RenderHead {
+  if (typeof serverSoftware !== 'string') return cgiHead;
+  return serverSoftware.startsWith('Apache') ? apacheHead : serverSoftware.startsWith('HAProxy') ? haproxyHead : cgiHead;
 }
 
-/** `Status` comes first: busybox looks for it in the first 8 bytes only. */
+/** Writes `Status` first: busybox looks for it only in the first 8 bytes. */
 const cgiHead: RenderHead = (status, headers) => `Status: ${status}\r\n${lines(headers)}\r\n`;
 
 /**
- * Apache takes a 200 with a Location for a redirect, although a Status is there: it drops the body, and answers with what
- * it finds at that path, or with a 302. In a 200 a Location has no meaning (RFC 9110 §10.2.2), so it is left out.
+ * Leaves Location out of a 200, in which it has no meaning (RFC 9110 §10.2.2). Apache takes a 200 with a Location for a
+ * redirect even though there is a Status: it drops the body, and answers with what it finds at that path, or with a 302.
  */
 const apacheHead: RenderHead = (status, headers) =>
   cgiHead(status, status.startsWith('200') ? headers.filter(([name]) => name.toLowerCase() !== 'location') : headers);
 
-/** `Status` comes last: of Status and Location, HAProxy believes what it reads last, and takes any Location for a 302. */
+/** Writes `Status` last: HAProxy takes any Location for a 302, unless a Status comes after it. */
 const haproxyHead: RenderHead = (status, headers) => `${lines(headers)}Status: ${status}\r\n\r\n`;
 
-/** RFC 3875 #16: the form follows SERVER_PROTOCOL, and the connection is not kept. */
+/** Returns how to write a whole HTTP head. SERVER_PROTOCOL says which version; the connection is closed. RFC 3875 #16 */
 export function nphHead(serverProtocol: string): RenderHead {
   const version = /^(?:INCLUDED|HTTP\/(?:0\.9|1\.0))$/i.test(serverProtocol) ? 'HTTP/1.0' : 'HTTP/1.1';
   return (status, headers) => {
@@ -34,7 +35,7 @@ export function nphHead(serverProtocol: string): RenderHead {
   };
 }
 
-/** By custom a script is NPH when the last part of its name says so. RFC 3875 #51 */
+/** Whether servers take the script for NPH, which they do by the beginning of its file name. RFC 3875 #51 */
 export function isNph(scriptFile: string): boolean {
   return scriptFile.startsWith('nph-', scriptFile.lastIndexOf('/') + 1);
 }

@@ -1,11 +1,11 @@
-// What can end this process before its one request is done, and what may not keep it alive after that:
-// signals, exit(), errors nobody caught, an event loop that runs dry, and handles left open.
+// What can end the process of a CGI script before its request is over, and what must not keep it alive after that: signals,
+// exit(), errors that nobody catches, an event loop with nothing left to do, and open handles.
 
 import { ApplicationError, RequestError } from '../errors.ts';
 import type { Exchange, Report } from '../gateway/exchange.ts';
 import type { Input } from '../gateway/input.ts';
 
-/** Apache and h2o send SIGKILL three seconds after SIGTERM. */
+/** Milliseconds for which the process may work on after the response. Apache and h2o send SIGKILL three seconds after SIGTERM. */
 const GRACE = 2_500;
 
 const SIGNALS = [
@@ -16,18 +16,18 @@ const SIGNALS = [
 
 export interface Lifetime {
   /**
-   * From now on a signal that asks us to end lets close() run first, and once the response is out it is
-   * held back until close() has: lighttpd sends SIGTERM the moment Content-Length is satisfied. Not to
-   * be called before there may be something to close: an application that never waits could not be ended.
+   * Makes a signal that asks the process to end run the application's `close()` first. When the response is out, the signal is
+   * ignored until `close()` is done: lighttpd sends SIGTERM as soon as Content-Length is satisfied. Must not be called before
+   * there may be something to close, because then no signal could end an application that never waits.
    */
   watchSignals(): void;
-  /** The response is out: what is left to do may not take long. */
-  hurry(): void;
+  /** Gives the process `GRACE` milliseconds to finish what it does after the response. */
+  limitGrace(): void;
   /** Ends the process, whatever handles are open. */
-  leave(): void;
+  exit(): void;
 }
 
-/** Sees to it that `exchange`, which is about to run, ends well whatever happens to the process. */
+/** Ends `exchange`, which is about to start, in whatever way the process comes to its end. */
 export function guardProcess(
   exchange: Pick<Exchange, 'interrupt' | 'responded' | 'failed'>,
   input: Pick<Input, 'reading'>,
@@ -49,7 +49,7 @@ export function guardProcess(
       process.exitCode = 1;
     }
     process.exitCode ??= exchange.failed ? 1 : 0;
-    // exit() would wait for the thread that waits for the client.
+    // exit() would wait for the thread that reads from the client.
     if (input.reading) process.kill(process.pid, 'SIGKILL');
   });
 
@@ -65,10 +65,10 @@ export function guardProcess(
         });
       }
     },
-    hurry() {
-      setTimeout(lifetime.leave, GRACE).unref();
+    limitGrace() {
+      setTimeout(lifetime.exit, GRACE).unref();
     },
-    leave() {
+    exit() {
       process.exit();
     },
   };

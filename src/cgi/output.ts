@@ -1,5 +1,5 @@
-// The response's way out of a CGI script: head and blocks onto a descriptor, each in one piece and at
-// once, without ever waiting for a server that waits for us.
+// The sink of a CGI script: writes the head and the blocks of the response to a descriptor, each at once and in one piece. It
+// never waits for a server that in turn waits for the script to read the request body.
 
 import { fs } from '../fs.ts';
 import type { Input } from '../gateway/input.ts';
@@ -7,44 +7,46 @@ import type { Sink } from '../gateway/sink.ts';
 import type { Block } from '../types.ts';
 import type { RenderHead } from './head.ts';
 
-/** What surely fits a pipe that nobody reads from: a page, which is all that a user gets who has used up the pipe memory. */
-const PIPE_HOLDS = 4_096;
+/** Bytes that surely fit into a pipe that nobody reads: one page. A user who has used up the memory for pipes gets no more. */
+const PIPE_CAPACITY = 4_096;
 
-/** How much of a first block leaves together with the head. */
+/** How many bytes of the first block are written together with the head. */
 const FIRST_PIECE = 32_768;
 
-/** Of what the application left unread, so much is taken off the server's hands. */
-const DISCARD = 64 * 1024 * 1024;
+/** How many bytes of the request body are read and dropped at the end, if the application has not read them. */
+const MAX_DISCARDED = 64 * 1024 * 1024;
 
-/** Milliseconds after which an asynchronous read of the body is taken to wait for something that has not been sent. */
-const AT_HAND = 100;
+/** Milliseconds after which an asynchronous read counts as one of a body that the client has not sent. */
+const READ_TIMEOUT = 100;
 
+/** How many bytes of a file are read and written at once. */
 const FILE_CHUNK = 256 * 1024;
 
 export interface OutputOptions {
-  /** Takes a block completely, or throws. */
+  /** Writes all of a block, or throws. */
   write(block: Block): void | Promise<void>;
-  /** Whether `write` is done when it returns, as with a descriptor; so a file can pass through one buffer. */
+  /** Whether `write` has done its work when it returns, as with a descriptor. Then a file can be sent through one buffer. */
   isSynchronous: boolean;
   renderHead: RenderHead;
   input: Input;
-  /** The server may hand over the whole request body before it reads a byte of ours: Apache, uwsgi, civetweb, fcgiwrap. */
+  /** Whether the server may send the whole request body before it reads a byte of the response: Apache, uwsgi, civetweb, fcgiwrap. */
   mustReadFirst: boolean;
-  /** Called before the first byte is written. */
+  /** Is called before the first byte is written. */
   onStart(): void;
-  /** Called after the last. */
+  /** Is called after the last byte. */
   onEnd(): void | Promise<void>;
 }
 
+/** Returns the sink for one response. */
 export function openOutput({ write, isSynchronous, renderHead, input, mustReadFirst, onStart, onEnd }: OutputOptions): Sink {
   let written = 0;
-  /** What waits when a timeout or a signal ends the response is not written any more. */
+  /** Set when the response has ended, perhaps by a timeout or a signal. A block that waited then is not written any more. */
   let ended = false;
   const sink: Sink = {
     start(status, headers, block = '') {
       onStart();
       const head = renderHead(status, headers);
-      // In one piece: busybox decides by the first 8 bytes of its first read.
+      // In one piece, because busybox looks only at the first 8 bytes of its first read.
       if (typeof block === 'string' && block.length <= FIRST_PIECE && Buffer.byteLength(head) === head.length) {
         return sink.write(head + block);
       }
@@ -58,8 +60,8 @@ export function openOutput({ write, isSynchronous, renderHead, input, mustReadFi
       if (ended) return;
       if (mustReadFirst && !input.received) {
         written += Buffer.byteLength(block);
-        if (written > PIPE_HOLDS) {
-          // The application reads ahead: what comes after that read can be taken only when it is over.
+        if (written > PIPE_CAPACITY) {
+          // The application is reading. The rest of the body can be spooled only when that read has ended.
           if (input.reading) return input.reading.then(() => sink.write(block));
           input.spool();
         }
@@ -69,19 +71,19 @@ export function openOutput({ write, isSynchronous, renderHead, input, mustReadFi
     end() {
       ended = true;
       if (mustReadFirst && input.reading) {
-        const atHand = new Promise((resolve) => setTimeout(resolve, AT_HAND));
-        return Promise.race([input.reading, atHand]).then(() => {
-          input.discard(DISCARD);
+        const timeout = new Promise((resolve) => setTimeout(resolve, READ_TIMEOUT));
+        return Promise.race([input.reading, timeout]).then(() => {
+          input.discard(MAX_DISCARDED);
           return onEnd();
         });
       }
-      if (mustReadFirst) input.discard(DISCARD);
+      if (mustReadFirst) input.discard(MAX_DISCARDED);
       return onEnd();
     },
   };
   if (isSynchronous) {
     const sendFile = (descriptor: number, length: number): number | Promise<number> => {
-      // One buffer serves for all of it, so no write may have to wait.
+      // The buffer is used again for each piece, so that no write may have to wait.
       if (mustReadFirst && input.reading) return input.reading.then(() => sendFile(descriptor, length));
       const buffer = Buffer.allocUnsafe(Math.min(FILE_CHUNK, length));
       let sent = 0;

@@ -1,5 +1,5 @@
-// The child side of CGI: this process is the script, the web server is our parent. Binds one
-// application to the environment and the standard descriptors, and runs it once.
+// runWithCgi(): runs an application as a CGI script. This process is the script and the web server its parent, so the request
+// comes from the environment and descriptor 0, and the response goes to descriptor 1.
 
 import { bodyLength, checkBodySize } from '../environ/body-length.ts';
 import { type Extras, requestVariables, toEnviron } from '../environ/environ.ts';
@@ -21,49 +21,51 @@ import { type LogTarget, openErrors } from './stderr.ts';
 import { isStream, type Stdin, toSource } from './stdin.ts';
 import { closeResponse, hasStartedChildren, printTo, takeStdout } from './stdout.ts';
 
-/** Where a response can go: a descriptor, or anything with `write`, which is awaited if it returns a promise. */
+/** Where the response goes: a descriptor, or an object with `write`. A promise that `write` returns is awaited. */
 export type Stdout = number | { write(bytes: Uint8Array): unknown };
 
 export interface RunWithCgiOptions {
-  /** The CGI variables, byte strings. Default: this process's environment, byte for byte. */
+  /** The CGI variables, as byte strings. Default: the environment of this process, byte for byte. */
   environ?: Variables;
   /** The request body: a descriptor, the bytes themselves, or an object with `read(size)`. Default: descriptor 0. */
   stdin?: Stdin;
-  /** Where the response goes: a descriptor or an object with `write`. Default: descriptor 1; the process then ends with the response. */
+  /** Where the response goes: a descriptor or an object with `write`. Default: descriptor 1, and the process ends after the response. */
   stdout?: Stdout;
   /** Where `wsgi.errors` goes: a descriptor or an object with `write`. Default: descriptor 2. */
   stderr?: LogTarget;
-  /** Whether to send a whole HTTP response, which the server passes on as it is. Default: whether the script's name begins with "nph-". */
+  /** Whether to send a whole HTTP response, which the server passes on unchanged. Default: whether the script's name begins with "nph-". */
   nph?: boolean;
-  /** Milliseconds that an application may wait for things: then the client gets a 504, or a response that ends short. Default: no limit. */
+  /** Milliseconds after which an application that waits is ended, and the client gets a 504 or a response that ends short. Default: no limit. */
   timeout?: number;
-  /** Bytes above which a request body is answered with 413. Default: no limit. */
+  /** The largest request body, in bytes. A larger one is answered with 413. Default: no limit. */
   maxBodySize?: number;
-  /** What the deployer adds to environ; it wins over what the server says. */
+  /** Variables to add to environ. They win over those of the server. */
   env?: Extras;
 }
 
+/** Whether this process has run an application as the script that it is. */
 let hasRun = false;
 
 /**
- * Runs `application` once, as the CGI script that this process is: environ from the environment,
- * `wsgi.input` from descriptor 0, `wsgi.errors` to descriptor 2, the response to descriptor 1.
+ * Runs `application` once, as the CGI script that this process is. environ comes from the environment, and `wsgi.input` from
+ * descriptor 0. `wsgi.errors` goes to descriptor 2, and the response to descriptor 1.
  *
- * The promise resolves when the response and the application's `close()` are done. It never rejects:
- * failures are answered and logged. A synchronous application is done when the call returns. Then the
- * process ends, whatever handles are open. With `options.stdout` the process is left alone, for tests.
+ * The promise resolves when the response and the application's `close()` are done. It never rejects: a failure is answered and
+ * logged. A synchronous application has done all that when the call returns. After that the process ends, whatever handles are
+ * open. With `options.stdout`, which is for tests, the process goes on.
  *
- * Throws an `ApplicationError` in a process that has run an application before. PEP 3333, "The Server/Gateway Side".
+ * Throws an `ApplicationError` in a process that has run an application before. PEP 3333 "The Server/Gateway Side"
  */
 export function runWithCgi(application: Application, options: RunWithCgiOptions = {}): Promise<void> {
-  if (options.stdout !== undefined) return exchangeOver(options.stdout, application, options, false);
+  if (options.stdout !== undefined) return runExchange(options.stdout, application, options, false);
   if (handOver(application, options)) return Promise.resolve();
   if (hasRun) throw new ApplicationError('run-twice', 'runWithCgi() was called twice; a CGI script answers one request');
   hasRun = true;
-  return exchangeOver(takeStdout(), application, options, true);
+  return runExchange(takeStdout(), application, options, true);
 }
 
-function exchangeOver(stdout: Stdout, application: Application, options: RunWithCgiOptions, isScript: boolean): Promise<void> {
+/** `isScript`: the process is the script, and is protected, guarded and ended. */
+function runExchange(stdout: Stdout, application: Application, options: RunWithCgiOptions, isScript: boolean): Promise<void> {
   const { stdin = 0, stderr = 2, timeout } = options;
   const errors = openErrors(stderr, typeof stdout === 'number' ? stdout : undefined);
   const report: Report = (error) => errors.write(formatFailure('cgi', error));
@@ -91,9 +93,9 @@ function exchangeOver(stdout: Stdout, application: Application, options: RunWith
       if (lifetime && exchange.mayClose) lifetime.watchSignals();
     },
     onEnd() {
-      // Otherwise the process is about to end, and that closes everything.
+      // With nothing left to do the process ends at once, and that closes the response.
       if (!lifetime || typeof stdout !== 'number' || !(exchange.mayClose || hasStartedChildren())) return;
-      lifetime.hurry();
+      lifetime.limitGrace();
       return closeResponse(stdout);
     },
   });
@@ -102,18 +104,18 @@ function exchangeOver(stdout: Stdout, application: Application, options: RunWith
   const finished = exchange.start();
   if (!exchange.over) {
     lifetime?.watchSignals();
-    if (timeout !== undefined) limit(exchange, timeout);
+    if (timeout !== undefined) limitTime(exchange, timeout);
   }
-  // One turn later, so that what waits for `finished` too comes first.
-  finished.then(() => {}).then(() => lifetime?.leave());
+  // Exits one turn later, so that whatever else waits for `finished` runs first.
+  finished.then(() => {}).then(() => lifetime?.exit());
   return finished;
 }
 
 interface Request {
   variables: Record<string, unknown>;
-  /** Of the body, in bytes; Infinity when only its end will tell. */
+  /** The length of the body in bytes; Infinity if it lasts until the input ends. */
   length: number;
-  /** Stands in for the application when the request cannot be let through to it. */
+  /** Runs in place of the application, if the request must be refused. */
   refusal?: ApplicationFunction;
 }
 
@@ -135,13 +137,13 @@ function readRequest(options: RunWithCgiOptions, isScript: boolean): Request {
   }
 }
 
-/** httpoxy: a "Proxy:" header must not become the proxy of the application's own requests. */
+/** Keeps a "Proxy:" header from becoming the proxy of the application's own requests (httpoxy). */
 function protectProxySettings(): void {
   delete process.env.HTTP_PROXY;
   const { NODE_USE_ENV_PROXY: variable = '0', NODE_OPTIONS: nodeOptions = '' } = process.env;
   const isFlagged = [nodeOptions, ...process.execArgv].some((options) => options.includes('--use-env-proxy'));
   if (isFlagged || (variable !== '' && variable !== '0')) {
-    // Node has read HTTP_PROXY before our first line, so that it is too late to delete it.
+    // Node has read HTTP_PROXY at its start. To delete it now would be too late.
     throw new RequestError(
       'environment-proxy',
       'NODE_USE_ENV_PROXY lets any client choose the proxy of a CGI script; unset it, and give the proxy to your HTTP client instead',
@@ -166,7 +168,7 @@ function objectWriter(stdout: Exclude<Stdout, number>): (block: Block) => void |
   };
 }
 
-function limit(exchange: Exchange, milliseconds: number): void {
+function limitTime(exchange: Exchange, milliseconds: number): void {
   setTimeout(() => {
     exchange.interrupt(timedOut(milliseconds));
   }, milliseconds).unref();

@@ -1,11 +1,12 @@
-// The request body's way into a CGI script: descriptor 0, or what a test gives in its place.
+// The request body of a CGI script: descriptor 0, or what a test gives in its place.
 
 import type { Source } from '../gateway/source.ts';
-import { openReady, readDescriptor, readDescriptorAsync, readReady, target } from './descriptor.ts';
+import { openNonBlocking, readAvailable, readDescriptor, readDescriptorAsync, target } from './descriptor.ts';
 
-/** A descriptor, the bytes themselves, or anything with `read(size)`, which gives nothing at its end. */
+/** A descriptor, the bytes themselves, or an object with `read(size)`, which returns nothing at the end. */
 export type Stdin = number | Uint8Array | string | { read(size: number): Uint8Array | string | null | undefined };
 
+/** Returns `stdin` as the source of `wsgi.input`. */
 export function toSource(stdin: Stdin): Source {
   if (typeof stdin === 'number') {
     return { read: (buffer) => readDescriptor(stdin, buffer), readAsync: asyncReader(stdin) };
@@ -22,31 +23,31 @@ export function toSource(stdin: Stdin): Source {
   };
 }
 
-/** Reads in a row that do not wait, before other things get their turn. */
-const STRAIGHT = 16;
+/** How many reads in a row may find bytes without the event loop getting a turn. */
+const MAX_IN_A_ROW = 16;
 
 /**
- * Reads from a pipe without blocking. To wait for more is the thread pool's work, which costs as much as all the rest; what
- * a server has put there meanwhile is taken at once.
+ * Returns a function that reads from a pipe without blocking the event loop. Bytes that the server has written already are read
+ * at once. Only to wait for more goes through the thread pool, which costs as much as all the rest of a request.
  */
 function asyncReader(descriptor: number): (buffer: Uint8Array) => number | Promise<number> {
-  let ready: number | undefined;
+  let nonBlocking: number | undefined;
   let reads = 0;
-  let straight = 0;
+  let inARow = 0;
   return (buffer) => {
-    // Not for a body that one read brings.
-    if (++reads === 2) ready = openReady(descriptor);
-    if (ready !== undefined && straight < STRAIGHT) {
-      const count = readReady(ready, buffer);
-      straight++;
+    // Opened with the second read, because most bodies need only one.
+    if (++reads === 2) nonBlocking = openNonBlocking(descriptor);
+    if (nonBlocking !== undefined && inARow < MAX_IN_A_ROW) {
+      const count = readAvailable(nonBlocking, buffer);
+      inARow++;
       if (count > 0) return count;
     }
-    straight = 0;
+    inARow = 0;
     return readDescriptorAsync(descriptor, buffer);
   };
 }
 
-/** Whether a server at the other end of `stdin` may still be handing over the body: not when it is a file already. */
+/** Whether a server may still be writing the body into `stdin`, as it may into a pipe or a socket. A file is complete. */
 export function isStream(stdin: Stdin): boolean {
   return typeof stdin === 'number' && /^(?:pipe|socket):/.test(target(stdin));
 }

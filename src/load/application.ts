@@ -1,6 +1,6 @@
 // From "app.ts:callable" on a command line to an application.
 
-import { takeApplications } from '../cgi/hand-over.ts';
+import { captureApplications } from '../cgi/hand-over.ts';
 import type { FetchHandler } from '../fetch/index.ts';
 import { fs } from '../fs.ts';
 import { idleWaiter } from '../idle.ts';
@@ -43,7 +43,7 @@ export async function loadApplication(path: string, callable?: string, wanted?: 
   if (!fs.existsSync(file)) throw new UserError('module-not-found', `There is no file ${file}${similar(path)}`);
 
   let handedOver: Loaded | undefined;
-  const release = takeApplications(({ application, options }) => {
+  const release = captureApplications(({ application, options }) => {
     handedOver ??= { application, interface: 'wsgi', exportName: undefined, options, origin: `what ${path} gives to runWithCgi()` };
   });
   const ports = withholdPorts(); // for good: beside an application that is exported, something may listen late

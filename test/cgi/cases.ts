@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { takeCoverage } from 'node:v8';
-import { takeApplications } from '../../src/cgi/hand-over.ts';
+import { captureApplications } from '../../src/cgi/hand-over.ts';
 import { type ApplicationFunction, guardStdout, type RunWithCgiOptions, runWithCgi } from '../../src/index.ts';
 
 const TEXT: [string, string][] = [['Content-Type', 'text/plain']];
@@ -266,7 +266,7 @@ if (['print', 'guard'].includes(process.env.BEFORE ?? '')) console.log('printed 
 if (process.env.BEFORE === 'take')
   process.on(
     'exit',
-    takeApplications(() => writeSync(2, 'taken')),
+    captureApplications(() => writeSync(2, 'taken')),
   );
 if (process.env.BEFORE === 'change') process.env.HTTP_X = 'changed';
 if (process.env.BEFORE === 'lose') process.env.HTTP_X = '\ufffd';
