@@ -6,11 +6,11 @@ import { type Extras, requestVariables, toEnviron } from '../environ/environ.ts'
 import { processVariables, type Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
-import { wrapFile } from '../gateway/file-wrapper.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
 import { timedOut } from '../gateway/interruptions.ts';
 import { isPromiseLike } from '../gateway/promise-like.ts';
+import { wrapFile } from '../gateway/wrap-file.ts';
 import type { Application, ApplicationFunction, Block, Environ } from '../types.ts';
 import { writeDescriptor, writeText } from './descriptor.ts';
 import { handOver } from './hand-over.ts';

@@ -4,10 +4,7 @@
 import { ApplicationError } from '../errors.ts';
 import { fs } from '../fs.ts';
 import { show } from '../show.ts';
-import type { Block, DescriptorHolder, FileLike, FileWrapperFunction, ReadableFile } from '../types.ts';
-
-/** The `wsgi.file_wrapper` of every gateway. */
-export const wrapFile: FileWrapperFunction = (file, blockSize) => new FileWrapper(file, blockSize);
+import type { Block, DescriptorHolder, FileLike, ReadableFile } from '../types.ts';
 
 /**
  * An iterable over the blocks of a file, from where the file stands to its end. `file` is an open descriptor, an object with

@@ -6,13 +6,13 @@ import { bodyLength, bodyTooLarge, checkBodySize } from '../environ/body-length.
 import { completeVariables, requestVariables, toEnviron } from '../environ/environ.ts';
 import type { Variables } from '../environ/variables.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
-import { wrapFile } from '../gateway/file-wrapper.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
 import { clientGone, timedOut } from '../gateway/interruptions.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { NO_BODY } from '../gateway/source.ts';
 import { Spool } from '../gateway/spool.ts';
+import { wrapFile } from '../gateway/wrap-file.ts';
 import type { ApplicationFunction, Block, ErrorStream, Header } from '../types.ts';
 import { mount } from './mount.ts';
 import type { Gateway } from './options.ts';

@@ -6,10 +6,10 @@ import type { Extras } from '../environ/environ.ts';
 import { addHeader, parseTarget } from '../environ/http.ts';
 import { normalizePath } from '../environ/path.ts';
 import { guessScheme } from '../environ/uri.ts';
-import { wrapFile } from '../gateway/file-wrapper.ts';
 import { Input } from '../gateway/input.ts';
 import { NO_BODY } from '../gateway/source.ts';
 import type { Spool } from '../gateway/spool.ts';
+import { wrapFile } from '../gateway/wrap-file.ts';
 import type { Environ, ErrorStream } from '../types.ts';
 import type { Connection } from './connection.ts';
 

@@ -2,10 +2,10 @@
 
 import { requestVariables, toEnviron } from '../environ/environ.ts';
 import { headerVariables, targetVariables } from '../environ/http.ts';
-import { wrapFile } from '../gateway/file-wrapper.ts';
 import { Input } from '../gateway/input.ts';
 import type { Source } from '../gateway/source.ts';
 import { NO_BODY } from '../gateway/source.ts';
+import { wrapFile } from '../gateway/wrap-file.ts';
 import type { Environ, ErrorStream, Header } from '../types.ts';
 
 export interface RequestHead {
