@@ -94,7 +94,7 @@ export class RecordParser {
         at += HEADER;
       } else {
         this.#header ??= Buffer.allocUnsafe(HEADER);
-        const count = chunk.copy(this.#header, this.#headerLength, at, at + HEADER - this.#headerLength);
+        const count = chunk.copy(this.#header, this.#headerLength, at);
         this.#headerLength += count;
         at += count;
         if (this.#headerLength === HEADER) {
