@@ -19,6 +19,15 @@ export function idleWaiter(isReady: () => boolean): () => Promise<void> {
   };
 }
 
+/**
+ * Makes process.stdout and process.stderr, which Node makes when they are first used. Call this before `idleWaiter`: a module that
+ * prints while it is loaded would seem to have work under way. Not for the process of a request, which it would cost milliseconds.
+ */
+export function makeStandardStreams(): void {
+  void process.stdout;
+  void process.stderr;
+}
+
 /** Returns how many resources of each kind keep the process alive. */
 function activeResources(): Map<string, number> {
   const counts = new Map<string, number>();

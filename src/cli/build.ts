@@ -1,39 +1,42 @@
-// run-with-cgi build: one executable file of an application and all it imports.
+// run-with-cgi build: makes one executable file of an application and all that it imports.
 
 import { readFileSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { buildScript, refuseToOverwrite, withModule } from '../build/index.ts';
-import { type Loaded, loadApplication, parseTarget } from '../load/application.ts';
+import { makeStandardStreams } from '../idle.ts';
+import { describeExport, type Loaded, loadApplication, parseTarget } from '../load/application.ts';
 import { describeInterface } from '../load/interface.ts';
 import { UserError } from '../load/user-error.ts';
 import { parseArguments } from './arguments.ts';
 
 export const usage = `Usage: run-with-cgi build <app> [options]
 
-Makes one executable CGI script of an application: everything it imports is in
-it, and it needs no node_modules. It is tried out, in an empty environment and
-an empty folder, before it is left behind.
+Makes one executable CGI script of an application and all that it imports. The
+script needs no node_modules. Before build leaves the script behind, it tries
+the script out, in an empty environment and an empty folder.
 
-  -o, --output <file>     the script; the module's name with .cgi
-  --assets <files>        files and folders that it reads, with commas between them;
-                          they are copied into <file>.assets, which goes where the
-                          script goes
-  --interpreter <path>    what runs it, with options if you like; "node". Give
-                          an absolute path where the server has another PATH
-  --runtime <name>        node, or bun for a host that has Bun
-  --warm                  on a host with cgi-fcgi, the first request starts a worker
-                          that answers the others; elsewhere it is plain CGI
-  --keep-env <NAME>       with --warm: a variable that the web server sets for the
-                          script, and for no request alone; the worker's process
-                          has it, too
-  --external <module>     is not put in, but loaded where the script runs
-  --interface <kind>      wsgi, fetch or node, where the application does not
-                          show it
-  --env <NAME=value>      a variable that it is tried out with
-  --trial-path </path>    what it is asked for when it is tried out; "/"
-  --no-trial              it is not tried out
+  -o, --output <file>     the script. Default: the module's name with .cgi
+  --assets <files>        files and folders that the application reads, with
+                          commas between them. build copies them into
+                          <file>.assets; copy that folder along with the script
+  --interpreter <path>    the program that runs the script, with options if you
+                          like. Default: node. Give an absolute path where the
+                          web server has another PATH
+  --runtime <name>        node, or bun for a host that has Bun. Default: node
+  --warm                  on a host with cgi-fcgi, the first request starts a
+                          worker that answers the later ones. Elsewhere the
+                          script is plain CGI
+  --keep-env <NAME>       with --warm: the worker keeps this variable, which the
+                          web server sets alike for all requests
+  --external <module>     a module that is not built in; it is loaded where the
+                          script runs
+  --interface <kind>      wsgi, fetch or node, if another kind is guessed
+  --env <NAME=value>      a variable for the trial
+  --trial-path </path>    the path of the trial's request. Default: /
+  --no-trial              do not try the script out
 
-The source map beside the script is for stacks in the log; it may be left away.
+The source map beside the script makes the stacks in the log readable. The
+script runs without it.
 `;
 
 const options = {
@@ -53,24 +56,25 @@ const options = {
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArguments(args, options);
   const [target, ...more] = positionals;
-  if (target === undefined || more.length > 0) throw new UserError('option-wrong', 'One application can be built; name a module');
+  if (target === undefined || more.length > 0) throw new UserError('option-wrong', 'Name one module to build');
   const { runtime = 'node', external = [], warm = false } = values;
   if (runtime !== 'node' && runtime !== 'bun') throw new UserError('option-wrong', `The runtime must be node or bun, got ${runtime}`);
   const { path, callable } = parseTarget(target);
-  mustBeModule(path);
+  checkModule(path);
   const script = values.output ?? `${basename(path, extname(path))}.cgi`;
-  if (warm && runtime === 'bun') throw new UserError('option-wrong', '--warm needs node; a script for Bun starts fast enough');
+  if (warm && runtime === 'bun') throw new UserError('option-wrong', '--warm is for --runtime node only');
   if (warm && basename(script).startsWith('nph-'))
-    throw new UserError('option-wrong', '--warm is not for nph- scripts: FastCGI has no such responses');
+    throw new UserError('option-wrong', '--warm is not for nph- scripts: FastCGI has no responses of that kind');
 
-  const keepEnv = (values['keep-env'] ?? []).map(toKept);
-  if (!warm && keepEnv.length > 0) throw new UserError('option-wrong', '--keep-env is for --warm; give that, too');
+  const keepEnv = (values['keep-env'] ?? []).map(checkKeptName);
+  if (!warm && keepEnv.length > 0) throw new UserError('option-wrong', '--keep-env needs --warm, too');
 
   const trialPath = values['trial-path'] ?? '/';
-  if (!trialPath.startsWith('/')) throw new UserError('path-wrong', `The path of --trial-path begins with "/", got ${trialPath}`);
+  if (!trialPath.startsWith('/')) throw new UserError('path-wrong', `The path of --trial-path must begin with "/", got ${trialPath}`);
   refuseToOverwrite(script, [path]);
-  const env = Object.fromEntries((values.env ?? []).map(toVariable));
+  const env = Object.fromEntries((values.env ?? []).map(parseVariable));
   Object.assign(process.env, env);
+  makeStandardStreams();
   const loaded = await withModule(path, external, (module) => loadApplication(module, callable, values.interface));
   console.log(`Building ${describeSource(loaded, path)} into ${script}`);
   const { size, warnings, assets, times } = await buildScript(path, script, {
@@ -93,30 +97,33 @@ export async function run(args: string[]): Promise<number> {
   return 0;
 }
 
-/** Throws a `UserError` for what is no file, and for a program in another language. */
-function mustBeModule(path: string): void {
+/** Throws a `UserError` unless `path` is a file, and one for JavaScript. */
+function checkModule(path: string): void {
   const status = statSync(path, { throwIfNoEntry: false });
   if (!status) throw new UserError('module-not-found', `There is no file ${path}`);
   if (status.isDirectory()) throw new UserError('option-wrong', `${path} is a folder; name a module in it`);
   const [, interpreter] = /^#!\s*([^\n]*)/.exec(readFileSync(path, 'latin1')) ?? [];
   if (interpreter !== undefined && !/\b(?:node|bun|deno|tsx|run-with-cgi)\b/.test(interpreter)) {
-    throw new UserError('option-wrong', `${path} is a program for ${interpreter.trim()}; build takes modules in JavaScript and TypeScript`);
+    throw new UserError(
+      'option-wrong',
+      `${path} is a program for ${interpreter.trim()}; build takes only modules in JavaScript or TypeScript`,
+    );
   }
 }
 
-function toVariable(text: string): [name: string, value: string] {
+function parseVariable(text: string): [name: string, value: string] {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (name === undefined || value === undefined) throw new UserError('option-wrong', `--env is written NAME=value, got ${text}`);
+  if (name === undefined || value === undefined) throw new UserError('option-wrong', `--env must be NAME=value, got ${text}`);
   return [name, value];
 }
 
-function toKept(name: string): string {
+function checkKeptName(name: string): string {
   if (/^\w+$/.test(name) && !name.startsWith('HTTP_')) return name;
-  const rule = name.startsWith('HTTP_') ? 'cannot name what a client sends' : 'must be the name of a variable';
+  const rule = name.startsWith('HTTP_') ? 'must not name a header of the client' : 'must be the name of a variable';
   throw new UserError('option-wrong', `--keep-env ${rule}, got ${name}`);
 }
 
 function describeSource({ exportName, interface: kind }: Loaded, path: string): string {
   if (exportName === undefined) return kind === 'node' ? `${path}, which listens,` : path;
-  return `${exportName === 'module' ? 'the exports' : exportName === 'default' ? 'the default export' : exportName} of ${path}, ${describeInterface(kind)},`;
+  return `${describeExport(exportName)} of ${path}, ${describeInterface(kind)},`;
 }

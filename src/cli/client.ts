@@ -1,5 +1,5 @@
-// The client of the command `request`: it sends requests to an application in this process, one after another, and sees to
-// it that the application is closed, whatever ends the process early.
+// The client of the command `request`. It sends requests to an application in this process, one after another, and closes
+// the application even when a signal, an error or process.exit() ends the process early.
 
 import { guardProcess } from '../cgi/lifetime.ts';
 import { checkBodySize } from '../environ/body-length.ts';
@@ -39,12 +39,16 @@ export class Client {
     this.#log = log;
   }
 
-  /** Resolves when the response is out and the application closed. */
+  /** Sends a request; resolves when the response is written and the application closed. */
   async send({ method, target, headers, body }: ClientRequest, output: ResponseOutput): Promise<void> {
     const { application, options } = this.#loaded;
     const environ = requestEnviron({ method, path: target, headers, environ: options.env ?? {} }, body && sourceOf(body), this.#log);
-    const others = headers.filter(([name]) => name.toLowerCase() !== 'host');
-    output.sent([`${method} ${environ.REQUEST_URI} ${environ.SERVER_PROTOCOL}`, ['Host', String(environ.HTTP_HOST)], ...others]);
+    const otherHeaders = headers.filter(([name]) => name.toLowerCase() !== 'host');
+    output.showRequest([
+      `${method} ${environ.REQUEST_URI} ${environ.SERVER_PROTOCOL}`,
+      ['Host', String(environ.HTTP_HOST)],
+      ...otherHeaders,
+    ]);
     const limited: ApplicationFunction = (...args) => {
       checkBodySize(body ? lengthOf(body) : 0, options.maxBodySize ?? Infinity);
       return toFunction(application)(...args);
@@ -53,18 +57,18 @@ export class Client {
     this.#exchange = new Exchange(limited, environ, output, this.#report);
     if (isFirst) this.#guard();
     const finished = this.#exchange.start();
-    // Not before: an application that never waits could not be ended.
+    // Only now: while the application runs without waiting for anything, a handler could not run, and the signal would be lost.
     if (isFirst) this.#watchSignals();
     await finished;
   }
 
-  /** Ends the request that is under way; the command's exit status is `status`. */
-  end(status: number, text?: string): void {
+  /** Aborts the current request. `status` becomes the exit status of the command, and `text` is printed. */
+  abort(status: number, text?: string): void {
     this.#outputs.fail(status, text);
     this.#exchange?.interrupt(clientGone());
   }
 
-  /** Errors that nobody caught, exit(), and an event loop that runs dry. */
+  /** Closes the application at an uncaught error, at process.exit(), and when the event loop has nothing left to do. */
   #guard(): void {
     const exchange = () => this.#exchange;
     const guarded = {
@@ -85,7 +89,7 @@ export class Client {
       process.on(signal, () => {
         if (isAgain) process.exit(128 + number);
         isAgain = true;
-        this.end(128 + number);
+        this.abort(128 + number);
       });
     }
   }

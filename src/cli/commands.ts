@@ -26,20 +26,20 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
 
 const USAGE = `Usage: run-with-cgi <command> [options]
 
-  request <app> <path>   one request from the shell
-  serve <app or folder>  a development server
-  validate <app>         checks an application against the specification
-  build <app> -o <file>  one executable file that needs no node_modules
-  fastcgi <app>          stays, and answers a web server by FastCGI
-  scgi <app>             the same by SCGI
+  request <app> <path>   send an application one request from the shell
+  serve <app or folder>  start a development server
+  validate <app>         check an application against the specification
+  build <app> -o <file>  make one executable file that needs no node_modules
+  fastcgi <app>          stay, and answer a web server by FastCGI
+  scgi <app>             stay, and answer a web server by SCGI
 
 <app> is a module that exports an application as "application" or by default,
-calls runWithCgi(), or listens on a port, which stays closed; "app.js:name"
-takes the export "name". Any other executable file is a CGI program.
-"run-with-cgi <command> --help" tells more.
+that calls runWithCgi(), or that listens on a port; the port stays closed.
+"app.js:name" takes the export "name". Any other executable file is a CGI
+program. "run-with-cgi <command> --help" tells more.
 
+A module becomes a CGI script by the first line
 #!/usr/bin/env run-with-cgi
-as the first line of such a module makes it a CGI script.
 `;
 
 /** The exit status when the response could not be written; curl has the same one. */

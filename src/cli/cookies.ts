@@ -1,5 +1,5 @@
-// The cookies of `request -b` and `-c`: a file in the format that curl and browsers once shared, and what the responses of
-// one command set. RFC 6265
+// The cookies of `request -b` and `-c`: those of a jar, a file in the format of Netscape that curl reads and writes, and
+// those that the responses of one command set. RFC 6265
 
 import { existsSync } from 'node:fs';
 import type { Header } from '../types.ts';
@@ -11,7 +11,7 @@ interface Cookie {
   path: string;
   isSecure: boolean;
   isHttpOnly: boolean;
-  /** In seconds since 1970; 0 for as long as the session lasts. */
+  /** In seconds since 1970; 0 for a cookie of the session. */
   expires: number;
   name: string;
   value: string;
@@ -25,25 +25,28 @@ export class Cookies {
   #kept: Cookie[] = [];
   #isKeeping: boolean;
 
-  /** `given` are what -b says, "name=value" or a file; those of responses are kept if a file is among them or they `haveJar`. Throws a `UserError` for a file that cannot be read. */
-  constructor(given: readonly string[], haveJar: boolean) {
+  /**
+   * `given` are the values of -b, each "name=value" or the name of a jar. Cookies of responses are kept if a jar is among
+   * them, or if `hasJar`, the -c option, is set. Throws a `UserError` for a jar that cannot be read.
+   */
+  constructor(given: readonly string[], hasJar: boolean) {
     for (const one of given) {
       if (one.includes('=')) this.#given.push(byteString(one));
-      // The jar of a first login is not there yet; -b '' only asks for cookies to be kept.
+      // A jar that does not exist is no error: the first login makes it. curl's -b '' only asks that cookies are kept.
       else if (one === '-' || existsSync(one)) this.#kept.push(...readText(one, 'cookies').split(/\r?\n/).flatMap(parseLine));
     }
-    this.#isKeeping = haveJar || given.length > this.#given.length;
+    this.#isKeeping = hasJar || given.length > this.#given.length;
   }
 
-  /** The value of Cookie for a request of `url`. */
+  /** Returns the value of the Cookie header for a request of `url`; undefined for none. */
   headerFor(url: URL): string | undefined {
     const fitting = this.#kept.filter((cookie) => fits(cookie, url));
     const texts = [...fitting.map(({ name, value }) => `${name}=${value}`), ...this.#given];
     return texts.length > 0 ? texts.join('; ') : undefined;
   }
 
-  /** Keeps what the response to a request of `url` sets. */
-  take(headers: readonly Header[], url: URL): void {
+  /** Keeps the cookies that the response to a request of `url` sets. */
+  keep(headers: readonly Header[], url: URL): void {
     if (!this.#isKeeping) return;
     for (const [name, value] of headers) {
       const cookie = name.toLowerCase() === 'set-cookie' ? parseHeader(value, url) : undefined;
@@ -53,8 +56,8 @@ export class Cookies {
     }
   }
 
-  /** What the jar holds. */
-  text(): string {
+  /** Returns the text of the jar. */
+  toJar(): string {
     const lines = this.#kept.filter(isAlive).map(({ domain, path, isSecure, isHttpOnly, expires, name, value }) => {
       const flag = (isSet: boolean) => (isSet ? 'TRUE' : 'FALSE');
       const fields = [domain, flag(domain.startsWith('.')), path, flag(isSecure), expires, name, value];
@@ -68,7 +71,7 @@ function isAlive({ expires }: Cookie): boolean {
   return expires === 0 || expires * 1000 > Date.now();
 }
 
-/** RFC 6265 §5.1.3, §5.1.4 */
+/** Whether `cookie` is sent with a request of the URL. RFC 6265 §5.1.3, §5.1.4 */
 function fits(cookie: Cookie, { hostname, pathname, protocol }: URL): boolean {
   const { domain, path } = cookie;
   const isHost = domain.startsWith('.') ? `.${hostname}`.endsWith(domain) : hostname === domain;
@@ -76,7 +79,7 @@ function fits(cookie: Cookie, { hostname, pathname, protocol }: URL): boolean {
   return isHost && isPath && isAlive(cookie) && (!cookie.isSecure || protocol === 'https:' || hostname === 'localhost');
 }
 
-/** A line of a jar. */
+/** Returns the cookie of a line of a jar, or none. */
 function parseLine(line: string): Cookie[] {
   const isHttpOnly = line.startsWith(HTTP_ONLY);
   const [domain = '', isBelow, path = '/', isSecure, expires, name, value] = line.slice(isHttpOnly ? HTTP_ONLY.length : 0).split('\t');
@@ -85,7 +88,7 @@ function parseLine(line: string): Cookie[] {
   return [{ domain: wide, path, isSecure: isSecure === 'TRUE', isHttpOnly, expires: Number(expires) || 0, name, value }];
 }
 
-/** A Set-Cookie of the response to a request of `url`; undefined when it is none, or is for somebody else. RFC 6265 §5.2, §5.3 */
+/** Parses a Set-Cookie header of the response to a request of `url`; undefined for a malformed one and for one of a foreign domain. RFC 6265 §5.2, §5.3 */
 function parseHeader(header: string, url: URL): Cookie | undefined {
   const [pair = '', ...rest] = header.split(';');
   const equals = pair.indexOf('=');
@@ -102,7 +105,7 @@ function parseHeader(header: string, url: URL): Cookie | undefined {
     path: path?.startsWith('/') ? path : folder,
     isSecure: attributes.has('secure'),
     isHttpOnly: attributes.has('httponly'),
-    // One that has ended is not one of the session.
+    // At least 1, since 0 stands for a cookie of the session.
     expires: Number.isNaN(until) ? 0 : Math.max(1, Math.floor(until / 1000)),
     name: pair.slice(0, equals).trim(),
     value: pair.slice(equals + 1).trim(),

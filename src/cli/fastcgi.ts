@@ -1,4 +1,4 @@
-// run-with-cgi fastcgi: an application as a FastCGI server.
+// run-with-cgi fastcgi: serves an application by FastCGI.
 
 import { serveFastCgi } from '../fastcgi/index.ts';
 import { runResident, usageOf } from './resident.ts';

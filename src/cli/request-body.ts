@@ -1,4 +1,4 @@
-// What curl's -d, -F, -T and their like make a request's body of.
+// The request body that curl's options ask for: -d, -F, -T and others.
 
 import { randomUUID } from 'node:crypto';
 import { fstatSync, openSync } from 'node:fs';
@@ -7,28 +7,26 @@ import { readDescriptor } from '../cgi/descriptor.ts';
 import { fs } from '../fs.ts';
 import { UserError } from '../load/user-error.ts';
 import type { RequestBody } from '../testing/request.ts';
+import type { OptionValue } from './arguments.ts';
 
-/** Bytes, or a file that is read when it is needed, as often as it is. */
+/** Bytes, or an open file, which is read anew for each request. */
 type Piece = Buffer | { descriptor: number; length: number };
 
 export interface Body {
   pieces: Piece[];
-  /** Its Content-Type; undefined when it says none. */
+  /** Its Content-Type; undefined for none. */
   type: string | undefined;
 }
 
-/** An option and its value, as they stood on the command line. */
-export type Given = readonly [option: string, value: string];
+const DATA_OPTIONS = ['data', 'data-ascii', 'data-binary', 'data-raw', 'data-urlencode', 'json'];
+const FORM_OPTIONS = ['form', 'form-string'];
 
-const DATA = ['data', 'data-ascii', 'data-binary', 'data-raw', 'data-urlencode', 'json'];
-const FORM = ['form', 'form-string'];
-
-/** Returns the body that `given` asks for, undefined for none. Throws a `UserError`. */
-export function bodyOf(given: readonly Given[]): Body | undefined {
-  const ways = [DATA, FORM, ['upload-file']].map((names) => given.filter(([option]) => names.includes(option)));
-  const [data = [], form = [], [upload] = []] = ways;
-  const used = ways.flatMap(([first]) => (first ? [`--${first[0]}`] : []));
-  if (used.length > 1) throw new UserError('option-wrong', `${used.join(' and ')} are two bodies; give one`);
+/** Returns the body that `options` ask for; undefined for none. Throws a `UserError`. */
+export function bodyOf(options: readonly OptionValue[]): Body | undefined {
+  const kinds = [DATA_OPTIONS, FORM_OPTIONS, ['upload-file']].map((names) => options.filter(([option]) => names.includes(option)));
+  const [data = [], form = [], [upload] = []] = kinds;
+  const used = kinds.flatMap(([first]) => (first ? [`--${first[0]}`] : []));
+  if (used.length > 1) throw new UserError('option-wrong', `Give only one of ${used.join(', ')}: each makes a whole body`);
   if (data.length > 0) return dataBody(data);
   if (form.length > 0) return formBody(form);
   return upload && { pieces: readFile(upload[1]), type: undefined };
@@ -38,18 +36,18 @@ export function lengthOf({ pieces }: Body): number {
   return pieces.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** The body for one request; it can be sent again for the next. */
+/** Returns `body` for one request. Each call starts at its first byte. */
 export function sourceOf(body: Body): RequestBody {
-  const rest = [...body.pieces];
+  const unread = [...body.pieces];
   let position = 0;
   const read = (buffer: Uint8Array): number => {
     for (;;) {
-      const [piece] = rest;
+      const [piece] = unread;
       if (piece === undefined) return 0;
       const count = readPiece(piece, buffer, position);
       position += count;
       if (count > 0) return count;
-      rest.shift();
+      unread.shift();
       position = 0;
     }
   };
@@ -61,7 +59,7 @@ function readPiece(piece: Piece, buffer: Uint8Array, position: number): number {
   return piece.copy(buffer, 0, position);
 }
 
-/** All of it as a byte string. */
+/** Returns the whole body as a byte string. */
 export function textOf({ pieces }: Body): string {
   return pieces.map((piece) => bytesOf(piece).toString('latin1')).join('');
 }
@@ -77,19 +75,19 @@ function bytesOf(piece: Piece): Buffer {
   return bytes;
 }
 
-function dataBody(given: readonly Given[]): Body {
+function dataBody(options: readonly OptionValue[]): Body {
   const pieces: Piece[] = [];
-  for (const [option, value] of given) {
+  for (const [option, value] of options) {
     if (pieces.length > 0 && option !== 'json') pieces.push(Buffer.from('&'));
     if (option === 'data-raw') pieces.push(Buffer.from(value));
     else if (option === 'data-urlencode') pieces.push(Buffer.from(urlEncoded(value)));
     else pieces.push(...(value.startsWith('@') ? readFile(value.slice(1)) : [Buffer.from(value)]));
   }
-  const isJson = given.some(([option]) => option === 'json');
+  const isJson = options.some(([option]) => option === 'json');
   return { pieces, type: isJson ? 'application/json' : 'application/x-www-form-urlencoded' };
 }
 
-/** "text", "=text", "name=text", "@file" or "name@file". */
+/** Encodes a value of --data-urlencode: "text", "=text", "name=text", "@file" or "name@file". */
 function urlEncoded(value: string): string {
   const [, name = '', mark, text = ''] = /^([^=@]*)([=@])(.*)$/s.exec(value) ?? [];
   const plain = mark === undefined ? Buffer.from(value) : mark === '=' ? Buffer.from(text) : Buffer.concat(readFile(text).map(bytesOf));
@@ -97,16 +95,16 @@ function urlEncoded(value: string): string {
   return name === '' ? encoded : `${name}=${encoded}`;
 }
 
-/** `byte`, a character up to U+00FF, as "%XX". */
+/** Returns `byte`, a character up to U+00FF, as "%XX". */
 export function percent(byte: string): string {
   return `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
-/** RFC 7578 */
-function formBody(given: readonly Given[]): Body {
+/** Makes a multipart/form-data body. RFC 7578 */
+function formBody(options: readonly OptionValue[]): Body {
   const boundary = `------------------------${randomUUID().replaceAll('-', '').slice(0, 16)}`;
-  const pieces = given.flatMap(([option, value]) => {
-    const { name, filename, type, content } = option === 'form' ? toField(value) : toText(value);
+  const pieces = options.flatMap(([option, value]) => {
+    const { name, filename, type, content } = option === 'form' ? parseField(value) : parseTextField(value);
     const disposition = `form-data; name="${quoted(name)}"${filename === undefined ? '' : `; filename="${quoted(filename)}"`}`;
     const head = `--${boundary}\r\nContent-Disposition: ${disposition}\r\n${type === undefined ? '' : `Content-Type: ${type}\r\n`}\r\n`;
     return [Buffer.from(head), ...content, Buffer.from('\r\n')];
@@ -121,7 +119,7 @@ interface Field {
   content: Piece[];
 }
 
-function toText(text: string): Field {
+function parseTextField(text: string): Field {
   const [name, value] = splitName(text);
   return { name, content: [Buffer.from(value)] };
 }
@@ -129,41 +127,41 @@ function toText(text: string): Field {
 function splitName(text: string): [name: string, value: string] {
   const [, name, value] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   if (name !== undefined && value !== undefined) return [name, value];
-  throw new UserError('option-wrong', `A field of a form is written name=value, got ${text}`);
+  throw new UserError('option-wrong', `A form field must be name=value, got ${text}`);
 }
 
-/** "name=value;type=…", "name=@file;type=…;filename=…" or "name=<file"; a value with ";" in it stands in double quotes. */
-function toField(text: string): Field {
+/** Parses a value of --form: "name=value;type=…", "name=@file;type=…;filename=…" or "name=<file". Double quotes enclose a value with ";" in it. */
+function parseField(text: string): Field {
   const [name, value] = splitName(text);
   const mark = /^[@<]/.exec(value)?.[0] ?? '';
-  // At each ";" that an even number of quotes follows.
+  // Splits at each ";" outside of quotes: an even number of quotes follows it.
   const [quotedContent = '', ...attributes] = value.slice(mark.length).split(/;(?=(?:[^"]*"[^"]*")*[^"]*$)/);
-  const given: Record<string, string> = {};
+  const settings: Record<string, string> = {};
   for (const attribute of attributes) {
     const [, key = '', setting] = /^\s*(type|filename)=(.*)$/s.exec(attribute) ?? [];
     if (setting === undefined) {
-      const mend = `a value that has ";" in it is written -F '${name}="..."'`;
+      const mend = `write a value with ";" in it as -F '${name}="..."'`;
       throw new UserError('option-wrong', `";${attribute}" is neither ;type= nor ;filename=; ${mend}`);
     }
-    given[key] = unquoted(setting);
+    settings[key] = unquoted(setting);
   }
   const content = unquoted(quotedContent);
-  if (mark === '') return { name, ...given, content: [Buffer.from(content)] };
-  if (mark === '<') return { name, ...given, content: readFile(content) };
+  if (mark === '') return { name, ...settings, content: [Buffer.from(content)] };
+  if (mark === '<') return { name, ...settings, content: readFile(content) };
   const type = content === '-' ? undefined : (TYPES[extname(content).toLowerCase()] ?? 'application/octet-stream');
-  return { name, filename: basename(content), type, ...given, content: readFile(content) };
+  return { name, filename: basename(content), type, ...settings, content: readFile(content) };
 }
 
 function unquoted(text: string): string {
   return /^".*"$/s.test(text) ? text.slice(1, -1).replace(/\\(["\\])/g, '$1') : text;
 }
 
-/** As browsers do: https://html.spec.whatwg.org/#multipart-form-data */
+/** Escapes a name as browsers do: https://html.spec.whatwg.org/#multipart-form-data */
 function quoted(name: string): string {
   return name.replace(/[\r\n"]/g, percent);
 }
 
-/** Those that curl knows. */
+/** The types that curl knows, by the endings of file names. */
 const TYPES: Readonly<Record<string, string>> = {
   '.gif': 'image/gif',
   '.jpg': 'image/jpeg',
@@ -177,17 +175,17 @@ const TYPES: Readonly<Record<string, string>> = {
   '.xml': 'application/xml',
 };
 
-/** What the file `name` holds, a byte string. "-" is standard input. Throws a `UserError` that calls it `what`. */
+/** Reads the file `name` as a byte string; "-" is standard input. Throws a `UserError` that calls its contents `what`. */
 export function readText(name: string, what: string): string {
   return textOf({ pieces: readFile(name, what), type: undefined });
 }
 
-/** `text` in UTF-8, each character a byte. */
+/** Returns `text` as a byte string: each character stands for a byte of its UTF-8. */
 export function byteString(text: string): string {
   return Buffer.from(text).toString('latin1');
 }
 
-/** "-" is standard input. What is no file of the disk can be read only once, and is kept. */
+/** Opens the file `name`; "-" is standard input. A pipe or a device is read at once and kept, since it can be read only once. */
 function readFile(name: string, what = 'request body'): Piece[] {
   try {
     const descriptor = name === '-' ? 0 : openSync(name, 'r');

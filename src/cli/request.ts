@@ -1,14 +1,14 @@
-// run-with-cgi request: one request from the shell, as curl would send it, and no server.
+// run-with-cgi request: sends an application one request from the shell, as curl would, without a server.
 
 import { basename } from 'node:path';
 import { openErrors } from '../cgi/stderr.ts';
 import { LOG, printTo, takeStdout } from '../cgi/stdout.ts';
 import { UserError } from '../load/user-error.ts';
 import type { Header } from '../types.ts';
-import { parseArguments } from './arguments.ts';
+import { type OptionValue, parseArguments } from './arguments.ts';
 import { Client } from './client.ts';
 import { Cookies } from './cookies.ts';
-import { type Body, bodyOf, byteString, type Given, lengthOf, percent, readText, textOf } from './request-body.ts';
+import { type Body, bodyOf, byteString, lengthOf, percent, readText, textOf } from './request-body.ts';
 import { Outputs, ResponseOutput } from './response-output.ts';
 import { applicationOf, isFile } from './target.ts';
 import { inSeconds, writeOut } from './write-out.ts';
@@ -16,50 +16,52 @@ import { inSeconds, writeOut } from './write-out.ts';
 export const usage = `Usage: run-with-cgi request <app> [path] [options]
 
 Sends one request to an application and writes the body of its response to
-standard output. The path may be a whole URL; "/" by default. The options are
-curl's:
+standard output. The path may be a whole URL; the default is "/". The options
+are curl's:
 
-  -X, --request <method>    the method; GET, or what a body makes of it
-  -H, --header <line>       "Name: value"; "Name;" for an empty one, "Name:" for
-                            none; @file has a line for each
+  -X, --request <method>    the method. Default: GET; POST with a body, PUT with
+                            -T
+  -H, --header <line>       "Name: value"; "Name;" for an empty value, "Name:" to
+                            leave it out; @file reads a header from each line
   -A, --user-agent <text>
   -e, --referer <url>
   -u, --user <name:password>
-  -b, --cookie <cookies>    "name=value; ...", or a file of -c
-  -c, --cookie-jar <file>   keeps the cookies that responses set
+  -b, --cookie <cookies>    "name=value; ...", or a file that -c has written
+  -c, --cookie-jar <file>   writes the cookies that responses set to a file
 
-  -d, --data <body>         byte for byte; @file for a file's bytes, @- for
+  -d, --data <body>         the body, byte for byte; @file reads a file, @-
                             standard input; several are joined by "&"
-      --data-raw <body>     where a first "@" is one
+      --data-raw <body>     the same, but a first "@" is a part of the body
       --data-urlencode <x>  text, name=text, @file or name@file
-      --json <body>         -d, and the headers of JSON
-  -F, --form <name=value>   multipart; name=@file, name=<file, and behind these
-                            ;type=text/csv;filename=a.csv
+      --json <body>         the same as -d, with the headers of JSON
+  -F, --form <name=value>   a field of a multipart body; name=@file uploads a
+                            file, name=<file reads a value; ;type=text/csv and
+                            ;filename=a.csv may follow
       --form-string <name=value>
-  -T, --upload-file <file>  by PUT; a path that ends in / gets its name
-  -G, --get                 the data is the query
+  -T, --upload-file <file>  sends a file by PUT; a path that ends in / gets the
+                            name of the file
+  -G, --get                 sends the data of -d as the query
 
   -L, --location            follows redirects within the application
-      --max-redirs <n>      as many as these; 50
-  -m, --max-time <seconds>  then it is ended
+      --max-redirs <n>      follows at most so many. Default: 50
+  -m, --max-time <seconds>  ends the request after so many seconds
 
-  -i, --include             the response's head too
-  -I, --head                a HEAD request; shows the response's head
-  -v, --verbose             what was sent and received, on standard error
-  -o, --output <file>       for the body; - is standard output
-  -D, --dump-header <file>  for the head
-  -w, --write-out <format>  at the end, like "%{http_code} %header{etag}\\n"
-      --compressed          asks for a compressed body, and unpacks it
-  -s, --silent              says nothing itself, unless -S, --show-error
+  -i, --include             shows the head of the response, too
+  -I, --head                sends a HEAD request; shows the head of the response
+  -v, --verbose             shows both heads on standard error
+  -o, --output <file>       writes the body to a file; - is standard output
+  -D, --dump-header <file>  writes the head to a file
+  -w, --write-out <format>  prints at the end, as "%{http_code} %header{etag}"
+      --compressed          asks for a compressed body, and decompresses it
+  -s, --silent              prints no errors; with -S, --show-error it does
   -f, --fail                exit status 22 and no body when the status is 400 or
-                            more; --fail-with-body shows it
-      --interface <kind>    wsgi, fetch or node, where the application does not
-                            show it
+                            more; --fail-with-body shows the body
+      --interface <kind>    wsgi, fetch or node, if another kind is guessed
 
 What the application prints goes to standard error. The exit status is 18 when
-the response ended before it was complete, 23 when it could not be written, or
-is binary and standard output is a terminal, 28 after --max-time, and 47 after
-more redirects than --max-redirs.
+the response ended before it was complete; 23 when it could not be written, or
+when it is binary and standard output is a terminal; 28 after --max-time; and 47
+after more redirects than --max-redirs.
 `;
 
 const options = {
@@ -94,7 +96,7 @@ const options = {
   fail: { type: 'boolean', short: 'f' },
   'fail-with-body': { type: 'boolean' },
   compressed: { type: 'boolean' },
-  // About connections, of which there is none.
+  // curl's options about connections have no effect here: there is no connection.
   insecure: { type: 'boolean', short: 'k' },
   'no-buffer': { type: 'boolean', short: 'N' },
   interface: { type: 'string' },
@@ -103,7 +105,7 @@ const options = {
 type Values = ReturnType<typeof parseArguments<typeof options>>['values'];
 
 interface Request {
-  /** What it is without -X, which only gives it another name. */
+  /** The method without -X: that option renames the method, and changes nothing else. */
   kind: 'GET' | 'HEAD' | 'POST' | 'PUT';
   target: string;
   headers: readonly Header[];
@@ -113,38 +115,40 @@ interface Request {
 export async function run(args: string[]): Promise<number> {
   const { values, positionals, inOrder } = parseArguments(args, options);
   const [app, path = '/', ...more] = positionals;
-  if (more.length > 0) throw new UserError('option-wrong', `There is one path, and ${more.join(' ')} is too much; put quotes around it`);
+  if (more.length > 0)
+    throw new UserError('option-wrong', `Name one path; ${more.join(' ')} is too much. Put quotes around a path with spaces`);
   if (app?.startsWith('/') && !isFile(app) && isFile(path))
     throw new UserError('option-wrong', `The application comes first: request ${path} ${app}`);
-  if (!/^(?:\/|https?:\/\/)/.test(path)) throw new UserError('path-wrong', `A path begins with "/", got ${path}; make it "/${path}"`);
+  if (!/^(?:\/|https?:\/\/)/.test(path)) throw new UserError('path-wrong', `A path must begin with "/", got ${path}; make it "/${path}"`);
   const first = firstRequest(encode(path), values, inOrder);
   const cookies = new Cookies(values.cookie ?? [], values['cookie-jar'] !== undefined);
-  const most = values.location ? toNumber('--max-redirs', values['max-redirs'] ?? '50') : undefined;
+  const maxRedirects = values.location ? toNumber('--max-redirs', values['max-redirs'] ?? '50') : undefined;
   const seconds = values['max-time'] === undefined ? undefined : toNumber('--max-time', values['max-time']);
   const format = formatOf(values['write-out'] ?? '');
 
-  // What the application prints is not its response, and some libraries keep the stream that they find while they are loaded.
+  // What the application prints goes to the log. This comes before the application is loaded: some libraries keep the stream
+  // that they find meanwhile.
   const log = openErrors(2);
   printTo(log);
   const outputs = new Outputs(takeStdout(LOG), values);
   const client = new Client(await applicationOf(app, values.interface), outputs, log);
-  if (seconds !== undefined) setTimeout(() => client.end(28, `there was no whole response after ${seconds} s`), seconds * 1000).unref();
+  if (seconds !== undefined) setTimeout(() => client.abort(28, `the response was not complete after ${seconds} s`), seconds * 1000).unref();
 
   const send = async (request: Request): Promise<ResponseOutput> => {
     const url = urlOf(request);
     const cookie = cookies.headerFor(url);
     const headers: Header[] = cookie === undefined ? [...request.headers] : [...request.headers, ['Cookie', cookie]];
-    const isPassed = (response: ResponseOutput) => most !== undefined && redirected(request, response) !== undefined;
-    const response = new ResponseOutput(outputs, values, isPassed);
+    const isFollowed = (response: ResponseOutput) => maxRedirects !== undefined && redirectedRequest(request, response) !== undefined;
+    const response = new ResponseOutput(outputs, values, isFollowed);
     await client.send({ ...request, method: values.request ?? request.kind, headers }, response);
-    cookies.take(response.headers, url);
+    cookies.keep(response.headers, url);
     return response;
   };
   const began = performance.now();
-  const last = await follow(first, send, outputs, most);
+  const last = await followRedirects(first, send, outputs, maxRedirects);
   const milliseconds = performance.now() - began;
 
-  if (values['cookie-jar'] !== undefined) outputs.print(values['cookie-jar'], cookies.text());
+  if (values['cookie-jar'] !== undefined) outputs.print(values['cookie-jar'], cookies.toJar());
   if (format !== '') {
     const { request, response, redirects } = last;
     const variables = {
@@ -152,7 +156,7 @@ export async function run(args: string[]): Promise<number> {
       method: values.request ?? request.kind,
       url: byteString(path),
       url_effective: urlOf(request).href,
-      redirect_url: location(request, response)?.href,
+      redirect_url: locationOf(request, response)?.href,
       filename_effective: byteString(values.output ?? ''),
       num_redirects: redirects,
       size_upload: request.body ? lengthOf(request.body) : 0,
@@ -160,38 +164,39 @@ export async function run(args: string[]): Promise<number> {
       exitcode: outputs.status,
       errormsg: byteString(outputs.reason),
     };
-    const onUnknown = (name: string) => outputs.say(`there is no variable ${name} for --write-out`);
+    const onUnknown = (name: string) => outputs.warn(`there is no variable ${name} for --write-out`);
     outputs.print('-', writeOut(format, variables, response.headers, onUnknown));
   }
-  // Whatever timers and connections are open, as after a CGI request.
+  // process.exit(), since the application may have timers and connections open.
   process.exit(outputs.status);
 }
 
+/** The last request that was sent. */
 interface Last {
   request: Request;
   response: ResponseOutput;
   redirects: number;
 }
 
-/** Sends `request`, and what up to `most` redirects make of it. */
-async function follow(
+/** Sends `request`, and follows up to `maxRedirects` redirects, or none where that is undefined. */
+async function followRedirects(
   request: Request,
   send: (request: Request) => Promise<ResponseOutput>,
   outputs: Outputs,
-  most: number | undefined,
+  maxRedirects: number | undefined,
 ): Promise<Last> {
-  for (let redirects = 0, now = request; ; redirects++) {
-    const response = await send(now);
-    const to = location(now, response);
-    if (most === undefined || to === undefined || outputs.status !== 0) return { request: now, response, redirects };
-    const next = redirected(now, response);
-    if (next !== undefined && redirects < most) {
-      now = next;
+  for (let redirects = 0, current = request; ; redirects++) {
+    const response = await send(current);
+    const to = locationOf(current, response);
+    if (maxRedirects === undefined || to === undefined || outputs.status !== 0) return { request: current, response, redirects };
+    const next = redirectedRequest(current, response);
+    if (next !== undefined && redirects < maxRedirects) {
+      current = next;
       continue;
     }
-    if (next === undefined) outputs.say(`the redirect to ${to.href} leads out of the application, and is not followed`);
-    else outputs.fail(47, `there are more than ${most} redirects`);
-    return { request: now, response, redirects };
+    if (next === undefined) outputs.warn(`the redirect to ${to.href} leads out of the application; it is not followed`);
+    else outputs.fail(47, `there were more than ${maxRedirects} redirects`);
+    return { request: current, response, redirects };
   }
 }
 
@@ -199,13 +204,13 @@ function formatOf(text: string): string {
   return text.startsWith('@') ? readText(text.slice(1), 'format') : byteString(text);
 }
 
-function firstRequest(target: string, values: Values, given: readonly Given[]): Request {
-  const found = bodyOf(given);
-  const query = values.get && found ? textOf(found) : '';
-  const body = values.get ? undefined : found;
-  if (body && values.head) throw new UserError('option-wrong', 'A HEAD request has no body; give --get, or leave --head out');
+function firstRequest(target: string, values: Values, options: readonly OptionValue[]): Request {
+  const data = bodyOf(options);
+  const query = values.get && data ? textOf(data) : '';
+  const body = values.get ? undefined : data;
+  if (body && values.head) throw new UserError('option-wrong', 'A HEAD request has no body; give --get, too, or leave --head out');
   const upload = values['upload-file'];
-  // Into a folder, under its own name.
+  // A path that ends in "/" gets the name of the file.
   const name = upload !== undefined && upload !== '-' && target.endsWith('/') ? encode(basename(upload)) : '';
   return {
     kind: values.head ? 'HEAD' : body ? (upload === undefined ? 'POST' : 'PUT') : 'GET',
@@ -215,7 +220,7 @@ function firstRequest(target: string, values: Values, given: readonly Given[]): 
   };
 }
 
-/** Those that options stand for, unless -H says otherwise, and those of -H. */
+/** Returns the headers that options like --user stand for, unless -H replaces them, and the headers of -H. */
 function headersOf(values: Values, body: Body | undefined): Header[] {
   const lines = (values.header ?? []).flatMap((line) =>
     line.startsWith('@') ? readText(line.slice(1), 'headers').split(/\r?\n/) : [byteString(line)],
@@ -236,15 +241,15 @@ function headersOf(values: Values, body: Body | undefined): Header[] {
   return [...needed, ...own.flatMap(([name, value]): Header[] => (value === undefined ? [] : [[name, value]]))];
 }
 
-/** "Name: value"; "Name:" without a value leaves the header out; "Name;" has an empty one. */
+/** Parses a value of -H. The value is undefined for "Name:", which leaves the header out, and empty for "Name;". */
 function parseHeader(line: string): [name: string, value: string | undefined] {
   const [, name, mark, value = ''] = /^([^\s:;]+)([:;])\s*(.*?)\s*$/s.exec(line) ?? [];
   if (name === undefined || (mark === ';' && value !== ''))
-    throw new UserError('header-malformed', `A header is written "Name: value", got "${Buffer.from(line, 'latin1')}"`);
+    throw new UserError('header-malformed', `A header must be "Name: value", got "${Buffer.from(line, 'latin1')}"`);
   return [name, mark === ':' && value === '' ? undefined : value];
 }
 
-/** What a browser does to what is typed into its address bar. */
+/** Percent-encodes spaces and bytes beyond ASCII, as a browser does with a typed address. */
 function encode(path: string): string {
   return byteString(path).replace(/[^!-~]/g, percent);
 }
@@ -255,16 +260,16 @@ function urlOf({ target, headers }: Request): URL {
   return new URL(URL.canParse(whole) ? whole : 'http://localhost/');
 }
 
-/** Where a redirect leads to; undefined when `response` is none. */
-function location(request: Request, response: ResponseOutput): URL | undefined {
+/** Returns the target of a redirect; undefined when `response` is no redirect. */
+function locationOf(request: Request, response: ResponseOutput): URL | undefined {
   const to = response.header('location');
   const from = urlOf(request).href;
   return response.status.startsWith('3') && to !== undefined && URL.canParse(to, from) ? new URL(to, from) : undefined;
 }
 
-/** What -L makes of a redirect within the application: RFC 9110 §15.4, as curl has it. */
-function redirected(request: Request, response: ResponseOutput): Request | undefined {
-  const to = location(request, response);
+/** Returns the request that -L sends after a redirect within the application; undefined for any other response. RFC 9110 §15.4, as curl does it. */
+function redirectedRequest(request: Request, response: ResponseOutput): Request | undefined {
+  const to = locationOf(request, response);
   const from = urlOf(request);
   if (to?.host !== from.host || !to.protocol.startsWith('http')) return undefined;
   const isWhole = !request.target.startsWith('/') || to.protocol !== from.protocol;

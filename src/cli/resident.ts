@@ -1,4 +1,4 @@
-// run-with-cgi fastcgi and run-with-cgi scgi: an application that stays, for a web server that connects to it.
+// run-with-cgi fastcgi and run-with-cgi scgi: the process stays, and a web server connects to it.
 
 import type { Server } from 'node:net';
 import { UserError } from '../load/user-error.ts';
@@ -15,29 +15,29 @@ import { applicationOf } from './target.ts';
 export function usageOf(name: string, protocol: string): string {
   return `Usage: run-with-cgi ${name} <app> [options]
 
-Serves an application to a web server by ${protocol}. Without --socket or --port it
-listens on descriptor 0, as spawn-fcgi and web servers leave it.
+Serves an application to a web server by ${protocol}. Without --socket or --port the
+command listens on descriptor 0, where spawn-fcgi and web servers put a socket.
 
-  --socket <path>      a Unix socket; one that nobody listens on is replaced
-  --mode <octal>       its permissions; 660
+  --socket <path>      a Unix socket. One that nobody listens on is replaced
+  --mode <octal>       the permissions of the socket. Default: 660
   --port <number>      a TCP port
-  --host <address>     its address; 127.0.0.1
-  --workers <number>   as many processes share the work, and another one sees to
-                       them; without it there is one
-  --max-requests <n>   a process is replaced after so many requests
-  --idle-exit <s>      ends after so many seconds without a request
-  --grace <s>          after SIGTERM, how long connections that are open are
-                       served, for a load balancer to notice; 0
-  --drain <s>          how long what runs may take when a process ends; 30
-  --timeout <ms>       how long an application may wait for things
-  --max-body <bytes>   a larger request body is answered with 413
-  --script-name <path> where the application is mounted, if the server does not
-                       say
-  --own-log            wsgi.errors goes to standard error, not to the web server
-  --interface <kind>   wsgi, fetch or node, where the application does not show
-                       it
+  --host <address>     the address of the port. Default: 127.0.0.1
+  --workers <number>   how many processes answer requests. One more process
+                       starts and replaces them. Default: a single process
+  --max-requests <n>   replace a process after so many requests
+  --idle-exit <s>      end after so many seconds without a request
+  --grace <s>          after SIGTERM, serve open connections for so many
+                       seconds, until a load balancer has noticed. Default: 0
+  --drain <s>          let running requests take so many seconds when a process
+                       ends. Default: 30
+  --timeout <ms>       how long an application may wait for something
+  --max-body <bytes>   answer a larger request body with 413
+  --script-name <path> the path where the application is mounted, if the web
+                       server does not tell it
+  --own-log            write wsgi.errors to standard error, not to the server
+  --interface <kind>   wsgi, fetch or node, if another kind is guessed
 
-SIGTERM, SIGINT and SIGUSR1 let running requests finish; SIGHUP replaces the
+After SIGTERM, SIGINT or SIGUSR1 running requests finish. SIGHUP replaces the
 workers, one by one, with the new code.
 `;
 }
@@ -64,17 +64,15 @@ type Serve = (application: ApplicationFunction, options: ResidentOptions) => Ser
 export async function runResident(name: string, serve: Serve, args: string[]): Promise<number> {
   const { values, positionals } = parseArguments(args, options);
   const [target, ...more] = positionals;
-  if (more.length > 0) throw new UserError('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
-  if (values.socket !== undefined && values.port !== undefined)
-    throw new UserError('option-wrong', '--socket and --port are two places; give one');
-  if (values.port === undefined && values.host !== undefined) throw new UserError('option-wrong', '--host is for --port; give that, too');
-  if (values.socket === undefined && values.mode !== undefined)
-    throw new UserError('option-wrong', '--mode is for --socket; give that, too');
+  if (more.length > 0) throw new UserError('option-wrong', `Name one application; ${more.join(' ')} is too much`);
+  if (values.socket !== undefined && values.port !== undefined) throw new UserError('option-wrong', 'Give --socket or --port, not both');
+  if (values.port === undefined && values.host !== undefined) throw new UserError('option-wrong', '--host needs --port, too');
+  if (values.socket === undefined && values.mode !== undefined) throw new UserError('option-wrong', '--mode needs --socket, too');
 
   const workers = toNumber('--workers', values.workers, 1);
-  const say = (line: string) => void process.stderr.write(`${name}: ${line}\n`);
-  const grace = seconds('--grace', values.grace);
-  const drain = seconds('--drain', values.drain) ?? DRAIN;
+  const log = (line: string) => void process.stderr.write(`${name}: ${line}\n`);
+  const grace = secondsToMs('--grace', values.grace);
+  const drain = secondsToMs('--drain', values.drain) ?? DRAIN;
   const place = withoutUndefined({
     socket: values.socket,
     mode: toMode(values.mode),
@@ -90,28 +88,28 @@ export async function runResident(name: string, serve: Serve, args: string[]): P
     sendErrors: values['own-log'] ? false : undefined,
   });
   const isWorker = process.env[WORKER] !== undefined;
-  delete process.env[WORKER]; // what the application starts is none
+  delete process.env[WORKER]; // processes that the application starts are no workers
   const life = {
     name,
     maxRequests: toNumber('--max-requests', values['max-requests'], 1),
-    idleExit: seconds('--idle-exit', values['idle-exit']),
+    idleExit: secondsToMs('--idle-exit', values['idle-exit']),
     drain,
     isWorker,
   };
 
   const refuse = (error: NodeJS.ErrnoException): never => {
-    if (error.code === 'EADDRINUSE') throw new UserError('address-in-use', `Somebody listens on ${values.socket ?? values.port} already`);
+    if (error.code === 'EADDRINUSE') throw new UserError('address-in-use', `Another process listens on ${values.socket ?? values.port}`);
     if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL') throw new UserError('address-not-allowed', error.message);
-    if (place.fd !== undefined) throw new UserError('option-wrong', 'Descriptor 0 is no socket that listens; give --socket or --port');
+    if (place.fd !== undefined) throw new UserError('option-wrong', 'Descriptor 0 is not a listening socket; give --socket or --port');
     throw error;
   };
   if (workers !== undefined && !isWorker) {
     const bound = await bind(place).catch(refuse);
-    return runWorkers(bound, { count: workers, deadline: (grace ?? 0) + drain, log: say }).catch(refuse);
+    return runWorkers(bound, { count: workers, deadline: (grace ?? 0) + drain, log }).catch(refuse);
   }
-  // A worker hears it when its terminal closes; its primary process decides.
+  // A terminal that closes sends SIGHUP to the workers, too; a worker leaves it to the supervisor.
   process.on('SIGHUP', () => {
-    if (!isWorker) say('SIGHUP replaces workers, and this process has none: it goes on with the code that it has. See --workers');
+    if (!isWorker) log('SIGHUP replaces workers, and this process has none: it keeps its code. See --workers');
   });
   const { application, options: given } = await applicationOf(target, values.interface);
   const env = given.env === undefined ? {} : { env: given.env };
@@ -133,8 +131,8 @@ function toMode(text: string | undefined): number | undefined {
   throw new UserError('option-wrong', `--mode must be permissions in octal digits, like 660, got ${text}`);
 }
 
-/** As milliseconds. */
-function seconds(option: string, text: string | undefined): number | undefined {
+/** Returns the seconds of an option as milliseconds. */
+function secondsToMs(option: string, text: string | undefined): number | undefined {
   const number = toNumber(option, text);
   return number === undefined ? undefined : number * 1000;
 }

@@ -1,4 +1,4 @@
-// Where a response of the command `request` goes: standard output or files, and what is said about it to standard error.
+// Writes a response of the command `request` to standard output or to files, and messages about it to standard error.
 
 import { openSync } from 'node:fs';
 import { isatty } from 'node:tty';
@@ -10,8 +10,8 @@ import type { Sink } from '../gateway/sink.ts';
 import type { Block, Header } from '../types.ts';
 import { inSeconds, type Variables } from './write-out.ts';
 
-/** Of the command's options those that are about the response. */
-export interface Shown {
+/** The options of the command that are about the response. */
+export interface OutputOptions {
   include?: boolean;
   head?: boolean;
   verbose?: boolean;
@@ -24,38 +24,38 @@ export interface Shown {
   'dump-header'?: string;
 }
 
-/** A line of a head, or a header. */
+/** A line of a head: the first line, or a header. */
 type Line = string | Header;
 
-/** Standard output, standard error and files, for all responses of one command. */
+/** The places that all responses of one command are written to: standard output, standard error and files. */
 export class Outputs {
   /** The command's exit status. */
   status = 0;
-  /** Why that is not 0. */
+  /** The message of the first failure; empty when `status` is 0. */
   reason = '';
   readonly #stdout: number;
   readonly #isQuiet: boolean;
   readonly #files = new Map<string, number>();
 
-  /** `stdout` is the descriptor that stands for standard output. */
-  constructor(stdout: number, { silent, 'show-error': showError }: Shown) {
+  /** `stdout` is the descriptor to write for standard output. */
+  constructor(stdout: number, { silent, 'show-error': showError }: OutputOptions) {
     this.#stdout = stdout;
     this.#isQuiet = silent === true && !showError;
   }
 
-  /** Whether what is written to `name` is shown to a person. */
+  /** Whether `name` is standard output ("-"), and that is a terminal. */
   isTerminal(name: string): boolean {
     return name === '-' && isatty(this.#stdout);
   }
 
-  /** Writes to the file `name`, which is opened for its first bytes; "-" is standard output. Throws when the client, which this is, has left. */
+  /** Writes to the file `name`, which the first call opens; "-" is standard output. Throws a `RequestError` (`client-gone`) when that fails: this command is the client. */
   write(name: string, bytes: Uint8Array): void {
     try {
       const file = name === '-' ? this.#stdout : (this.#files.get(name) ?? openSync(name, 'w'));
       this.#files.set(name, file);
       writeDescriptor(file, bytes);
     } catch (error) {
-      // Nobody has to be told that a pipe's reader had enough.
+      // A reader that closes its pipe, as head(1) does, is no failure to report.
       const { message, cause }: { message?: string; cause?: unknown } = error instanceof Error ? error : {};
       const reason = cause instanceof Error ? cause.message : message;
       this.fail(23, isAborted(error) ? undefined : `the response could not be written: ${reason}`);
@@ -63,7 +63,7 @@ export class Outputs {
     }
   }
 
-  /** The same for what is said at the end, a byte string. */
+  /** Writes a byte string as `write` does, but does not throw. */
   print(name: string, text: string): void {
     try {
       this.write(name, Buffer.from(text, 'latin1'));
@@ -72,49 +72,49 @@ export class Outputs {
     }
   }
 
-  /** Only the first failure counts. */
+  /** Sets the exit status, and prints `text`. Only the first call has an effect. */
   fail(status: number, text?: string): void {
     if (this.status !== 0) return;
     this.status = status;
     this.reason = text ?? '';
-    if (text !== undefined) this.say(text);
+    if (text !== undefined) this.warn(text);
   }
 
-  /** Tells a person. */
-  say(text: string): void {
+  /** Prints a message on standard error, unless the command is silent. */
+  warn(text: string): void {
     if (!this.#isQuiet) writeDescriptor(2, Buffer.from(`run-with-cgi: ${text}\n`));
   }
 }
 
-/** One response while it comes. */
+/** The sink for one response. */
 export class ResponseOutput implements Sink {
   status = '';
   headers: readonly Header[] = [];
   #headSize = 0;
   #bodySize = 0;
-  /** By performance.now(). */
-  #headCame = 0;
+  /** When the head came, by performance.now(). */
+  #headTime = 0;
   readonly #outputs: Outputs;
-  readonly #shown: Shown;
-  readonly #isPassed: (output: ResponseOutput) => boolean;
+  readonly #options: OutputOptions;
+  readonly #isFollowed: (output: ResponseOutput) => boolean;
   readonly #name: string;
   #hidesBody = false;
-  /** A body that has to be unpacked. */
-  #packed: Buffer[] | undefined;
+  /** The blocks so far of a body that has to be decompressed. */
+  #compressed: Buffer[] | undefined;
 
-  /** `isPassed` tells whether a response whose head is here is only on the way to another one: its body is not shown. */
-  constructor(outputs: Outputs, shown: Shown, isPassed: (output: ResponseOutput) => boolean) {
+  /** `isFollowed` is called when the head is here. It tells whether the response is a redirect that is followed: then its body is not shown. */
+  constructor(outputs: Outputs, options: OutputOptions, isFollowed: (output: ResponseOutput) => boolean) {
     this.#outputs = outputs;
-    this.#shown = shown;
-    this.#isPassed = isPassed;
-    this.#name = shown.output ?? '-';
+    this.#options = options;
+    this.#isFollowed = isFollowed;
+    this.#name = options.output ?? '-';
   }
 
   header(name: string): string | undefined {
     return this.headers.find(([one]) => one.toLowerCase() === name)?.[1];
   }
 
-  /** What `--write-out` asks about it, of a request that `began` then. */
+  /** Returns the variables of `--write-out`. `began` is the time of the request, by performance.now(). */
   variables(began: number): Variables {
     const code = this.status.slice(0, 3) || '000';
     return {
@@ -125,26 +125,27 @@ export class ResponseOutput implements Sink {
       num_headers: this.headers.length,
       size_download: this.#bodySize,
       size_header: this.#headSize,
-      time_starttransfer: inSeconds(this.#headCame - began),
+      time_starttransfer: inSeconds(this.#headTime - began),
     };
   }
 
-  sent(lines: Line[]): void {
-    if (this.#shown.verbose) this.#tell('>', lines);
+  /** Shows the head of the request, where --verbose asks for it. */
+  showRequest(lines: Line[]): void {
+    if (this.#options.verbose) this.#showLines('>', lines);
   }
 
   start(status: string, headers: readonly Header[], block?: Block): void {
-    const { include, head, verbose, fail, 'fail-with-body': failWithBody, compressed, 'dump-header': headFile } = this.#shown;
-    this.#headCame = performance.now();
+    const { include, head, verbose, fail, 'fail-with-body': failWithBody, compressed, 'dump-header': headFile } = this.#options;
+    this.#headTime = performance.now();
     this.status = status;
     this.headers = headers;
     const lines = [`HTTP/1.1 ${status}`, ...headers];
     this.#headSize = headText(lines, false).length;
-    if (verbose) this.#tell('<', lines);
+    if (verbose) this.#showLines('<', lines);
     const isFailure = Number(status.slice(0, 3)) >= 400 && (fail || failWithBody);
     if (isFailure) this.#outputs.fail(22, `the response's status is ${status}`);
-    this.#hidesBody = this.#isPassed(this) || (isFailure && !failWithBody) || false;
-    if (compressed && /^(?:x-)?(?:gzip|deflate)$|^br$/i.test(this.header('content-encoding') ?? '')) this.#packed = [];
+    this.#hidesBody = this.#isFollowed(this) || (isFailure && !failWithBody) || false;
+    if (compressed && /^(?:x-)?(?:gzip|deflate)$|^br$/i.test(this.header('content-encoding') ?? '')) this.#compressed = [];
     if (headFile !== undefined) this.#outputs.write(headFile, headText(lines, this.#outputs.isTerminal(headFile)));
     if ((include || head) && !(isFailure && fail)) {
       this.#outputs.write(this.#name, headText(lines, this.#outputs.isTerminal(this.#name)));
@@ -155,23 +156,23 @@ export class ResponseOutput implements Sink {
   write(block: Block): void {
     const bytes = Buffer.from(block);
     this.#bodySize += bytes.length;
-    if (this.#packed) this.#packed.push(bytes);
+    if (this.#compressed) this.#compressed.push(bytes);
     else this.#show(bytes);
   }
 
   end(complete: boolean): void {
     if (!complete) this.#outputs.fail(18, 'the response ended before it was complete');
-    if (this.#packed) this.#show(this.#unpack(Buffer.concat(this.#packed)));
-    // A body without bytes makes an empty file.
+    if (this.#compressed) this.#show(this.#decompress(Buffer.concat(this.#compressed)));
+    // An empty body makes an empty file.
     else if (!this.#hidesBody && this.#name !== '-') this.#outputs.write(this.#name, Buffer.alloc(0));
   }
 
   #show(bytes: Uint8Array): void {
     if (this.#hidesBody) return;
-    if (this.#shown.output === undefined && this.#outputs.isTerminal('-') && bytes.includes(0)) {
+    if (this.#options.output === undefined && this.#outputs.isTerminal('-') && bytes.includes(0)) {
       this.#outputs.fail(
         23,
-        'the body is binary, which a terminal does not take; send it to a file (-o FILE), or here all the same (-o -)',
+        'the body is binary, and a terminal cannot show it; write it to a file (-o FILE), or to the terminal all the same (-o -)',
       );
       this.#hidesBody = true;
       return;
@@ -179,17 +180,17 @@ export class ResponseOutput implements Sink {
     this.#outputs.write(this.#name, bytes);
   }
 
-  #unpack(bytes: Buffer): Uint8Array {
+  #decompress(bytes: Buffer): Uint8Array {
     if (bytes.length === 0) return bytes;
     try {
       return this.header('content-encoding') === 'br' ? brotliDecompressSync(bytes) : unzipSync(bytes);
     } catch (error) {
-      this.#outputs.fail(61, `the body could not be unpacked: ${error instanceof Error ? error.message : error}`);
+      this.#outputs.fail(61, `the body could not be decompressed: ${error instanceof Error ? error.message : error}`);
       return bytes;
     }
   }
 
-  #tell(mark: string, lines: Line[]): void {
+  #showLines(mark: string, lines: Line[]): void {
     const text = lines.map((line) => `${mark} ${paint(line, isatty(2))}\n`).join('');
     writeDescriptor(2, Buffer.from(`${text}${mark}\n`, 'latin1'));
   }
@@ -199,7 +200,7 @@ function headText(lines: readonly Line[], isTerminal: boolean): Buffer {
   return Buffer.from(`${lines.map((line) => `${paint(line, isTerminal)}\r\n`).join('')}\r\n`, 'latin1');
 }
 
-/** A line of a head, with colours where a person sees it. https://no-color.org */
+/** Returns a line of a head, with colours for a terminal. https://no-color.org */
 function paint(line: Line, isTerminal: boolean): string {
   const style = (format: 'bold' | 'cyan', text: string) => {
     return isTerminal && !process.env.NO_COLOR ? styleText(format, text, { validateStream: false }) : text;

@@ -1,4 +1,4 @@
-// run-with-cgi scgi: an application as an SCGI server.
+// run-with-cgi scgi: serves an application by SCGI.
 
 import { serveScgi } from '../scgi/index.ts';
 import { runResident, usageOf } from './resident.ts';

@@ -1,4 +1,4 @@
-// run-with-cgi serve: the development server, over an application or over a folder of CGI programs.
+// run-with-cgi serve: a development server for an application or for a folder of CGI programs.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,16 +18,16 @@ import { applicationOf, checkPrograms, isFolder } from './target.ts';
 
 export const usage = `Usage: run-with-cgi serve <app or folder> [options]
 
-Serves an application on a local port. Of a folder, the executable files are
-served as CGI programs below /cgi-bin/, a process for each request.
+Serves an application on a local port. The executable files of a folder are
+served as CGI programs below /cgi-bin/, with a process for each request.
 
-  --host <address>  where to listen; 127.0.0.1
-  -p, --port <number>
-                    8000, or the next free one; 0 for any
-  --cgi             run the application as a CGI script, a process a request
-  --watch           start again when a file that was loaded has changed
-  --interface <kind>
-                    wsgi, fetch or node, where the application does not show it
+  --host <address>     the address to listen on. Default: 127.0.0.1
+  -p, --port <number>  the port; 0 for any free one. Default: 8000, or the next
+                       free one
+  --cgi                run the application as a CGI script, with a process for
+                       each request
+  --watch              start again when a loaded file has changed
+  --interface <kind>   wsgi, fetch or node, if another kind is guessed
 `;
 
 const options = {
@@ -38,15 +38,15 @@ const options = {
   interface: { type: 'string' },
 } as const;
 
-/** Before the application has a command line of its own. */
+/** The path of this command. Taken here, since process.argv is the application's own once that is loaded. */
 const [, MAIN = ''] = process.argv;
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArguments(args, options);
   const [target, ...more] = positionals;
-  if (more.length > 0) throw new UserError('option-wrong', `One application can be served, and ${more.join(' ')} is too much`);
+  if (more.length > 0) throw new UserError('option-wrong', `Name one application; ${more.join(' ')} is too much`);
   if (values.watch) return watch(args.filter((arg) => arg !== '--watch'));
-  const { application, origin, prefix } = await served(target, values.cgi ?? false, values.interface);
+  const { application, origin, prefix } = await findApplication(target, values.cgi ?? false, values.interface);
 
   const { host = '127.0.0.1' } = values;
   const server = await listen(host, values.port, application);
@@ -60,8 +60,8 @@ export async function run(args: string[]): Promise<number> {
       isAgain = true;
     });
   }
-  const what = origin.replace(/(, .*[^,])$/, '$1,');
-  console.log(`Serving ${what} at http://${host.includes(':') ? `[${host}]` : host}:${port}${prefix}\nCtrl-C ends it.`);
+  const source = origin.replace(/(, .*[^,])$/, '$1,');
+  console.log(`Serving ${source} at http://${host.includes(':') ? `[${host}]` : host}:${port}${prefix}\nCtrl-C ends it.`);
   let status = 0;
   const errors = errorStream(process.stderr);
   onUncaught({
@@ -74,15 +74,15 @@ export async function run(args: string[]): Promise<number> {
       setTimeout(() => server.closeAllConnections(), DRAIN);
     },
   });
-  server.on('error', (error) => errors.write(formatFailure('server', error))); // one connection could not be accepted
+  server.on('error', (error) => errors.write(formatFailure('server', error))); // a connection could not be accepted
   await new Promise((resolve) => server.on('close', resolve));
   return status;
 }
 
-async function served(
+async function findApplication(
   target: string | undefined,
   asScript: boolean,
-  wanted: string | undefined,
+  kind: string | undefined,
 ): Promise<{ application: Application; origin: string; prefix: string }> {
   if (target !== undefined && isFolder(target)) {
     checkPrograms(target);
@@ -92,25 +92,25 @@ async function served(
       prefix: '/cgi-bin/',
     };
   }
-  const { application, origin } = await applicationOf(target, wanted);
+  const { application, origin } = await applicationOf(target, kind);
   if (!asScript) return { application, origin, prefix: '/' };
-  // This command is the interpreter of scripts, too.
+  // Each process loads the module by this command, as the interpreter of a script does.
   const interpreter = [process.execPath, MAIN];
   return {
     application: cgiScript(resolve(target ?? ''), {
       interpreter,
       passAuthorization: true,
-      ...(wanted && { env: { RUN_WITH_CGI_INTERFACE: wanted } }),
+      ...(kind && { env: { RUN_WITH_CGI_INTERFACE: kind } }),
     }),
     origin: `${origin}, a process for each request,`,
     prefix: '/',
   };
 }
 
-/** On `wanted`, or on the first free port from 8000 on. */
+/** Listens on the port `wanted`, or on the first free one from 8000 to 8100. Throws a `UserError` where it cannot. */
 async function listen(host: string, wanted: string | undefined, application: Application): Promise<Server> {
   if (wanted !== undefined && !(/^\d+$/.test(wanted) && Number(wanted) <= 65_535)) {
-    throw new UserError('option-wrong', `A port is a number up to 65535, got ${wanted}`);
+    throw new UserError('option-wrong', `A port must be a number up to 65535, got ${wanted}`);
   }
   for (let port = Number(wanted ?? 8000); ; port++) {
     const server = Object.assign(new ApplicationServer(host, application, {}), { [LISTENS]: true }).listen(port, host);
@@ -120,17 +120,17 @@ async function listen(host: string, wanted: string | undefined, application: App
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code === 'EADDRINUSE' && wanted === undefined && port < 8100) continue;
-      if (code === 'EADDRINUSE') throw new UserError('address-in-use', `Port ${port} is taken; --port 0 takes any that is free`);
-      if (code === 'EACCES') throw new UserError('address-not-allowed', `Port ${port} needs privileges; take one above 1023`);
-      throw new UserError('address-not-allowed', `${host} is no address of this machine to listen on`, { cause: error });
+      if (code === 'EADDRINUSE') throw new UserError('address-in-use', `Port ${port} is in use; --port 0 takes any free port`);
+      if (code === 'EACCES') throw new UserError('address-not-allowed', `Port ${port} needs privileges; take a port above 1023`);
+      throw new UserError('address-not-allowed', `${host} is not an address of this machine`, { cause: error });
     }
   }
 }
 
-/** The same command under node --watch, which knows the files that were loaded. */
+/** Runs the same command under node --watch, which starts it again when a loaded file changes. */
 async function watch(args: string[]): Promise<number> {
   const child = spawn(process.execPath, ['--watch', '--watch-preserve-output', MAIN, 'serve', ...args], { stdio: 'inherit' });
-  // A terminal sends SIGINT to the child as well.
+  // Ctrl-C in a terminal sends SIGINT to the child, too: this process ends after the child.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill());
   const [code] = await once(child, 'exit');

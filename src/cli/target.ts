@@ -1,16 +1,17 @@
-// What a command is given to run: a module, any executable CGI program, or a folder of these.
+// The application that a command line names: a module, any executable CGI program, or a folder of CGI programs.
 
 import cluster from 'node:cluster';
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { cgiBin, cgiScript } from '../host/index.ts';
+import { makeStandardStreams } from '../idle.ts';
 import { type Loaded, loadApplication, parseTarget } from '../load/application.ts';
 import { UserError } from '../load/user-error.ts';
 import type { Application } from '../types.ts';
 
-const MODULE = /\.[mc]?[jt]sx?$/;
-/** Names of what may be a module or a program. */
-const EITHER = /(?:^|\/)[^.]*$|\.cgi$/;
+const MODULE_NAME = /\.[mc]?[jt]sx?$/;
+/** Names that a module may have as well as a program. */
+const AMBIGUOUS_NAME = /(?:^|\/)[^.]*$|\.cgi$/;
 
 export function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
@@ -20,30 +21,31 @@ export function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
-/** Returns what `target` names as an application. Throws a `UserError` when there is none. */
-export async function applicationOf(target: string | undefined, wanted?: string): Promise<Loaded> {
+/** Returns the application that `target` names. `kind` is the --interface option. Throws a `UserError` when there is none. */
+export async function applicationOf(target: string | undefined, kind?: string): Promise<Loaded> {
   if (target === undefined)
-    throw new UserError('option-wrong', 'An application is missing; name a module, a CGI program or a folder of these');
+    throw new UserError('option-wrong', 'Name the application: a module, a CGI program, or a folder of CGI programs');
   const { path, callable } = parseTarget(target);
   if (isFolder(path)) {
     checkPrograms(path);
-    return hosted(cgiBin(path, { passAuthorization: true }), `the folder ${path}`);
+    return hostedApplication(cgiBin(path, { passAuthorization: true }), `the folder ${path}`);
   }
   if (callable === undefined && isProgram(path)) {
-    return hosted(cgiScript(resolve(path), { passAuthorization: true }), `the CGI program ${basename(path)}`);
+    return hostedApplication(cgiScript(resolve(path), { passAuthorization: true }), `the CGI program ${basename(path)}`);
   }
-  // What it would find there if it ran by itself: our options are not its own.
+  makeStandardStreams();
+  // The module finds the arguments that it would have if it ran by itself.
   process.argv = [process.execPath, resolve(path)];
   cluster.fork = () => {
     throw new UserError(
       'application-not-exported',
-      `${path} starts its workers by node:cluster, and has no application itself; name the module that they run`,
+      `${path} starts its workers by node:cluster, and has no application itself; name the module that the workers run`,
     );
   };
-  return loadApplication(path, callable, wanted);
+  return loadApplication(path, callable, kind);
 }
 
-/** Throws a `UserError` for a folder that holds neither a program nor a folder of some. */
+/** Throws a `UserError` when `folder` holds neither an executable file nor another folder. */
 export function checkPrograms(folder: string): void {
   const mayRun = (name: string) => {
     const file = statSync(join(folder, name), { throwIfNoEntry: false });
@@ -54,40 +56,37 @@ export function checkPrograms(folder: string): void {
 }
 
 /**
- * Whether the file `path` is a program to run, and no module to load. A file for Node without an ending, as bin/www, is a
- * module; one that ends in .cgi is a program. Throws a `UserError` for a program that is not executable.
+ * Whether the file `path` is a program to run; otherwise it is a module to load. A file whose #! line names Node is a
+ * module, as bin/www is, unless its name ends in .cgi. Throws a `UserError` for a program that is not executable.
  */
 function isProgram(path: string): boolean {
   const file = statSync(path, { throwIfNoEntry: false });
-  if (!file?.isFile() || MODULE.test(path)) return false;
+  if (!file?.isFile() || MODULE_NAME.test(path)) return false;
   const interpreter = interpreterOf(path);
   const isForNode = interpreter === 'node' || interpreter === 'nodejs';
   if (isForNode && !path.endsWith('.cgi')) return false;
   if (file.mode & 0o111) return true;
-  if (isForNode || interpreter === 'run-with-cgi' || (interpreter === undefined && EITHER.test(path))) return false;
+  if (isForNode || interpreter === 'run-with-cgi' || (interpreter === undefined && AMBIGUOUS_NAME.test(path))) return false;
   if (interpreter === undefined) {
     throw new UserError(
       'program-not-executable',
-      `${path} is no module by its name (.js, .mjs, .cjs, .ts), and no program: it has no #! line, and is not executable`,
+      `${path} is neither a module nor a program: its name does not end in .js, .mjs, .cjs or .ts, it has no #! line, and it is not executable`,
     );
   }
-  throw new UserError(
-    'program-not-executable',
-    `${path} is a program for ${interpreter} that is not executable; make it so: chmod +x ${path}`,
-  );
+  throw new UserError('program-not-executable', `${path} is a program for ${interpreter}, but it is not executable; run chmod +x ${path}`);
 }
 
-/** The name of the interpreter that the file's #! line leads to. */
+/** Returns the name of the interpreter in the #! line of the file `path`: "python3" for "#!/usr/bin/env python3". */
 function interpreterOf(path: string): string | undefined {
-  const [, words = ''] = /^#!([^\n]*)/.exec(beginning(path)) ?? [];
-  const [first = '', ...more] = words.trim().split(/\s+/);
+  const [, line = ''] = /^#!([^\n]*)/.exec(startOf(path)) ?? [];
+  const [first = '', ...more] = line.trim().split(/\s+/);
   const name = basename(first);
-  // env's own options and assignments come first.
-  return (name === 'env' ? more.find((word) => !word.startsWith('-') && !word.includes('=')) : name) || undefined;
+  // The options and assignments of env come before the interpreter.
+  return (name === 'env' ? more.find((argument) => !argument.startsWith('-') && !argument.includes('=')) : name) || undefined;
 }
 
-/** Empty for a file that only others may read. */
-function beginning(path: string): string {
+/** Returns the first 256 bytes of a file as a byte string; "" where this process may not read the file. */
+function startOf(path: string): string {
   let file: number | undefined;
   try {
     file = openSync(path, 'r');
@@ -100,6 +99,6 @@ function beginning(path: string): string {
   }
 }
 
-function hosted(application: Application, origin: string): Loaded {
+function hostedApplication(application: Application, origin: string): Loaded {
   return { application, interface: 'wsgi', exportName: undefined, options: {}, origin };
 }

@@ -1,4 +1,4 @@
-// run-with-cgi validate: the requests that every application meets, each through the validator.
+// run-with-cgi validate: sends an application the kinds of requests that every application meets, through the validator.
 
 import { writeDescriptor } from '../cgi/descriptor.ts';
 import { openErrors } from '../cgi/stderr.ts';
@@ -13,10 +13,9 @@ export const usage = `Usage: run-with-cgi validate <app> [path ...]
 
 Sends requests of several kinds for each path ("/" by default) to an application
 and reports which rules of the specification (SPEC.md) it breaks. The exit
-status is 1 when there is one, or when a request failed.
+status is 1 when it breaks a rule, or when a request failed.
 
-  --interface <kind>  wsgi, fetch or node, where the application does not show
-                      it
+  --interface <kind>  wsgi, fetch or node, if another kind is guessed
 `;
 
 const KINDS: [name: string, request: (path: string) => TestRequest][] = [
@@ -36,11 +35,11 @@ function withQuery(path: string): string {
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArguments(args, { interface: { type: 'string' } });
   const [target, ...paths] = positionals;
-  // What the application prints is not our report.
+  // What the application prints goes to standard error: standard output is for the report.
   printTo(openErrors(2));
   const { application, origin, options } = await applicationOf(target, values.interface);
   const wrong = paths.find((path) => !path.startsWith('/'));
-  if (wrong !== undefined) throw new UserError('path-wrong', `A path begins with "/", got ${wrong}; make it "/${wrong}"`);
+  if (wrong !== undefined) throw new UserError('path-wrong', `A path must begin with "/", got ${wrong}; make it "/${wrong}"`);
 
   const say = (line: string) => writeDescriptor(1, Buffer.from(`${line}\n`));
   say(`${origin}:`);
@@ -58,6 +57,6 @@ export async function run(args: string[]): Promise<number> {
     }
   }
   say(failures === 0 ? 'No rule was broken.' : `${failures} of these requests went wrong.`);
-  // Whatever timers and connections the application has open.
+  // process.exit(), since the application may have timers and connections open.
   process.exit(failures === 0 ? 0 : 1);
 }

@@ -1,14 +1,14 @@
-// What `request --write-out` says when all is over: curl's variables, "%{http_code}", and headers, "%header{etag}".
+// Fills in the text of `request --write-out`: curl's variables, as "%{http_code}", and headers, as "%header{etag}".
 
 import type { Header } from '../types.ts';
 
-/** By their names: numbers, text, and nothing for what is not known. */
+/** Values by the names of the variables; undefined for a value that is not known. */
 export type Variables = Readonly<Record<string, string | number | undefined>>;
 
 const PART = /%%|%\{([^}]*)\}|%header\{([^}]*)\}|\\([nrt])/g;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
 
-/** Returns what `format` stands for, both byte strings; `onUnknown` is told the name of a variable that there is not. */
+/** Returns `format` with its variables and headers filled in; both are byte strings. Calls `onUnknown` with the name of each unknown variable. */
 export function writeOut(format: string, variables: Variables, headers: readonly Header[], onUnknown: (name: string) => void): string {
   return format.replace(PART, (_part, name?: string, header?: string, letter?: string) => {
     if (letter !== undefined) return ESCAPES[letter] ?? '';
@@ -20,7 +20,7 @@ export function writeOut(format: string, variables: Variables, headers: readonly
   });
 }
 
-/** As curl has them: seconds with six digits behind the point. */
+/** Returns milliseconds as curl prints times: in seconds, with six decimals. */
 export function inSeconds(milliseconds: number): string {
   return (milliseconds / 1000).toFixed(6);
 }

@@ -10,22 +10,22 @@ import { withholdPorts } from '../ports.ts';
 import { show } from '../show.ts';
 import type { Application } from '../types.ts';
 import { describeInterface, type Interface, interfaceOf, isOfH3, toInterface } from './interface.ts';
-import { nearest } from './nearest.ts';
+import { loadModule, suggestFile, suggestModuleType } from './module.ts';
 import { UserError } from './user-error.ts';
 
 export interface Loaded {
   application: Application;
-  /** Of which kind the module's own application is. */
+  /** The kind of what the module exports, or of the server that it lets listen. */
   interface: Interface;
-  /** Where the module exports it, "default" or "a.b", "module" for all of its exports; undefined when it runs itself. */
+  /** The export that is the application: "default", "a.b", or "module" for `module.exports` itself; undefined when the module runs itself. */
   exportName: string | undefined;
-  /** What the module itself has given to `runWithCgi`; nothing when it only exports its application. */
+  /** The options that the module itself has given to `runWithCgi`; empty when it only exports its application. */
   options: RunWithCgiOptions;
-  /** For people: "the default export of app.ts". */
+  /** The words for the application in messages: "the default export of app.ts". */
   origin: string;
 }
 
-/** Splits "app.ts:callable". A file that has a colon in its name is found, too. */
+/** Splits "app.ts:callable" at its last colon, unless a file of that whole name exists. */
 export function parseTarget(target: string): { path: string; callable?: string } {
   const colon = target.lastIndexOf(':');
   if (colon <= 0 || target.includes('/', colon) || fs.existsSync(target)) return { path: target };
@@ -33,165 +33,88 @@ export function parseTarget(target: string): { path: string; callable?: string }
 }
 
 /**
- * Loads the module `path` and returns its application: `callable`, which may be a path like "a.b"; or what
- * the module hands to `runWithCgi`; or its export `application`, or its default export; or the server on which it
- * calls `listen()`, which opens no port. Without `wanted`, the name of a kind, what the application looks like tells of which kind it is. Throws a `UserError`.
+ * Loads the module `path` and returns its application, the first of these that there is:
+ *
+ * - the export `callable`, which may be a path like "a.b";
+ * - what the module hands to `runWithCgi`;
+ * - its export `application`, or its default export;
+ * - the server on which it calls `listen()`; no port is opened.
+ *
+ * `kind` is "wsgi", "fetch" or "node"; without it, the kind is guessed from the application. Throws a `UserError`.
  */
-export async function loadApplication(path: string, callable?: string, wanted?: string): Promise<Loaded> {
-  const kind = toInterface(wanted);
+export async function loadApplication(path: string, callable?: string, kind?: string): Promise<Loaded> {
+  const wanted = toInterface(kind);
   const file = process.getBuiltinModule('node:path').resolve(path);
-  if (!fs.existsSync(file)) throw new UserError('module-not-found', `There is no file ${file}${similar(path)}`);
+  if (!fs.existsSync(file)) throw new UserError('module-not-found', `There is no file ${file}${suggestFile(path)}`);
 
   let handedOver: Loaded | undefined;
   const release = captureApplications(({ application, options }) => {
     handedOver ??= { application, interface: 'wsgi', exportName: undefined, options, origin: `what ${path} gives to runWithCgi()` };
   });
-  const ports = withholdPorts(); // for good: beside an application that is exported, something may listen late
+  const ports = withholdPorts(); // for good: a module that exports its application may call listen() late
   try {
     let exported: unknown;
-    const found = () => handedOver ?? usual(exported, kind) ?? ports.listener();
-    const waitUntilIdle = idleWaiter(() => found() !== undefined);
-    exported = await load(file);
-    if (callable !== undefined) return await named(exported, path, callable, kind);
-    // It may have something to wait for before it calls runWithCgi() or listen().
+    const isFound = () => (handedOver ?? defaultApplication(exported, wanted) ?? ports.listener()) !== undefined;
+    const waitUntilIdle = idleWaiter(isFound);
+    exported = await loadModule(file);
+    if (callable !== undefined) return await namedApplication(exported, path, callable, wanted);
+    // The module may wait for something, its database say, before it calls runWithCgi() or listen().
     await waitUntilIdle();
     if (handedOver) return handedOver;
-    const value = usual(exported, kind);
-    if (value) return await adapt(value, path, kind);
+    const found = defaultApplication(exported, wanted);
+    if (found) return await adapt(found, path, wanted);
     const listener = ports.listener();
     if (listener) return await adapt({ value: listener, exportName: undefined }, path, 'node');
     throw new UserError(
       'application-not-exported',
-      `${path} exports no application: it should have an export named application, a default export, or a call of runWithCgi(); ${describeExports(exported)}${hint(path, exported)}`,
+      `${path} exports no application: it should have an export named application, a default export, or a call of runWithCgi(); ${describeExports(exported)}${suggestMend(path, exported)}`,
     );
   } catch (error) {
     if (error instanceof UserError) throw error;
-    if (error instanceof SyntaxError) (await import('./syntax-error.ts')).locate(error, file);
-    throw new UserError('module-broken', `${path} could not be loaded${otherKind(error, file)}`, { cause: error });
+    if (error instanceof SyntaxError) (await import('./syntax-error.ts')).prependSource(error, file);
+    throw new UserError('module-broken', `${path} could not be loaded${suggestModuleType(error, file)}`, { cause: error });
   } finally {
     release();
   }
 }
 
-/** What there is to do where Node has read the ES module `file` as CommonJS, which the package.json of a new project makes of it. */
-function otherKind(error: unknown, file: string): string {
-  const isOther =
-    error instanceof SyntaxError &&
-    error.stack?.startsWith(`${file}:`) &&
-    /^(?:Cannot use import statement outside a module|Cannot use 'import.meta' outside a module|Unexpected token 'export')$/.test(
-      error.message,
-    );
-  if (!isOther) return '';
-  const mend = file.endsWith('.cjs') ? '' : ', or set "type": "module" in package.json, which says "commonjs"';
-  return `: it is written as an ES module; end its name in .mjs${mend}`;
-}
-
-/** The file that may have been meant: "app.js" for "app". */
-function similar(path: string): string {
-  const { basename, dirname, join } = process.getBuiltinModule('node:path');
-  const folder = dirname(path);
-  const names = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
-  const name = basename(path);
-  const meant = names.find((one) => one.replace(/\.[mc]?[jt]sx?$/, '') === name) ?? nearest(name, names);
-  return meant === undefined ? '' : `; did you mean ${join(folder, meant)}?`;
-}
-
-/** TypeScript and JSX. */
-const TRANSLATED = /\.(?:[mc]?ts|[jt]sx)$/;
-
-async function load(file: string): Promise<unknown> {
-  const { createRequire } = process.getBuiltinModule('node:module');
-  const require = createRequire(file);
-  const isTranslated = TRANSLATED.test(file);
-  const needsTsx = isTranslated && !stripsTypes(file);
-  if (needsTsx) registerTsx(require, file);
-  try {
-    return await required(require, file, needsTsx);
-  } catch (error) {
-    // Node only strips types. tsx takes enums, too, "./other.js" for other.ts, and import where package.json says "commonjs".
-    if (!isTranslated || needsTsx) throw error;
-    if (error instanceof SyntaxError) registerTsx(require, file, error);
-    else if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND' || !registered(require)) throw error;
-    return required(require, file, true);
-  }
-}
-
-async function required(require: NodeJS.Require, file: string, byTsx: boolean): Promise<unknown> {
-  try {
-    // Node takes ES modules here too, whatever the file's ending, and without what its other loader costs.
-    return require(file);
-  } catch (error) {
-    if (codeOf(error) !== 'ERR_REQUIRE_ASYNC_MODULE') throw error;
-    // It has a top-level await, which needs the other loader, and tsx once more, for that one.
-    const { pathToFileURL } = process.getBuiltinModule('node:url');
-    if (byTsx) await import(pathToFileURL(require.resolve('tsx/esm')).href);
-    return import(pathToFileURL(file).href);
-  }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
-}
-
-/** Whether Node takes the types out of it: since 22.18, and never out of JSX. */
-function stripsTypes(file: string): boolean {
-  return !file.endsWith('x') && 'typescript' in process.features && Boolean(process.features.typescript);
-}
-
-function registered(require: NodeJS.Require): boolean {
-  try {
-    require('tsx/cjs/api').register();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Throws a `UserError` where tsx is not installed; `cause` is what Node itself has said about the file. */
-function registerTsx(require: NodeJS.Require, file: string, cause?: SyntaxError): void {
-  if (registered(require)) return;
-  const other = cause || file.endsWith('x') ? '' : ', or use Node 22.18 or later';
-  const message = `Node ${process.versions.node} cannot read ${file} by itself; install tsx beside it (npm install tsx)${other}`;
-  throw new UserError('typescript-unsupported', message, { cause });
-}
-
-interface Found {
+interface Export {
   value: unknown;
   exportName: string | undefined;
 }
 
-async function named(exported: unknown, path: string, callable: string, kind: Interface | undefined): Promise<Loaded> {
+async function namedApplication(exported: unknown, path: string, callable: string, wanted: Interface | undefined): Promise<Loaded> {
   let value = exported;
   for (const name of callable.split('.')) value = isObject(value) ? Reflect.get(value, name) : undefined;
-  if (isApplication(value, kind)) return adapt({ value, exportName: callable }, path, kind);
-  const found = value === undefined ? describeExports(exported) : `${callable} is ${show(value)}`;
-  throw new UserError('application-missing', `${path} has no application named ${callable}; ${found}`);
+  if (isApplication(value, wanted)) return adapt({ value, exportName: callable }, path, wanted);
+  const instead = value === undefined ? describeExports(exported) : `${callable} is ${show(value)}`;
+  throw new UserError('application-missing', `${path} has no application named ${callable}; ${instead}`);
 }
 
-/** What is taken when no name is given. CommonJS: module.exports = application. */
-function usual(exported: unknown, kind: Interface | undefined): Found | undefined {
+/** Returns the export that is taken when the command line names none. */
+function defaultApplication(exported: unknown, wanted: Interface | undefined): Export | undefined {
   if (isObject(exported)) {
     for (const exportName of ['application', 'default']) {
       const value = Reflect.get(exported, exportName);
-      if (isApplication(value, kind)) return { value, exportName };
+      if (isApplication(value, wanted)) return { value, exportName };
     }
   }
-  return isApplication(exported, kind) ? { value: exported, exportName: 'module' } : undefined;
+  // CommonJS: module.exports = application
+  return isApplication(exported, wanted) ? { value: exported, exportName: 'module' } : undefined;
 }
 
-/** Returns what was found as an application of PEP 3333. */
-async function adapt({ value, exportName }: Found, path: string, given: Interface | undefined): Promise<Loaded> {
-  const kind = given ?? interfaceOf(value) ?? 'wsgi';
-  const place =
-    exportName === undefined
-      ? 'the server'
-      : exportName === 'default'
-        ? 'the default export'
-        : exportName === 'module'
-          ? 'the exports'
-          : exportName;
-  const origin = `${place} of ${path}${kind === 'wsgi' ? '' : `, ${describeInterface(kind)}`}`;
+/** Wraps an exported application as one of PEP 3333. */
+async function adapt({ value, exportName }: Export, path: string, wanted: Interface | undefined): Promise<Loaded> {
+  const kind = wanted ?? interfaceOf(value) ?? 'wsgi';
+  const origin = `${describeExport(exportName)} of ${path}${kind === 'wsgi' ? '' : `, ${describeInterface(kind)}`}`;
   return { application: await toApplication(value, kind), interface: kind, exportName, options: {}, origin };
+}
+
+/** Returns the words for an export in messages: "the default export". */
+export function describeExport(exportName: string | undefined): string {
+  if (exportName === undefined) return 'the server';
+  if (exportName === 'default') return 'the default export';
+  return exportName === 'module' ? 'the exports' : exportName;
 }
 
 async function toApplication(value: unknown, kind: Interface): Promise<Application> {
@@ -205,31 +128,31 @@ async function toApplication(value: unknown, kind: Interface): Promise<Applicati
   }
 }
 
-/** Names that a message has. */
-const SHOWN = 10;
+/** How many exports a message lists at most. */
+const LISTED = 10;
 
 function describeExports(exported: unknown): string {
   if (!isObject(exported)) return `it exports ${show(exported)}`;
   if (interfaceOf(exported) !== undefined) return 'what it exports is an application itself, and needs no name';
   const names = Object.keys(exported).filter((name) => name !== '__esModule');
   if (names.length === 0) return 'it exports nothing';
-  const list = names.slice(0, SHOWN).map((name) => `${name} (${show(Reflect.get(exported, name))})`);
-  const others = names.length > SHOWN ? [`${names.length - SHOWN} more`] : [];
+  const list = names.slice(0, LISTED).map((name) => `${name} (${show(Reflect.get(exported, name))})`);
+  const others = names.length > LISTED ? [`${names.length - LISTED} more`] : [];
   const callable = names.find((name) => interfaceOf(Reflect.get(exported, name)) !== undefined);
   return `it exports ${[...list, ...others].join(', ')}${callable === undefined ? '' : `; name one, as in "app.js:${callable}"`}`;
 }
 
-/** What somebody may have meant. */
-function hint(path: string, exported: unknown): string {
+/** Returns the end of a message about a module without an application: what its author may have meant, or "". */
+function suggestMend(path: string, exported: unknown): string {
   const values = isObject(exported) ? [exported, ...Object.values(exported)] : [];
-  if (values.some(isOfH3)) return '; of an application of h3, toWebHandler(app) makes one';
-  return process.getBuiltinModule('node:path').extname(path) === '' ? '; a CGI program is told by a name that ends in .cgi' : '';
+  if (values.some(isOfH3)) return '; for h3, export toWebHandler(app) instead';
+  return process.getBuiltinModule('node:path').extname(path) === '' ? '; the name of a CGI program must end in .cgi' : '';
 }
 
 function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
-function isApplication(value: unknown, kind: Interface | undefined): boolean {
-  return kind === undefined ? interfaceOf(value) !== undefined : isObject(value);
+function isApplication(value: unknown, wanted: Interface | undefined): boolean {
+  return wanted === undefined ? interfaceOf(value) !== undefined : isObject(value);
 }

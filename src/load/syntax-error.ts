@@ -1,4 +1,4 @@
-// Where the mistake is in an ES module that Node cannot read. Node knows, but says so only of an error that ends a process.
+// Finds the line of a syntax error in an ES module. Node knows the line, but tells it only for an error that ends a process.
 
 import { spawnSync } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
@@ -7,10 +7,12 @@ import { pathToFileURL } from 'node:url';
 const TIMEOUT = 10_000;
 
 /**
- * Puts file, line and source before the stack of `error`, as Node does where it reads CommonJS. Another process reads the module `file`
- * and all that this imports once more, and runs nothing of it: a module is run when all are read, and the first one ends the process.
+ * Puts file, line and source before the stack of `error`, as Node itself does for CommonJS.
+ *
+ * Another process reads the module `file` and its imports once more, and runs none of them: Node reads all modules
+ * before it runs the first one, and the first one ends the process.
  */
-export function locate(error: unknown, file: string): void {
+export function prependSource(error: unknown, file: string): void {
   if (!(error instanceof SyntaxError) || !error.stack?.startsWith('SyntaxError')) return;
   const source = `import 'data:text/javascript,process.exit()'; import ${JSON.stringify(pathToFileURL(file).href)};`;
   const { stderr } = spawnSync(process.execPath, [...process.execArgv, '--input-type=module', '--eval', source], {

@@ -215,7 +215,7 @@ export const applications: Sample[] = [
     title: 'h3, its app object exported',
     file: 'app.mjs',
     cannot: {
-      says: 'of an application of h3, toWebHandler(app) makes one',
+      says: 'for h3, export toWebHandler(app) instead',
       mend: 'h3 itself must make a handler of it: export `toWebHandler(app)`, or listen.',
     },
     questions: [],

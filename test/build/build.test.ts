@@ -304,14 +304,14 @@ describe('what cannot be built is said, and nothing is left behind', () => {
 });
 
 test.each([
-  [[], 'One application can be built; name a module [option-wrong]'],
+  [[], 'Name one module to build [option-wrong]'],
   [['nowhere.mjs'], 'There is no file nowhere.mjs [module-not-found]'],
   [['a.mjs', '--runtime', 'deno'], 'The runtime must be node or bun, got deno [option-wrong]'],
   [['a.mjs', '--interface', 'x'], 'The interface must be one of wsgi, fetch, node, got "x" [option-wrong]'],
-  [['a.mjs', '--keep-env', 'DATABASE_URL'], '--keep-env is for --warm; give that, too [option-wrong]'],
+  [['a.mjs', '--keep-env', 'DATABASE_URL'], '--keep-env needs --warm, too [option-wrong]'],
   [['a.mjs', '--warm', '--keep-env', 'A=b'], '--keep-env must be the name of a variable, got A=b [option-wrong]'],
-  [['a.mjs', '--warm', '--keep-env', 'HTTP_COOKIE'], '--keep-env cannot name what a client sends, got HTTP_COOKIE [option-wrong]'],
-  [['a.mjs', '--env', 'x'], '--env is written NAME=value, got x [option-wrong]'],
+  [['a.mjs', '--warm', '--keep-env', 'HTTP_COOKIE'], '--keep-env must not name a header of the client, got HTTP_COOKIE [option-wrong]'],
+  [['a.mjs', '--env', 'x'], '--env must be NAME=value, got x [option-wrong]'],
 ])('%j: %s', (words, message) => {
   write({ 'a.mjs': application('1') });
   expect(build(...words)).toMatchObject({ status: 2, stderr: `run-with-cgi: ${message}\n` });

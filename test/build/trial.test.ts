@@ -122,7 +122,7 @@ describe('what is asked', () => {
     expect(build('app.mjs', '--trial-path', '/health/%C3%BC?a=b')).toMatchObject({ stderr: '', status: 0 });
     expect(build('app.mjs').stderr).toContain('app.cgi was asked for /, in an empty');
     expect(build('app.mjs', '--trial-path', 'health')).toMatchObject({
-      stderr: 'run-with-cgi: The path of --trial-path begins with "/", got health [path-wrong]\n',
+      stderr: 'run-with-cgi: The path of --trial-path must begin with "/", got health [path-wrong]\n',
       status: 2,
     });
   });
@@ -295,7 +295,7 @@ describe('what is built', () => {
     [
       'program.cgi',
       '#!/bin/sh\necho\n',
-      'program.cgi is a program for /bin/sh; build takes modules in JavaScript and TypeScript [option-wrong]',
+      'program.cgi is a program for /bin/sh; build takes only modules in JavaScript or TypeScript [option-wrong]',
     ],
     ['folder', undefined, 'folder is a folder; name a module in it [option-wrong]'],
     ['nothing.js', undefined, 'There is no file nothing.js [module-not-found]'],

@@ -224,7 +224,7 @@ describe('what curl has a network for, or says otherwise', () => {
     expect(await request('/to/302?http%3A%2F%2Felsewhere%2Fa', '-L')).toEqual({
       code: 0,
       stdout: 'moved',
-      stderr: 'run-with-cgi: the redirect to http://elsewhere/a leads out of the application, and is not followed\n',
+      stderr: 'run-with-cgi: the redirect to http://elsewhere/a leads out of the application; it is not followed\n',
     });
     expect((await request('/to/302?https%3A%2F%2Flocalhost%2Fa', '-L', '-w', '%{url_effective}')).stdout).toBe(
       'GET /a? 0\nhttps://localhost/a',
@@ -264,10 +264,10 @@ describe('what curl has a network for, or says otherwise', () => {
   });
 
   test.each<[words: string[], message: string]>([
-    [['-d', 'a', '-F', 'b=c'], '--data and --form are two bodies; give one [option-wrong]'],
-    [['-I', '-d', 'a'], 'A HEAD request has no body; give --get, or leave --head out [option-wrong]'],
-    [['-F', 'a'], 'A field of a form is written name=value, got a [option-wrong]'],
-    [['-F', 'a=b;c'], `";c" is neither ;type= nor ;filename=; a value that has ";" in it is written -F 'a="..."' [option-wrong]`],
+    [['-d', 'a', '-F', 'b=c'], 'Give only one of --data, --form: each makes a whole body [option-wrong]'],
+    [['-I', '-d', 'a'], 'A HEAD request has no body; give --get, too, or leave --head out [option-wrong]'],
+    [['-F', 'a'], 'A form field must be name=value, got a [option-wrong]'],
+    [['-F', 'a=b;c'], `";c" is neither ;type= nor ;filename=; write a value with ";" in it as -F 'a="..."' [option-wrong]`],
     [
       ['-F', 'a=@nowhere'],
       "The request body could not be read from nowhere: ENOENT: no such file or directory, open 'nowhere' [body-not-readable]",

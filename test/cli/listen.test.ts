@@ -178,6 +178,6 @@ test('workers of node:cluster are not started', async () => {
     code: 2,
     stdout: '',
     stderr:
-      'run-with-cgi: cluster.cjs starts its workers by node:cluster, and has no application itself; name the module that they run [application-not-exported]\n',
+      'run-with-cgi: cluster.cjs starts its workers by node:cluster, and has no application itself; name the module that the workers run [application-not-exported]\n',
   });
 });

@@ -232,8 +232,8 @@ process.on('SIGUSR2', () => {
 
   test.each([
     [['--port', 'x'], '--port must be a number from 0 to 65535, got x [option-wrong]'],
-    [['--port', '1', '--socket', 'a'], '--socket and --port are two places; give one [option-wrong]'],
-    [[], 'Descriptor 0 is no socket that listens; give --socket or --port [option-wrong]'],
+    [['--port', '1', '--socket', 'a'], 'Give --socket or --port, not both [option-wrong]'],
+    [[], 'Descriptor 0 is not a listening socket; give --socket or --port [option-wrong]'],
   ])('%j: %s', (words, message) => {
     let stderr = '';
     try {

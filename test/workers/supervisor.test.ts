@@ -466,9 +466,7 @@ throw new Error('broken');`,
     await until(() => existsSync(gateway.place));
     gateway.process.kill('SIGHUP');
     await until(() => gateway.said() !== '');
-    expect(gateway.said()).toBe(
-      'fastcgi: SIGHUP replaces workers, and this process has none: it goes on with the code that it has. See --workers\n',
-    );
+    expect(gateway.said()).toBe('fastcgi: SIGHUP replaces workers, and this process has none: it keeps its code. See --workers\n');
     expect(await ask(gateway)).toBe(`old ${gateway.process.pid}`);
   });
 });
@@ -492,7 +490,7 @@ describe('the place', () => {
       said += text;
     });
     expect(await once(second, 'close')).toEqual([2, null]);
-    expect(said).toBe(`run-with-cgi: Somebody listens on ${gateway.place} already [address-in-use]\n`);
+    expect(said).toBe(`run-with-cgi: Another process listens on ${gateway.place} [address-in-use]\n`);
     expect(await ask(gateway)).toMatch(/^old \d+$/);
   });
 
@@ -501,7 +499,7 @@ describe('the place', () => {
     await once(other, 'listening');
     const address = other.address();
     const port = String(typeof address === 'object' && address !== null ? address.port : 0);
-    expect(await refused('--port', port, '--workers', '2')).toBe(`Somebody listens on ${port} already [address-in-use]`);
+    expect(await refused('--port', port, '--workers', '2')).toBe(`Another process listens on ${port} [address-in-use]`);
     other.close();
   });
 });
@@ -529,10 +527,10 @@ describe('mistakes', () => {
     [['--max-requests', '0'], '--max-requests must be a number of at least 1, got 0 [option-wrong]'],
     [['--port', '70000'], '--port must be a number from 0 to 65535, got 70000 [option-wrong]'],
     [['--socket', 'a', '--mode', '690'], '--mode must be permissions in octal digits, like 660, got 690 [option-wrong]'],
-    [['--socket', 'a', '--host', '::1'], '--host is for --port; give that, too [option-wrong]'],
-    [['--port', '1', '--mode', '600'], '--mode is for --socket; give that, too [option-wrong]'],
+    [['--socket', 'a', '--host', '::1'], '--host needs --port, too [option-wrong]'],
+    [['--port', '1', '--mode', '600'], '--mode needs --socket, too [option-wrong]'],
     [['--worker', '2'], 'There is no option --worker; did you mean --workers? [option-wrong]'],
-    [['--workers', '2'], 'Descriptor 0 is no socket that listens; give --socket or --port [option-wrong]'],
+    [['--workers', '2'], 'Descriptor 0 is not a listening socket; give --socket or --port [option-wrong]'],
     [['--socket', '/nowhere/a', '--workers', '2'], 'bind EACCES /nowhere/a [address-not-allowed]'],
   ])('%j: %s', async (words, message) => {
     writeFileSync(file('app.mjs'), source('old'));
