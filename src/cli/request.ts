@@ -21,7 +21,7 @@ are curl's:
 
   -X, --request <method>    the method. Default: GET; POST with a body, PUT with
                             -T
-  -H, --header <line>       "Name: value"; "Name;" for an empty value, "Name:" to
+  -H, --header <line>       "Name: value"; "Name;" for an empty one, "Name:" to
                             leave it out; @file reads a header from each line
   -A, --user-agent <text>
   -e, --referer <url>
