@@ -30,6 +30,8 @@ describe('shiftPathInfo', () => {
     ['/a/b', '/.//', '', '/a/b/', ''],
     ['/a/b', '/x//', 'x', '/a/b/x', '/'],
     ['/a/b', '/.', undefined, '/a/b', ''],
+    // what is not asked there
+    ['/a', 'x/y/z', 'y', '/a/y', '/z'],
   ])('%j %j gives %j and leaves %j %j', (scriptName, pathInfo, name, scriptNameAfter, pathInfoAfter) => {
     const environ = { SCRIPT_NAME: scriptName, PATH_INFO: pathInfo };
     expect(shiftPathInfo(environ)).toBe(name);
@@ -42,6 +44,14 @@ describe('shiftPathInfo', () => {
     expect(seen).toEqual(['a', 'b%20', '\xe9', undefined]);
     expect(environ).toMatchObject({ SCRIPT_NAME: '/a/b%20/\xe9', PATH_INFO: '' });
     expect(shiftPathInfo({})).toBeUndefined();
+  });
+
+  test('a SCRIPT_NAME that somebody has changed since the last call is cleaned again', () => {
+    const environ = { SCRIPT_NAME: '/a', PATH_INFO: '/b/c' };
+    shiftPathInfo(environ);
+    environ.SCRIPT_NAME = '/x//y';
+    expect(shiftPathInfo(environ)).toBe('c');
+    expect(environ).toEqual({ SCRIPT_NAME: '/x/y/c', PATH_INFO: '' });
   });
 });
 

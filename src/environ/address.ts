@@ -6,11 +6,10 @@
  * nginx sends "unix:" for a client on a Unix socket.
  */
 export function clientAddress(remoteAddr: unknown): string | undefined {
-  const given = String(remoteAddr ?? '');
+  const given = String(remoteAddr);
   const [, inBrackets, ipv4] = /^(?:\[([^\]]*)\]|(\d+\.\d+\.\d+\.\d+))(?::\d+)?$/.exec(given) ?? [];
   if (ipv4 !== undefined) return ipv4;
   const [address = '', zone] = (inBrackets ?? given).toLowerCase().split('%');
-  if (!address.includes(':')) return undefined;
   if (/^::ffff:\d+\.\d+\.\d+\.\d+$/.test(address)) return address;
   const url = `http://[${address}]`;
   if (!URL.canParse(url)) return undefined;
@@ -23,6 +22,5 @@ export function clientAddress(remoteAddr: unknown): string | undefined {
  * for "::ffff:1.2.3.4".
  */
 export function plainAddress(remoteAddr: unknown): string | undefined {
-  const [address] = clientAddress(remoteAddr)?.split('%', 1) ?? [];
-  return address?.replace(/^::ffff:(?=\d+\.)/, '');
+  return clientAddress(remoteAddr)?.replace(/^::ffff:(?=\d+\.)|%.*/gs, '');
 }

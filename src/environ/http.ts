@@ -18,7 +18,7 @@ export interface Target {
 
 /** Parses a request target: "/a%20b?c=d", a whole URL, or "*", which has no path and gets "/" (RFC 9112 §3.3). */
 export function parseTarget(target: string): Target {
-  const [, authority, rest = target] = target.startsWith('/') ? [] : (/^[a-z][a-z0-9+.-]*:\/\/([^/?]*)(.*)$/is.exec(target) ?? []);
+  const [, authority, rest = target] = target.startsWith('/') ? [] : (/^[a-z][a-z0-9+.-]*:\/\/([^/?]*)(.*)/is.exec(target) ?? []);
   const mark = rest.indexOf('?');
   const path = mark < 0 ? rest : rest.slice(0, mark);
   return {

@@ -22,9 +22,9 @@ interface SplitPath {
 function normalized(environ: Readonly<Record<string, unknown>>): SplitPath {
   const name = String(environ.SCRIPT_NAME ?? '');
   const rest = String(environ.PATH_INFO ?? '');
-  let scriptName = name === '' ? '' : removeDotSegments(withSlash(name));
+  let scriptName = removeDotSegments(withSlash(name));
   // merecat ends SCRIPT_NAME in "/".
-  const endsInSlash = scriptName === '' || scriptName.endsWith('/');
+  const endsInSlash = scriptName.endsWith('/');
   while (scriptName.endsWith('/')) scriptName = scriptName.slice(0, -1);
   // nginx gives a PATH_INFO without "/" when its configuration splits the path "/app.example/x" after "/app".
   return { scriptName, pathInfo: rest === '' && !endsInSlash ? '' : removeDotSegments(withSlash(rest)) };
@@ -76,7 +76,7 @@ export function stripPathPrefix(path: string, prefix: string): string | undefine
  */
 export function rawPath(environ: Readonly<Record<string, unknown>>): SplitPath {
   const { scriptName, pathInfo } = normalized(environ);
-  const raw = targetPath(String(environ.REQUEST_URI ?? ''));
+  const raw = targetPath(String(environ.REQUEST_URI));
   if (raw.startsWith('/') && isRawFormOf(raw, scriptName + pathInfo, String(environ.SERVER_SOFTWARE))) {
     const end = rawLength(raw, scriptName.length);
     // The two may meet at a "%2F". A PATH_INFO that begins with that is no path.
@@ -113,7 +113,7 @@ function isRawFormOf(raw: string, path: string, server: string): boolean {
 
 /** Returns the path of a request target, which may be a whole URL: RFC 9112 §3.2. */
 function targetPath(target: string): string {
-  return target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*|[?#].*$/gis, '');
+  return target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*|[?#].*/gis, '');
 }
 
 function unquote(path: string): string {
@@ -124,6 +124,6 @@ function unquote(path: string): string {
 /** Returns how many characters of `raw` stand for its first `bytes` decoded bytes. */
 function rawLength(raw: string, bytes: number): number {
   let at = 0;
-  for (let count = 0; count < bytes; count++) at += raw.charAt(at) === '%' && /^[0-9a-f]{2}$/i.test(raw.slice(at + 1, at + 3)) ? 3 : 1;
+  for (let count = 0; count < bytes; count++) at += raw.charAt(at) === '%' && /[0-9a-f]{2}/i.test(raw.slice(at + 1, at + 3)) ? 3 : 1;
   return at;
 }

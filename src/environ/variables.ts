@@ -99,7 +99,7 @@ export function environmentBlock(path = '/proc/self/environ'): string | undefine
 }
 
 function decode(bytes: string): string {
-  return isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
+  return isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString();
 }
 
 function encode(text: string): string {

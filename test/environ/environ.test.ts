@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bodyLength, checkBodySize } from '../../src/environ/body-length.ts';
+import { bodyLength, bodyTooLarge, checkBodySize, hasBody } from '../../src/environ/body-length.ts';
 import { requestVariables } from '../../src/environ/environ.ts';
 import { environmentBlock, exactVariables, processVariables } from '../../src/environ/variables.ts';
 import type { Environ } from '../../src/types.ts';
@@ -98,6 +98,16 @@ describe('environ', () => {
       { REQUEST_METHOD: 'POST', REDIRECT_REQUEST_METHOD: 'POST', CONTENT_LENGTH: '8' },
       { CONTENT_LENGTH: '8' },
     ],
+    [
+      'Apache: an ErrorDocument after a GET keeps the length of its body',
+      { REQUEST_METHOD: 'GET', REDIRECT_REQUEST_METHOD: 'GET', CONTENT_LENGTH: '8' },
+      { CONTENT_LENGTH: '8' },
+    ],
+    ['PATH_TRANSLATED stays', { PATH_INFO: '/a', PATH_TRANSLATED: '/srv/a' }, { PATH_TRANSLATED: '/srv/a' }],
+    ['and beside a PATH_INFO without its slash', { PATH_INFO: 'a', PATH_TRANSLATED: '/srv/a' }, { PATH_TRANSLATED: '/srv/a' }],
+    ['and without a PATH_INFO', { PATH_TRANSLATED: '/srv' }, { PATH_TRANSLATED: '/srv' }],
+    ['but not beside dots', { PATH_INFO: '/../a', PATH_TRANSLATED: '/srv/../a' }, { PATH_INFO: '/a', PATH_TRANSLATED: undefined }],
+    ['a REQUEST_SCHEME of http', { REQUEST_SCHEME: 'http' }, { REQUEST_SCHEME: 'http' }],
     ['CONTENT_TYPE', { CONTENT_TYPE: 'a/b' }, { CONTENT_TYPE: 'a/b' }],
     ['PEP 3333 #23: the rest of the environment stays', { DOCUMENT_ROOT: '/srv' }, { DOCUMENT_ROOT: '/srv' }],
   ];
@@ -111,6 +121,8 @@ describe('environ', () => {
     [{ HTTPS: 'on' }, 'https'],
     [{ HTTPS: 'ON' }, 'https'],
     [{ HTTPS: '1' }, 'https'],
+    [{ HTTPS: 'yes' }, 'https'],
+    [{ HTTPS: 'true' }, 'https'],
     [{ HTTPS: 'off' }, 'http'],
     [{ HTTPS: '' }, 'http'],
     [{ REQUEST_SCHEME: 'https' }, 'https'],
@@ -190,6 +202,10 @@ describe('variables, byte for byte', () => {
     expect({ ...variables }).toEqual({ HTTP_COOKIE: 'a=1; b=2; c=3', HTTP_X: '1, 2', SCRIPT_NAME: '/a' });
   });
 
+  test('an entry without "=" belongs to no variable', () => {
+    expect({ ...exactVariables({ HTTP_A: '1' }, 'HTTP_A=1\0HTTP_AB\0').variables }).toEqual({ HTTP_A: '1' });
+  });
+
   test('the same behind the shell of a built file, which passes on the last one of them', () => {
     const before = 'A=1\nHTTP_COOKIE=a=1\nHTTP_COOKIE=b=2\nHTTP_X=\xe9\nHTTP_X=\xe8\nHTTP_Y=old\nHTTP_Y=older\n';
     const block = `A=1\n2\0HTTP_COOKIE=b=2\0HTTP_X=\xe8\0HTTP_Y=older\0RUN_WITH_CGI_ENVIRON=${before}\0`;
@@ -228,6 +244,8 @@ describe('variables, byte for byte', () => {
     expect(environmentBlock(path)).toBe('A=\xe9\0');
     rmSync(dirname(path), { recursive: true });
     expect(environmentBlock(path)).toBeUndefined();
+    const own = '/proc/self/environ';
+    expect(environmentBlock()).toBe(existsSync(own) ? readFileSync(own, 'latin1') : undefined);
   });
 
   test('the variables of this very process', () => {
@@ -246,6 +264,7 @@ describe('the length of the body', () => {
     [{ CONTENT_LENGTH: '0005' }, 5],
     [{ CONTENT_LENGTH: '5', ...chunked('nginx/1.22') }, 5],
     [{ HTTP_TRANSFER_ENCODING: 'gzip' }, 0],
+    [{ ...chunked('nginx/1.22'), HTTP_TRANSFER_ENCODING: 'chunked, gzip' }, 0],
     [chunked('Apache/2.4.71 (Debian)'), Infinity],
     [{ ...chunked('CivetWeb/1.15'), HTTP_TRANSFER_ENCODING: 'gzip, Chunked ' }, Infinity],
     [{ ...chunked('nginx/1.22.1'), CONTENT_LENGTH: '' }, Infinity],
@@ -264,14 +283,37 @@ describe('the length of the body', () => {
     },
   );
 
-  test.each(['busybox httpd/1.35.0', 'SimpleHTTP/0.6 Python/3.11.2', 'merecat/2.32', ''])(
+  test.each(['busybox httpd/1.35.0', 'SimpleHTTP/0.6 Python/3.11.2', 'merecat/2.32', 'Not-Apache/2.4', ''])(
     'a chunked body under %j cannot be read: 411',
     async (server) => {
       const { output, errors } = await run(answering('never'), { environ: chunked(server) });
       expect(output).toMatch(/^Status: 411 Length Required\r\n/);
-      expect(errors).toContain('[body-of-unknown-length]');
+      const told = `cannot be read under SERVER_SOFTWARE ${JSON.stringify(server)}; the client must send Content-Length`;
+      expect(errors).toBe(`cgi: RequestError [body-of-unknown-length]: A chunked request body ${told}\n`);
     },
   );
+
+  test('a server that does not name itself is none that decodes a chunked body; a length that is no string is none', () => {
+    expect(() => bodyLength({ HTTP_TRANSFER_ENCODING: 'chunked' })).toThrow('under SERVER_SOFTWARE ""; the client');
+    expect(() => bodyLength({ CONTENT_LENGTH: 5 })).toThrow('CONTENT_LENGTH must be digits, got 5');
+  });
+
+  test.each([
+    [{}, false],
+    [{ CONTENT_LENGTH: '' }, false],
+    [{ CONTENT_LENGTH: '0' }, false],
+    [{ CONTENT_LENGTH: '0', HTTP_TRANSFER_ENCODING: 'chunked' }, false],
+    [{ CONTENT_LENGTH: '1' }, true],
+    [{ HTTP_TRANSFER_ENCODING: 'chunked' }, true],
+    [{ CONTENT_LENGTH: '', HTTP_TRANSFER_ENCODING: 'chunked' }, true],
+  ])('%j announces a body: %j', (variables, expected) => {
+    expect(hasBody(variables)).toBe(expected);
+  });
+
+  test('one that is too large is named with its length, if that is known', () => {
+    expect(bodyTooLarge(10, 11).message).toBe('The request body of 11 bytes is larger than maxBodySize, 10 bytes');
+    expect(bodyTooLarge(10).message).toBe('The request body is longer than maxBodySize, 10 bytes');
+  });
 
   test('one above maxBodySize is answered with 413 before the application runs, as one that no number can count', async () => {
     for (const CONTENT_LENGTH of ['11', '18446744073709551611']) {

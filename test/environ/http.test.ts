@@ -5,6 +5,9 @@ import { addHeader, headerVariables, targetVariables } from '../../src/environ/h
 
 test.each([
   ['/a%20b?c=d', { SCRIPT_NAME: '', REQUEST_URI: '/a%20b?c=d', PATH_INFO: '/a b', QUERY_STRING: 'c=d' }],
+  ['HTTP+1.0-A://a/b?c?d', { SCRIPT_NAME: '', REQUEST_URI: 'HTTP+1.0-A://a/b?c?d', PATH_INFO: '/b', QUERY_STRING: 'c?d', HTTP_HOST: 'a' }],
+  ['http://a/', { SCRIPT_NAME: '', REQUEST_URI: 'http://a/', PATH_INFO: '/', QUERY_STRING: '', HTTP_HOST: 'a' }],
+  ['1http://a/b', { SCRIPT_NAME: '', REQUEST_URI: '1http://a/b', PATH_INFO: '1http://a/b', QUERY_STRING: '' }],
   ['*', { SCRIPT_NAME: '', REQUEST_URI: '*', PATH_INFO: '/', QUERY_STRING: '' }],
   ['http://a:81?b', { SCRIPT_NAME: '', REQUEST_URI: 'http://a:81?b', PATH_INFO: '/', QUERY_STRING: 'b', HTTP_HOST: 'a:81' }],
 ])('the target %s', (target, variables) => {

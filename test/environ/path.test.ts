@@ -8,7 +8,18 @@ import { shiftPathInfo } from '../../src/environ/path-info.ts';
 describe('rawPath()', () => {
   test.each([
     ['as the client wrote it', { SCRIPT_NAME: '/a b', PATH_INFO: '/c/d', REQUEST_URI: '/a%20b/c%2Fd?e' }, '/a%20b', '/c%2Fd'],
-    ['of a whole URL', { SCRIPT_NAME: '', PATH_INFO: '/c', REQUEST_URI: 'http://a/c' }, '', '/c'],
+    ['of a whole URL', { PATH_INFO: '/c d/e', REQUEST_URI: 'H2+c.x-1://a.example:81/c%20d%2Fe?f=g/h#i' }, '', '/c%20d%2Fe'],
+    ['of a path that has a URL in it', { PATH_INFO: '/Ahttp://a/b', REQUEST_URI: '/%41http://a/b?http://c/d' }, '', '/%41http://a/b'],
+    ['of a script’s name alone', { SCRIPT_NAME: '/a', PATH_INFO: '', REQUEST_URI: '/%61' }, '/%61', ''],
+    [
+      'behind a name of letters that could be a triple',
+      { SCRIPT_NAME: '/abc d', PATH_INFO: '/e/f', REQUEST_URI: '/abc%20d/e%2Ff' },
+      '/abc%20d',
+      '/e%2Ff',
+    ],
+    ['behind a malformed triple', { SCRIPT_NAME: '/5%', PATH_INFO: '/abc/d', REQUEST_URI: '/5%/abc%2Fd' }, '/5%', '/abc%2Fd'],
+    ['encoded anew where the target does not begin with "/"', { SCRIPT_NAME: '/a', PATH_INFO: '', REQUEST_URI: '%2Fa' }, '/a', ''],
+    ['of a URL without a query', { SCRIPT_NAME: '', PATH_INFO: '/c', REQUEST_URI: 'http://a/c' }, '', '/c'],
     ['encoded anew where somebody has changed the path', { SCRIPT_NAME: '/a', PATH_INFO: '/\xff', REQUEST_URI: '/b' }, '/a', '/%FF'],
     ['encoded anew where the server does not tell', { SCRIPT_NAME: '/a', PATH_INFO: '/b c' }, '/a', '/b%20c'],
     ['encoded anew where the client wrote dots', { PATH_INFO: '/b/c', REQUEST_URI: '/a/../b%2Fc' }, '', '/b/c'],
@@ -46,6 +57,11 @@ test.each([
   ['/..%2F..%2Fb', '/..%2F..%2Fb', '/..%252F..%252Fb'],
 ])('Apache with "AllowEncodedSlashes NoDecode": a PATH_INFO of %j for %j', (PATH_INFO, REQUEST_URI, pathInfo) => {
   expect(rawPath({ PATH_INFO, REQUEST_URI, SERVER_SOFTWARE: 'Apache/2.4.71 (Debian)' })).toEqual({ scriptName: '', pathInfo });
+});
+
+test('other servers decode all: "%2F" in their PATH_INFO was "%252F", and another REQUEST_URI is that of another path', () => {
+  const environ = { PATH_INFO: '/a%2Fb', REQUEST_URI: '/a%2Fb', SERVER_SOFTWARE: 'nginx/1.22.1' };
+  expect(rawPath(environ)).toEqual({ scriptName: '', pathInfo: '/a%252Fb' });
 });
 
 test.each([
