@@ -3,6 +3,7 @@
 import { appendFileSync } from 'node:fs';
 import { Server } from 'node:http';
 import { createRequire } from 'node:module';
+import { fromFetch, toFetch } from '../dist/fetch/index.js';
 import { runWithCgi } from '../dist/index.js';
 import { fromNode, toNode } from '../dist/node/index.js';
 
@@ -14,6 +15,13 @@ const through = memoized((listener) => {
   const application = fromNode(listener);
   return toNode(GATEWAY === 'cgi' ? asScript(application) : application, { errors });
 });
+
+/** For scripts/suite-hono.config.mjs: calls `dispatch` behind a gateway, with the environment and context that the test has given. */
+globalThis.throughGateway = (request, env, context, dispatch) =>
+  toFetch(
+    fromFetch((inner) => dispatch(inner, env, context)),
+    { errors },
+  )(request);
 
 const { emit } = Server.prototype;
 const passed = new WeakSet();
