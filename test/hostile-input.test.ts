@@ -15,10 +15,10 @@ import { createRequest, Response as LightResponse } from '../src/fetch/light/ind
 import { fromFetch as fromLightFetch } from '../src/fetch/light.ts';
 import { Input } from '../src/gateway/input.ts';
 import { Spool } from '../src/gateway/spool.ts';
-import { unchunk } from '../src/host/chunks.ts';
 import { HeadReader } from '../src/host/head.ts';
 import { cgiBin } from '../src/host/index.ts';
-import { logLines } from '../src/host/log.ts';
+import { logLines } from '../src/host/log-lines.ts';
+import { unchunk } from '../src/host/unchunk.ts';
 import { allow, compress, forward, limitRate, urlMap } from '../src/middleware/index.ts';
 import { fromNode } from '../src/node/index.ts';
 import { HeadersParser } from '../src/scgi/headers.ts';

@@ -1,19 +1,19 @@
-// A folder of CGI programs as one application: the path names the program.
+// cgiBin(): a folder of CGI programs as one application. The URL path names the program.
 
 import { resolve } from 'node:path';
 import type { ApplicationFunction, Environ } from '../types.ts';
-import type { Destination } from './answer.ts';
-import { findFile, may } from './find.ts';
+import { findFile, hasAccess } from './find.ts';
+import type { Destination } from './response.ts';
 import { type CgiScriptOptions, host, settingsOf, toBytes } from './script.ts';
 
 /**
- * Returns an application that runs the executable files in `directory` and the folders below it, as
- * `cgiScript` would: for PATH_INFO "/a/hello.cgi/b" the program a/hello.cgi with PATH_INFO "/b", and with
- * "/a/hello.cgi" added to SCRIPT_NAME. With an `interpreter`, every file is a program.
+ * Returns an application that runs the executable files in `directory` and the folders below it as `cgiScript` does. For
+ * PATH_INFO "/a/hello.cgi/b" it runs a/hello.cgi with PATH_INFO "/b", and adds "/a/hello.cgi" to SCRIPT_NAME. With an
+ * `interpreter`, every file is a program.
  *
- * Answers 404 for what is not there, whose name or folder begins with a dot, or that is a link out of the
- * folder, and 403 for a file that may not be executed. A program that answers with the path of another one
- * in Location, and nothing else, is answered by that one; five times in a row at most.
+ * Answers 404 for a file that does not exist, that begins with a dot or is in a folder that does, or that is a link out of
+ * `directory`. Answers 403 for a file that may not be executed. If a program sends nothing but a Location with the path of
+ * another program, the other one answers the request; up to five times in a row.
  */
 export function cgiBin(directory: string, options: CgiScriptOptions = {}): ApplicationFunction {
   const settings = settingsOf(options);
@@ -24,12 +24,12 @@ export function cgiBin(directory: string, options: CgiScriptOptions = {}): Appli
     const found = await findFile(folder, environ.PATH_INFO);
     if (found === undefined) return '404 Not Found';
     const { path, name, pathInfo } = found;
-    if (!(await may(need, path))) {
-      const mend = need === 'read' ? 'this user cannot read it' : 'it is not executable; make it so by chmod +x';
-      environ['wsgi.errors'].write(`The CGI program ${Buffer.from(path, 'latin1')} is refused: ${mend}\n`);
+    if (!(await hasAccess(need, path))) {
+      const advice = need === 'read' ? 'this user cannot read it' : 'it is not executable; make it so by chmod +x';
+      environ['wsgi.errors'].write(`The CGI program ${Buffer.from(path, 'latin1')} is refused: ${advice}\n`);
       return '403 Forbidden';
     }
-    const { PATH_TRANSLATED: _, ...request } = environ; // it is that of another PATH_INFO
+    const { PATH_TRANSLATED: _, ...request } = environ; // it belongs to the other PATH_INFO
     return { path, environ: { ...request, SCRIPT_NAME: environ.SCRIPT_NAME + name, PATH_INFO: pathInfo } as Environ };
   };
   return host({ ...settings, find, followsRedirects: true });

@@ -1,26 +1,26 @@
-// Which file of a folder a path leads to. All paths are byte strings, so that every name there can be is found.
+// Finds the file in a folder that a URL path leads to. All paths are byte strings, because file names need not be UTF-8.
 
 import { access, constants, realpath, stat } from 'node:fs/promises';
 
 export interface Found {
-  /** The file. */
+  /** The path of the file. */
   path: string;
-  /** The part of the path that led to it, without empty segments. */
+  /** The part of the URL path that led to the file, without empty segments. */
   name: string;
-  /** What is left of the path behind it. */
+  /** The rest of the URL path. */
   pathInfo: string;
 }
 
 /**
- * Returns the first file on `pathInfo` in `folder` and the folders below it; undefined when there is none, when
- * something on the way there begins with a dot, or when a link leads out of `folder`.
+ * Follows `pathInfo` into `folder` and the folders below it, and returns the first file on it. Returns undefined if there is
+ * none, if a name on the way begins with a dot, or if a link leads out of `folder`.
  */
 export async function findFile(folder: string, pathInfo: string): Promise<Found | undefined> {
   if (pathInfo.includes('\0')) return undefined;
   const [, ...segments] = pathInfo.split('/');
   let name = '';
   for (const [at, segment] of segments.entries()) {
-    if (segment === '') continue; // "//" is "/" to every server
+    if (segment === '') continue; // every server takes "//" for "/"
     if (segment.startsWith('.')) return undefined; // "..", ".", and hidden files
     name += `/${segment}`;
     const path = folder + name;
@@ -33,8 +33,8 @@ export async function findFile(folder: string, pathInfo: string): Promise<Found 
   return undefined;
 }
 
-/** Whether this process may do with the file at `path` what `mode`, a constant of node:fs, says. */
-export async function may(mode: 'read' | 'execute', path: string): Promise<boolean> {
+/** Whether this process may read or execute the file at `path`. */
+export async function hasAccess(mode: 'read' | 'execute', path: string): Promise<boolean> {
   return access(bytes(path), mode === 'read' ? constants.R_OK : constants.X_OK).then(
     () => true,
     () => false,

@@ -1,5 +1,4 @@
-// The head of a CGI program's output, as a web server reads it: RFC 3875 §6, and what programs send in
-// spite of it.
+// Parses the head of a CGI program's output as a web server does: by RFC 3875 §6, and by what programs send in spite of it.
 
 import { ApplicationError } from '../errors.ts';
 import { checkHeader, checkStatus } from '../gateway/checks.ts';
@@ -8,60 +7,61 @@ import { reasonOf } from '../gateway/reasons.ts';
 import { show } from '../show.ts';
 import type { Header } from '../types.ts';
 
-/** Apache allows 8 KiB a line, lighttpd 64 KiB in all. */
-const LIMIT = 65_536;
+/** The longest head, in bytes. lighttpd has the same limit; Apache allows 8 KiB a line. */
+const MAX_LENGTH = 65_536;
 
-/** What a program has sent is no response; the message says why, of "it". */
-export class BadOutput extends Error {}
+/** The output of a program is no response. The message is a clause about "it" or "its" parts. */
+export class InvalidOutput extends Error {}
 
+/** A parsed head. */
 export interface ScriptHead {
   status: string;
   headers: Header[];
-  /** The path of a local redirect: the program said Location and nothing else. RFC 3875 §6.2.2 */
+  /** The path of a local redirect, for which the program sends a Location and nothing else; otherwise undefined. RFC 3875 §6.2.2 */
   localRedirect: string | undefined;
-  /** Whether the body is chunked: the program sends a whole HTTP response (NPH). */
+  /** Whether the body is chunked, as it may be if the program sends a whole HTTP response (NPH). */
   isChunked: boolean;
-  /** What came behind the head: the beginning of the body. */
+  /** The beginning of the body, which came in one block with the end of the head. */
   body: Buffer;
 }
 
 const LF = 10;
 const CR = 13;
 
-/** Reads the head that a program's output begins with, block by block. Lines end in LF or CRLF. */
+/** Reads a head out of the blocks of a program's output. Lines end in LF or CRLF. */
 export class HeadReader {
-  /** The head so far, a byte string. */
+  /** What has come of the head, as a byte string. */
   #text = '';
   /** How many bytes have been read, those of interim heads included. */
   #length = 0;
-  /** What the line that has begun consists of. */
+  /** What the current line consists of so far. */
   #line: 'nothing' | 'CR' | 'text' = 'nothing';
 
-  /** Whether the program has said anything. */
+  /** Whether the program has sent anything. */
   get hasBegun(): boolean {
     return this.#length > 0;
   }
 
-  /** Returns the head that `block` completes; undefined as long as its end has not come. Throws a `BadOutput` for what is no head. */
+  /** Reads a block. Returns the head if `block` completes it, otherwise undefined. Throws an `InvalidOutput` for what is no head. */
   read(block: Buffer): ScriptHead | undefined {
     let rest = block;
     for (;;) {
-      const end = this.#endOf(rest);
+      const end = this.#findEnd(rest);
       const length = end ?? rest.length;
       this.#length += length;
-      if (this.#length > LIMIT) throw new BadOutput(`its head is longer than ${LIMIT} bytes`);
+      if (this.#length > MAX_LENGTH) throw new InvalidOutput(`its head is longer than ${MAX_LENGTH} bytes`);
       this.#text += rest.toString('latin1', 0, length);
       if (end === undefined) return undefined;
       rest = rest.subarray(end);
-      const head = toHead(this.#text, rest);
+      const head = parseHead(this.#text, rest);
       if (head) return head;
-      // What is interim no application can pass on; the final head comes behind it.
+      // An application cannot pass on an interim head. The final head follows it.
       this.#text = '';
     }
   }
 
-  /** Where in `block` the empty line ends that is the end of a head. */
-  #endOf(block: Buffer): number | undefined {
+  /** Returns the index in `block` after the empty line that ends a head; undefined if that has not come. */
+  #findEnd(block: Buffer): number | undefined {
     for (let at = 0; at < block.length; at++) {
       if (this.#line === 'text') {
         at = block.indexOf(LF, at);
@@ -78,39 +78,39 @@ export class HeadReader {
   }
 }
 
-/** The head with the lines of `text`, undefined for an interim one. */
-function toHead(text: string, body: Buffer): ScriptHead | undefined {
+/** Returns the head in `text`, with `body` after it; undefined if it is interim. */
+function parseHead(text: string, body: Buffer): ScriptHead | undefined {
   const lines = text.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
 
-  // A whole HTTP response is known by its first line, whatever the program is called. RFC 3875 #51
+  // The first line tells whether it is a whole HTTP response, even if the program is not named "nph-". RFC 3875 #51
   const [, statusLine] = /^HTTP\/\d(?:\.\d+)?[ \t](.*)$/is.exec(lines[0] ?? '') ?? [];
   if (statusLine !== undefined) lines.shift();
   const fields = new Fields(lines);
-  const said = statusLine ?? fields.status;
-  if (said !== undefined && /^\s*1(?!01)\d\d\b/.test(said)) return undefined;
+  const status = statusLine ?? fields.status;
+  if (status !== undefined && /^\s*1(?!01)\d\d\b/.test(status)) return undefined;
   const { headers, location } = fields;
-  if (said === undefined && location === undefined && fields.contentType === undefined) {
-    throw new BadOutput(
+  if (status === undefined && location === undefined && fields.contentType === undefined) {
+    throw new InvalidOutput(
       'its head has neither Content-Type nor Location nor Status; it must begin with one of them, and end in an empty line',
     );
   }
   return {
-    status: toStatus(said ?? (location === undefined ? '200' : '302')),
+    status: toStatus(status ?? (location === undefined ? '200' : '302')),
     headers,
-    localRedirect: said === undefined && headers.length === 1 && isLocal(location) ? location : undefined,
+    localRedirect: status === undefined && headers.length === 1 && isLocal(location) ? location : undefined,
     isChunked: statusLine !== undefined && fields.isChunked,
     body,
   };
 }
 
-/** Of these a response has one, and the last one counts, as under Apache. RFC 3875 #25: an empty one was not sent. */
-const ONCE = ['content-length', 'content-type', 'location', 'status'];
+/** Headers that a response has once. Of several the last one counts, as in Apache; an empty one does not. RFC 3875 #25 */
+const SINGLE = ['content-length', 'content-type', 'location', 'status'];
 
-/** The header lines of a head, checked and cleared of what is not for the client. */
+/** The header lines of a head, checked, and without those that are not for the client. */
 class Fields {
   isChunked = false;
   #lines: { name: string; header: Header }[] = [];
-  /** Where those are that there can be only one of. */
+  /** The index in `#lines` of each header that a response has once. */
   #places = new Map<string, number>();
 
   constructor(lines: readonly string[]) {
@@ -140,7 +140,7 @@ class Fields {
   #add(line: string): void {
     const colon = line.indexOf(':');
     const name = line.slice(0, colon);
-    if (colon < 1 || /\s/.test(name)) throw new BadOutput(`its head has the line ${show(line)}, which is no "Name: value"`);
+    if (colon < 1 || /\s/.test(name)) throw new InvalidOutput(`its head has the line ${show(line)}, which is no "Name: value"`);
     const value = line
       .slice(colon + 1)
       .replaceAll('\t', ' ')
@@ -149,9 +149,9 @@ class Fields {
     if (lowerCase === 'transfer-encoding') this.isChunked = /\bchunked$/i.test(value);
     if (isHopByHop(name) || lowerCase.startsWith('x-cgi-')) return; // RFC 3875 #49
     const header: Header = [name, value];
-    checked(() => checkHeader(header));
+    asInvalidOutput(() => checkHeader(header));
     if (lowerCase === 'content-length') this.#checkLength(value);
-    if (ONCE.includes(lowerCase)) {
+    if (SINGLE.includes(lowerCase)) {
       if (value === '') return;
       this.#places.set(lowerCase, this.#lines.length);
     }
@@ -162,27 +162,28 @@ class Fields {
     const earlier = this.#get('content-length');
     if (/^\d*$/.test(value) && (earlier === undefined || earlier === value)) return;
     const got = earlier === undefined ? value : `${earlier}, ${value}`;
-    throw new BadOutput(`its Content-Length must be digits, and one number, got ${show(got)}`);
+    throw new InvalidOutput(`its Content-Length must be digits, and one number, got ${show(got)}`);
   }
 }
 
-/** Programs write "404", "404 Not Found" and everything between. */
-function toStatus(said: string): string {
-  const [, code, reason = ''] = /^(\d{3})(?:\s+(.*))?$/s.exec(said.trim()) ?? [];
-  const status = code === undefined ? said : `${code} ${reason.replaceAll('\t', ' ') || reasonOf(Number(code))}`;
-  checked(() => checkStatus(status));
+/** Returns a status with a reason. Programs write "404", "404 Not Found" and everything between. */
+function toStatus(given: string): string {
+  const [, code, reason = ''] = /^(\d{3})(?:\s+(.*))?$/s.exec(given.trim()) ?? [];
+  const status = code === undefined ? given : `${code} ${reason.replaceAll('\t', ' ') || reasonOf(Number(code))}`;
+  asInvalidOutput(() => checkStatus(status));
   return status;
 }
 
-/** "//host/" is another host, and a fragment would be lost. */
+/** Whether `location` is a path of this server. "//host/" is another server, and a local redirect would lose a fragment. */
 function isLocal(location: string | undefined): boolean {
   return location !== undefined && /^\/(?!\/)[^#]*$/.test(location);
 }
 
-function checked(check: () => void): void {
+/** Runs a check of the gateway, and throws an `InvalidOutput` in place of its error. */
+function asInvalidOutput(check: () => void): void {
   try {
     check();
   } catch (error) {
-    throw error instanceof ApplicationError ? new BadOutput(`in its head: ${error.message}`) : error;
+    throw error instanceof ApplicationError ? new InvalidOutput(`in its head: ${error.message}`) : error;
   }
 }

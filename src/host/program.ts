@@ -1,5 +1,5 @@
-// One run of a CGI program, from its start to the end of its whole process group: its input, its output,
-// its standard error, and for how long it is waited for.
+// One run of a CGI program, from its start to the end of its whole process group: feeds its input, reads its output, logs its
+// standard error, and ends it when it takes too long.
 
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,32 +8,36 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { drained } from '../gateway/pipe-input.ts';
 import type { ErrorStream } from '../types.ts';
 import { type Command, launch } from './launch.ts';
-import { logLines } from './log.ts';
+import { logLines } from './log-lines.ts';
 
-/** Milliseconds from SIGTERM to SIGKILL, and from the end of a response to SIGTERM; Apache's figure. */
+/** Milliseconds from SIGTERM to SIGKILL, and from the end of a response to SIGTERM. Apache has the same. */
 const GRACE = 3_000;
-/** For how many milliseconds of silence a program's children hold its response or its log open when it has ended itself. */
+/** Milliseconds of silence for which children of a program that has ended may hold its response or its log open. */
 const LINGER = 1_000;
 
-/** A program has given nothing, and taken nothing of its input, for as long as it may. */
-export class TooSlow extends Error {}
+/** A program has neither written output nor read input for as long as it may. The message is a clause about "it". */
+export class ProgramTimeout extends Error {}
 
 export class Program {
   #child: ChildProcess;
   #stdin: Writable | null;
   #stdout: Readable;
+  /** Resolves when all of standard error is in the log. */
   #logged: Promise<void>;
+  /** Resolves when the program has ended. */
   #ended: Promise<void>;
   #timeout: number;
+  /** What the next `read` throws. */
   #failure: unknown;
-  /** The client is what we wait for: it has not sent the next bytes of the body. */
+  /** Whether the client has yet to send the next bytes of the body, so that the program is not to blame for its silence. */
   #awaitsInput = false;
-  #hasTerm = false;
+  #hasSentTerm = false;
+  /** Ends the wait for a change. */
   #wake = () => {};
 
   /**
-   * Starts `command`, with `input` on its standard input. Its standard error goes to `errors`; silence of
-   * more than `timeout` milliseconds is an error. Rejects with what `spawn` of node:child_process reports.
+   * Starts `command` with `input` on its standard input. Its standard error goes to `errors`. If it is silent for more than
+   * `timeout` milliseconds, `read` throws. Rejects with the error that `spawn` of node:child_process reports.
    */
   static async start(command: Command, input: AsyncIterable<Buffer> | undefined, errors: ErrorStream, timeout: number): Promise<Program> {
     const child = launch(command, input !== undefined);
@@ -61,9 +65,9 @@ export class Program {
   }
 
   /**
-   * Returns the next bytes of the output, undefined at its end: when all who could write to it have closed
-   * it, or, once the program has ended, when its children have been silent for a second. Throws what reading
-   * the input threw, and a `TooSlow`.
+   * Returns the next bytes of the output, and undefined at its end: when all processes that could write to it have closed it, or
+   * when the program has ended and its children have been silent for a second. Throws a `ProgramTimeout`, and the error with
+   * which reading the input has failed.
    */
   async read(): Promise<Buffer | undefined> {
     for (;;) {
@@ -71,34 +75,34 @@ export class Program {
       const block: Buffer | null = this.#stdout.read();
       if (block !== null) return block;
       if (this.#stdout.readableEnded || this.#stdout.destroyed) return undefined;
-      await this.#change();
+      await this.#waitForChange();
     }
   }
 
-  /** Whether `read()` has something to return at once. */
+  /** Whether `read()` returns at once. */
   get hasMore(): boolean {
     return this.#stdout.readableLength > 0 || this.#stdout.readableEnded || this.end !== undefined;
   }
 
-  /** How the program has ended, for a message; undefined while it runs. */
+  /** How the program has ended, for a message: "with exit status 1"; undefined while it runs. */
   get end(): string | undefined {
     const { exitCode, signalCode } = this.#child;
     return signalCode !== null ? `by ${signalCode}` : exitCode !== null ? `with exit status ${exitCode}` : undefined;
   }
 
-  /** Resolves when the program has ended and all it said is logged, or after a second. */
-  async settled(): Promise<void> {
+  /** Resolves when the program has ended and its standard error is logged, or after a second. */
+  async exited(): Promise<void> {
     await within(LINGER, Promise.all([this.#ended, this.#logged]));
   }
 
   /**
-   * The request is over. A program that has answered completely has three seconds to end by itself. Any other,
-   * and what it has started in its process group, gets SIGTERM, and SIGKILL three seconds later.
+   * Ends the program. If its response `isComplete`, it has three seconds to end by itself. After that, or otherwise at once, its
+   * process group gets SIGTERM, and SIGKILL three seconds later.
    */
-  async close(isAnswered: boolean): Promise<void> {
+  async close(isComplete: boolean): Promise<void> {
     const hasEnded = this.end !== undefined && this.#stdout.readableEnded;
-    if (isAnswered) await within(GRACE, this.#finish());
-    if (isAnswered ? this.end === undefined : !hasEnded) {
+    if (isComplete) await within(GRACE, this.#drain());
+    if (isComplete ? this.end === undefined : !hasEnded) {
       this.#signal('SIGTERM');
       this.#stdout.destroy();
       for (let waited = 0; waited < GRACE && this.#signal(0); waited += 20) await sleep(20);
@@ -106,16 +110,17 @@ export class Program {
     }
     this.#stdin?.destroy();
     this.#stdout.destroy();
-    await this.settled();
+    await this.exited();
     this.#child.stderr?.destroy();
     running.delete(this);
   }
 
-  /** This process ends, and cannot wait any longer. */
+  /** Signals the process group without waiting, because this process ends. */
   abandon(): void {
-    this.#signal(this.#hasTerm ? 'SIGKILL' : 'SIGTERM');
+    this.#signal(this.#hasSentTerm ? 'SIGKILL' : 'SIGTERM');
   }
 
+  /** Writes `input` to the standard input. */
   async #feed(input: AsyncIterable<Buffer>): Promise<void> {
     const stdin = this.#stdin;
     if (stdin === null) return;
@@ -137,30 +142,30 @@ export class Program {
     }
   }
 
-  /** A program may have more to say than its client wants. RFC 3875 #50 */
-  async #finish(): Promise<void> {
+  /** Reads and drops the rest of the output, of which the client wants no more, until the program has ended. RFC 3875 #50 */
+  async #drain(): Promise<void> {
     try {
       while ((await this.read()) !== undefined);
     } catch {
-      // nobody waits for it any more
+      // The response is complete already.
     }
     await this.#ended;
   }
 
-  /** Waits until there may be something to read, or until that would be too long. */
-  async #change(): Promise<void> {
-    const patience = this.end === undefined ? this.#timeout : LINGER;
+  /** Waits until there may be something to read, or until the wait has been too long. */
+  async #waitForChange(): Promise<void> {
+    const limit = this.end === undefined ? this.#timeout : LINGER;
     const changed = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    if (await within(patience, changed)) return;
+    if (await within(limit, changed)) return;
     if (this.end !== undefined) this.#stdout.destroy();
-    else if (!this.#awaitsInput) this.#failure = new TooSlow(`it was silent for ${patience} ms`);
+    else if (!this.#awaitsInput) this.#failure = new ProgramTimeout(`it was silent for ${limit} ms`);
   }
 
-  /** Whether there was anybody to send it to. */
+  /** Sends `signal` to the process group. Returns false if no process is left in it. */
   #signal(signal: NodeJS.Signals | 0): boolean {
-    if (signal === 'SIGTERM') this.#hasTerm = true;
+    if (signal === 'SIGTERM') this.#hasSentTerm = true;
     try {
       return process.kill(-(this.#child.pid as number), signal);
     } catch {
@@ -169,13 +174,13 @@ export class Program {
   }
 }
 
-/** Programs that lead a process group of their own do not end together with this process by themselves. */
+/** Programs that have to be ended with this process: as leaders of process groups of their own they do not end by themselves. */
 const running = new Set<Program>();
 process.on('exit', () => {
   for (const program of running) program.abandon();
 });
 
-/** Whether `promise` resolves in `milliseconds`. */
+/** Resolves to whether `promise` resolves within `milliseconds`. */
 function within(milliseconds: number, promise: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = milliseconds === Infinity ? undefined : setTimeout(resolve, Math.min(milliseconds, 2 ** 31 - 1), false);

@@ -1,4 +1,4 @@
-// Redirects to a path of this server, which it follows itself: RFC 3875 §6.2.2.
+// Local redirects, from one CGI program to another path of the same server, which follows them itself: RFC 3875 §6.2.2.
 
 import { targetVariables } from '../environ/http.ts';
 import { stripPathPrefix } from '../environ/path.ts';
@@ -7,10 +7,10 @@ import { NO_BODY } from '../gateway/source.ts';
 import type { Environ } from '../types.ts';
 
 /**
- * Returns the request that a program makes by answering `environ` with nothing but `location`: a GET without a
- * body. Undefined when it leads out of SCRIPT_NAME, and is the client's to follow. RFC 3875 #48
+ * Returns the request for `location`, with which a program has answered `environ`: a GET without a body. Returns undefined if
+ * `location` is not below SCRIPT_NAME; then the client must follow it. RFC 3875 #48
  */
-export function redirected(environ: Environ, location: string): Environ | undefined {
+export function redirect(environ: Environ, location: string): Environ | undefined {
   const { REQUEST_METHOD: method, SCRIPT_NAME: scriptName, PATH_INFO: pathInfo, QUERY_STRING: query } = environ;
   const { PATH_INFO: path = '', ...target } = targetVariables(location);
   const rest = stripPathPrefix(path, scriptName);

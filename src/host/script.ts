@@ -1,31 +1,31 @@
-// The server's side of CGI: one CGI program, ours or anyone's, as an application. A process a request.
+// cgiScript(): a CGI program, in any language, as an application. It starts a process for each request, as a web server does.
 
 import { resolve } from 'node:path';
 import type { ApplicationFunction, Environ } from '../types.ts';
-import { Answer, type Hosting } from './answer.ts';
+import { type HostSettings, ProgramResponse } from './response.ts';
 
 export interface CgiScriptOptions {
-  /** Variables for a program beside those of the request; text. Default: this process's PATH, which it also wins over. */
+  /** Variables to add to those of the request, as text. They win over PATH, which is that of this process by default. */
   env?: Readonly<Record<string, string>>;
-  /** A command that is run with the program's path behind it, instead of the program itself, which then need not be executable. */
+  /** A command to run the program with: its path is added to it, and it need not be executable. Default: none. */
   interpreter?: readonly string[];
-  /** Whether programs get the Authorization header, as with Apache's CGIPassAuth. Default: false. RFC 3875 §4.1.18 */
+  /** Whether the program gets the Authorization header, as with Apache's CGIPassAuth. Default: false. RFC 3875 §4.1.18 */
   passAuthorization?: boolean;
   /**
-   * Milliseconds for which a program may neither give output nor take input. Then it is ended, and answered
-   * with 504 if its head has not come. Default: 60 000; Infinity for no limit.
+   * Milliseconds for which a program may neither write output nor read input. After that it is ended, and the client gets a 504
+   * or a response that ends short. Infinity is no limit. Default: 60,000.
    */
   timeout?: number;
 }
 
 /**
- * Returns an application that runs the program `path`, relative to the current folder, for each request: with
- * the variables of the request and no others, in its own folder, the request body on its standard input. What
- * it says on its standard error goes to `wsgi.errors`, line by line. Bodies are streamed both ways.
+ * Returns an application that runs the program `path`, relative to the current folder, for each request. The program runs in
+ * its own folder. It gets the variables of the request and no others, and the request body on its standard input. Its standard
+ * error goes to `wsgi.errors`, line by line. Both bodies are streamed.
  *
- * A program that cannot be started, or whose output is no CGI response, is answered with 502; 503 when the
- * machine has no room for another process. When the request is over before the program is, because the
- * client has left, for instance, it and what it has started get SIGTERM, and SIGKILL three seconds later.
+ * Answers 502 if the program cannot be started or its output is no CGI response, and 503 if the machine cannot start another
+ * process. If the request ends before the program, for instance because the client has left, the program and all that it has
+ * started get SIGTERM, and SIGKILL three seconds later.
  *
  * Throws a `TypeError` for a name in `env` that no shell could use. RFC 3875 #40 to #53
  */
@@ -35,12 +35,13 @@ export function cgiScript(path: string, options: CgiScriptOptions = {}): Applica
   return host({ ...settingsOf(options), find, followsRedirects: false });
 }
 
-/** Returns an application that answers as `hosting` says. */
-export function host(hosting: Hosting): ApplicationFunction {
-  return (environ, startResponse) => new Answer(hosting, environ, startResponse);
+/** Returns an application that runs programs as `settings` say. */
+export function host(settings: HostSettings): ApplicationFunction {
+  return (environ, startResponse) => new ProgramResponse(settings, environ, startResponse);
 }
 
-export function settingsOf(options: CgiScriptOptions): Omit<Hosting, 'find' | 'followsRedirects'> {
+/** Returns `options` with their defaults, as byte strings. */
+export function settingsOf(options: CgiScriptOptions): Omit<HostSettings, 'find' | 'followsRedirects'> {
   const { env = {}, interpreter = [], passAuthorization = false, timeout = 60_000 } = options;
   const variables: Record<string, string> = { PATH: toBytes(process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin') };
   for (const [name, value] of Object.entries(env)) {
@@ -52,7 +53,7 @@ export function settingsOf(options: CgiScriptOptions): Omit<Hosting, 'find' | 'f
   return { interpreter: interpreter.map(toBytes), passAuthorization, timeout, variables };
 }
 
-/** Text as a byte string, in UTF-8. */
+/** Returns the UTF-8 of `text` as a byte string. */
 export function toBytes(text: string): string {
   return Buffer.from(text).toString('latin1');
 }

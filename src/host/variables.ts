@@ -1,11 +1,11 @@
-// The environment of a CGI program: what the request says, in the names of RFC 3875 (#40 to #44), and
-// nothing else of environ, in which a gateway, a middleware and this process may have left far more.
+// The environment of a CGI program: the variables of RFC 3875 (#40 to #44) and nothing else of environ, to which gateways and
+// middleware add much that a program must not get.
 
 import type { Variables } from '../environ/variables.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import type { Environ } from '../types.ts';
 
-/** RFC 3875 §4.1, and what Apache and others have added to it. */
+/** The variables of RFC 3875 §4.1, and those that Apache and others have added. */
 const REQUEST_VARIABLES = new Set([
   'AUTH_TYPE',
   'CONTENT_TYPE',
@@ -33,16 +33,16 @@ const REQUEST_VARIABLES = new Set([
   'UNIQUE_ID',
 ]);
 
-/** Headers that a program finds elsewhere, or that were for the server; and "Proxy", which is an attack (httpoxy). */
+/** Headers that come as other variables, or were for the server alone; and "Proxy", which is an attack (httpoxy). */
 const HIDDEN_HEADERS = new Set(['HTTP_CONTENT_LENGTH', 'HTTP_CONTENT_TYPE', 'HTTP_EXPECT', 'HTTP_PROXY']);
 
-/** Returns the variables of a request with a body of `length` bytes for the program at `path`; all are byte strings. */
+/** Returns the variables for the program at `path`, as byte strings. `length` is that of the request body. */
 export function programVariables(environ: Environ, path: string, length: string | undefined, passAuthorization: boolean): Variables {
   const variables: Variables = {
     GATEWAY_INTERFACE: 'CGI/1.1',
     QUERY_STRING: '',
-    REDIRECT_STATUS: '200', // without it PHP believes that it was called around the server
-    REMOTE_ADDR: '0.0.0.0', // must be there, and must not be anybody whom a program may trust
+    REDIRECT_STATUS: '200', // without it PHP refuses to run, because it could have been called directly
+    REMOTE_ADDR: '0.0.0.0', // is required, and must be an address that no program trusts
     REQUEST_SCHEME: environ['wsgi.url_scheme'],
     SERVER_SOFTWARE: 'run-with-cgi',
   };
@@ -61,16 +61,16 @@ export function programVariables(environ: Environ, path: string, length: string 
 function isHeader(name: string, passAuthorization: boolean): boolean {
   if (!/^HTTP_[A-Z0-9_]+$/.test(name) || HIDDEN_HEADERS.has(name)) return false;
   if (name === 'HTTP_AUTHORIZATION') return passAuthorization;
-  // They were for the connection that ends here, and transfer codings have been undone. RFC 3875 #44
+  // The connection of hop-by-hop headers ends here, and transfer codings have been decoded. RFC 3875 #44
   return !isHopByHop(name.slice(5).replaceAll('_', '-'));
 }
 
-/** Apache's variables for TLS; SSL_CERT_FILE and SSL_CERT_DIR are OpenSSL's own, and this process's. */
+/** Whether `name` is one of Apache's variables for TLS. SSL_CERT_FILE and SSL_CERT_DIR are not: they configure OpenSSL. */
 function isTls(name: string): boolean {
   return /^SSL_(?!CERT_)[A-Z0-9_]+$/.test(name);
 }
 
-/** An environment cannot hold NUL; what is no byte should not be here. */
+/** Replaces characters that cannot be in an environment: NUL, and those that are no byte. */
 function toBytes(value: string): string {
   return value.replace(/[\0\u0100-\uffff]/g, '?');
 }

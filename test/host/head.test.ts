@@ -1,8 +1,8 @@
 // The heads of CGI programs: what counts as one, and what a client gets of it.
 
 import { describe, expect, test } from 'vitest';
-import { unchunk } from '../../src/host/chunks.ts';
-import { BadOutput, HeadReader } from '../../src/host/head.ts';
+import { HeadReader, InvalidOutput } from '../../src/host/head.ts';
+import { unchunk } from '../../src/host/unchunk.ts';
 import type { Header } from '../../src/types.ts';
 
 const parse = (output: string) => new HeadReader().read(Buffer.from(output, 'latin1'));
@@ -119,7 +119,7 @@ test.each([
   ['HTTP/1.1 100 Continue\r\n\r\n'.repeat(10_000), 'its head is longer than 65536 bytes'],
   [`${'Status: 100\n\n'.repeat(10_000)}Status: 200\n\n`, 'its head is longer than 65536 bytes'],
 ])('%j is no head', (output, message) => {
-  expect(() => parse(output)).toThrow(BadOutput);
+  expect(() => parse(output)).toThrow(InvalidOutput);
   expect(() => parse(output)).toThrow(message);
 });
 

@@ -1,51 +1,55 @@
-// The answer to one request: a response body whose first block waits for a program's head. A body can be
-// closed at any time, so that a client which leaves ends the program even before that has said anything.
+// The response of a CGI program, as a response body whose first block waits for the program's head. A gateway can close a body at
+// any time, so that a client that leaves ends the program even before its first output.
 
 import type { Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { contentLength } from '../gateway/content-length.ts';
 import type { Closable, Environ, Header, StartResponse } from '../types.ts';
-import { type RequestBody, requestBody } from './body.ts';
-import { unchunk } from './chunks.ts';
 import { diagnose } from './diagnose.ts';
-import { BadOutput, HeadReader, type ScriptHead } from './head.ts';
-import { Program, TooSlow } from './program.ts';
-import { redirected } from './redirect.ts';
+import { HeadReader, InvalidOutput, type ScriptHead } from './head.ts';
+import { Program, ProgramTimeout } from './program.ts';
+import { redirect } from './redirect.ts';
+import { type RequestBody, requestBody } from './request-body.ts';
+import { unchunk } from './unchunk.ts';
 import { programVariables } from './variables.ts';
 
-/** lighttpd's figure, too. */
-const REDIRECTS = 5;
-/** What a machine says that has no room for another process. */
+/** How many local redirects may follow each other, as in lighttpd. */
+const MAX_REDIRECTS = 5;
+/** The error codes of a machine that cannot start another process. */
 const EXHAUSTED = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
 
-/** The program for a request, by its absolute path, and the request as it is to see it; or the status that answers it. */
+/** The absolute path of the program for a request, and the environ for it; or the status to answer with. */
 export type Destination = { path: string; environ: Environ } | string;
 
-/** Which programs answer, and how they are run. All strings are byte strings. */
-export interface Hosting {
+/** Which programs answer requests, and how they are run. All strings are byte strings. */
+export interface HostSettings {
+  /** Returns the program for a request. */
   find(environ: Environ): Destination | Promise<Destination>;
-  /** Whether redirects to a path below SCRIPT_NAME are found here. */
+  /** Whether a redirect to a path below SCRIPT_NAME is answered here, by the program at that path. */
   followsRedirects: boolean;
+  /** A command that runs the programs; empty to run them themselves. */
   interpreter: readonly string[];
   passAuthorization: boolean;
+  /** Milliseconds for which a program may be silent. */
   timeout: number;
-  /** Beside those of the request. */
+  /** Variables for the program, beside those of the request. */
   variables: Readonly<Variables>;
 }
 
-export class Answer implements AsyncIterable<Buffer>, Closable {
-  #hosting: Hosting;
+export class ProgramResponse implements AsyncIterable<Buffer>, Closable {
+  #settings: HostSettings;
   #environ: Environ;
   #startResponse: StartResponse;
   #body: RequestBody | undefined;
   #program: Program | undefined;
+  /** The path of the program that runs, for messages. */
   #path = '';
-  /** How many bytes of the program's body the client may still want. */
+  /** How many bytes of the program's body the client still expects. */
   #left = Infinity;
   #isClosed = false;
 
-  constructor(hosting: Hosting, environ: Environ, startResponse: StartResponse) {
-    this.#hosting = hosting;
+  constructor(settings: HostSettings, environ: Environ, startResponse: StartResponse) {
+    this.#settings = settings;
     this.#environ = environ;
     this.#startResponse = startResponse;
   }
@@ -54,9 +58,9 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
     try {
       yield* this.#blocks();
     } catch (error) {
-      throw error instanceof BadOutput
+      throw error instanceof InvalidOutput
         ? this.#failure(error.message, 502)
-        : error instanceof TooSlow
+        : error instanceof ProgramTimeout
           ? this.#failure(error.message, 504)
           : error;
     }
@@ -64,30 +68,31 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#end(this.#left <= 0);
+    await this.#endProgram(this.#left <= 0);
   }
 
   async *#blocks(): AsyncGenerator<Buffer, void> {
     let environ = this.#environ;
     for (let redirects = 0; ; redirects++) {
-      const destination = await this.#hosting.find(environ);
+      const destination = await this.#settings.find(environ);
       if (typeof destination === 'string') {
         this.#startResponse(destination, [['Content-Type', 'text/plain']]);
         return yield Buffer.from(`${destination}\n`);
       }
       const { program, head } = await this.#run(destination);
       const { localRedirect } = head;
-      const next = localRedirect !== undefined && this.#hosting.followsRedirects ? redirected(environ, localRedirect) : undefined;
-      if (next === undefined) return yield* this.#pass(program, head);
-      if (redirects === REDIRECTS) throw new BadOutput(`it redirected to ${localRedirect} after ${REDIRECTS} redirects; they lead nowhere`);
-      await this.#end(true);
+      const next = localRedirect !== undefined && this.#settings.followsRedirects ? redirect(environ, localRedirect) : undefined;
+      if (next === undefined) return yield* this.#send(program, head);
+      if (redirects === MAX_REDIRECTS)
+        throw new InvalidOutput(`it redirected to ${localRedirect} after ${MAX_REDIRECTS} redirects; they lead nowhere`);
+      await this.#endProgram(true);
       environ = next;
     }
   }
 
-  /** Starts a program and waits for its head. */
+  /** Starts the program at `path` and waits for its head. */
   async #run({ path, environ }: { path: string; environ: Environ }): Promise<{ program: Program; head: ScriptHead }> {
-    const { interpreter, passAuthorization, timeout, variables } = this.#hosting;
+    const { interpreter, passAuthorization, timeout, variables } = this.#settings;
     const body = await requestBody(environ);
     this.#body = body;
     this.#path = path;
@@ -95,38 +100,39 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
       body.close();
       throw new RequestError('client-gone', 'The client left before its request was complete', 500);
     }
-    const words = [...interpreter, path];
     const command = {
-      words,
+      argv: [...interpreter, path],
       folder: path.slice(0, path.lastIndexOf('/')) || '/', // RFC 3875 #52
       variables: { ...programVariables(environ, path, body.length, passAuthorization), ...variables },
     };
     const program = await Program.start(command, body.blocks, environ['wsgi.errors'], timeout).catch((error: unknown) => {
-      throw this.#notStarted(error);
+      throw this.#startFailure(error);
     });
     this.#program = program;
-    if (this.#isClosed) await this.#end(false);
-    return { program, head: await this.#head(program) };
+    if (this.#isClosed) await this.#endProgram(false);
+    return { program, head: await this.#readHead(program) };
   }
 
-  async #head(program: Program): Promise<ScriptHead> {
+  /** Reads the head of the output. */
+  async #readHead(program: Program): Promise<ScriptHead> {
     const reader = new HeadReader();
     for (let block = await program.read(); block !== undefined; block = await program.read()) {
       const head = reader.read(block);
       if (head) return head;
     }
-    await program.settled();
+    await program.exited();
     const end = `it ended ${program.end ?? 'its output'} ${reader.hasBegun ? 'before its head did' : 'without any output'}`;
-    throw new BadOutput(reader.hasBegun ? end : this.#withReason(end));
+    throw new InvalidOutput(reader.hasBegun ? end : this.#withReason(end));
   }
 
-  async *#pass(program: Program, { status, headers, body, isChunked }: ScriptHead): AsyncGenerator<Buffer, void> {
+  /** Sends the response of `program`. */
+  async *#send(program: Program, { status, headers, body, isChunked }: ScriptHead): AsyncGenerator<Buffer, void> {
     const write = this.#startResponse(status, headers);
-    this.#left = sendableLength(this.#environ.REQUEST_METHOD, status, headers);
-    if (this.#left === 0) return; // RFC 3875 #46: what comes is read all the same, when the answer is closed
-    // What is there comes together with the head. Nothing may come for minutes, as of an event stream.
+    this.#left = expectedLength(this.#environ.REQUEST_METHOD, status, headers);
+    if (this.#left === 0) return; // RFC 3875 #46. close() reads and drops what the program still writes
+    // A block that is there already is sent together with the head. Otherwise the next one may take minutes, as in an event stream.
     if (body.length === 0 && !program.hasMore) await write.flushHeaders?.();
-    const blocks = following(body, program);
+    const blocks = bodyBlocks(body, program);
     for await (const block of isChunked ? unchunk(blocks) : blocks) {
       this.#left -= block.length;
       yield block;
@@ -134,19 +140,20 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
     this.#left = 0;
   }
 
-  async #end(isAnswered: boolean): Promise<void> {
-    await this.#program?.close(isAnswered);
+  async #endProgram(isComplete: boolean): Promise<void> {
+    await this.#program?.close(isComplete);
     this.#body?.close();
   }
 
-  #notStarted(error: unknown): ApplicationError {
+  #startFailure(error: unknown): ApplicationError {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
     if (EXHAUSTED.has(code)) return this.#failure(`it did not start, because this machine has no room for another process (${code})`, 503);
     return this.#failure(this.#withReason(`it did not start (${code})`), 502);
   }
 
+  /** Adds the reason that is found by looking at the program, if there is one. */
   #withReason(what: string): string {
-    const [interpreter] = this.#hosting.interpreter;
+    const [interpreter] = this.#settings.interpreter;
     const reason = diagnose(interpreter ?? this.#path);
     if (reason === undefined) return what;
     return interpreter === undefined ? `${what}: ${reason}` : `${what}; of its interpreter, ${interpreter}: ${reason}`;
@@ -157,13 +164,14 @@ export class Answer implements AsyncIterable<Buffer>, Closable {
   }
 }
 
-/** How many bytes of body the client gets at most. */
-function sendableLength(method: string, status: string, headers: readonly Header[]): number {
+/** Returns how many bytes of body the client expects; Infinity if the head does not say. */
+function expectedLength(method: string, status: string, headers: readonly Header[]): number {
   if (method === 'HEAD' || /^(?:204|205|304)/.test(status)) return 0;
   return contentLength(headers);
 }
 
-async function* following(begun: Buffer, program: Program): AsyncGenerator<Buffer, void> {
+/** Yields the body: `begun`, which came with the head, and the rest of the output. */
+async function* bodyBlocks(begun: Buffer, program: Program): AsyncGenerator<Buffer, void> {
   if (begun.length > 0) yield begun;
   for (let block = await program.read(); block !== undefined; block = await program.read()) yield block;
 }

@@ -1,23 +1,24 @@
-// The request body as a CGI program gets it: of a length that is known before it starts. RFC 3875 #41, #45
+// The request body for a CGI program, whose length must be known before the program starts. RFC 3875 #41, #45
 
 import { Spool } from '../gateway/spool.ts';
 import type { Environ, InputStream } from '../types.ts';
 
 export interface RequestBody {
-  /** In bytes; undefined when there is no body. */
+  /** The length in bytes, as digits; undefined if there is no body. */
   length: string | undefined;
+  /** The bytes; undefined if there are none. */
   blocks: AsyncIterable<Buffer> | undefined;
-  /** Gives back what was taken to keep it. */
+  /** Frees what the body takes in memory or on disk. */
   close(): void;
 }
 
-/** Returns the body of a request. One of unknown length is taken in first, in memory up to 1 MiB, then in a temporary file. */
+/** Returns the body of a request. A body of unknown length is read to its end first: into memory up to 1 MiB, then into a file. */
 export async function requestBody(environ: Environ): Promise<RequestBody> {
   const { CONTENT_LENGTH: length, 'wsgi.input': input } = environ;
   if (length !== undefined && length !== '') {
     return { length, blocks: Number(length) > 0 ? input : undefined, close() {} };
   }
-  const spool = await take(input);
+  const spool = await spoolInput(input);
   return {
     length: spool.length > 0 ? String(spool.length) : undefined,
     blocks: spool.length > 0 ? blocksOf(spool) : undefined,
@@ -25,7 +26,7 @@ export async function requestBody(environ: Environ): Promise<RequestBody> {
   };
 }
 
-async function take(input: InputStream): Promise<Spool> {
+async function spoolInput(input: InputStream): Promise<Spool> {
   const spool = new Spool();
   try {
     for await (const block of input) spool.add(block);
