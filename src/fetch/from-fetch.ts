@@ -1,6 +1,6 @@
-// An application of the Fetch kind as one of PEP 3333: its Response becomes a response body whose first
-// block waits for it. A body can be closed at any time, so that a client which leaves is heard of even
-// before there is a Response.
+// fromFetch(): a Fetch handler as an application of PEP 3333. The application returns at once, with a body whose first block waits
+// for the handler's Response. A gateway can close a body at any time, so that a client that leaves aborts the handler even
+// before it has answered.
 
 import { clientAddress } from '../environ/address.ts';
 import { hasBody } from '../environ/body-length.ts';
@@ -13,50 +13,54 @@ import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Writ
 import type { Platform, ResponseBody } from './platform.ts';
 import { headersOf, urlOf } from './request.ts';
 
-/** What a handler is given beside the request, as in Workers. */
+/** The third argument of a handler, as Cloudflare Workers have it. */
 export interface FetchContext {
-  /** The request is not over before `promise` has settled; a rejection is logged. */
+  /** Keeps the request from being over until `promise` has settled. A rejection is logged. */
   waitUntil(promise: unknown): void;
-  /** There is nothing to pass through to: a failure is answered with 500. */
+  /** Does nothing: there is no other server to pass the request to. A failure is answered with 500. */
   passThroughOnException(): void;
-  /** Empty: there is no configuration here but environ. */
+  /** Always empty. Configuration is in environ. */
   readonly props: object;
 }
 
+/** A Fetch handler as a function. */
 export type FetchFunction = (request: Request, environ: Environ, context: FetchContext) => Response | PromiseLike<Response>;
 
-/** A function, or what has one named `fetch`: an application of Hono or Elysia, `export default { fetch }`. */
+/** A Fetch handler: a function, or an object with a method `fetch`, such as an application of Hono or Elysia. */
 export type FetchHandler = FetchFunction | { fetch: FetchFunction };
 
 export interface FromFetchOptions {
-  /** Whether the request's URL has SCRIPT_NAME in front of the application's own path. Default: false. */
+  /** Whether the path of the request's URL begins with SCRIPT_NAME. Default: false, and it is PATH_INFO alone. */
   wholePath?: boolean;
 }
 
-/** Returns `handler` as an application whose requests and responses are those of `platform`. */
+/** Returns `handler` as an application. Its requests and responses are of the classes of `platform`. */
 export function fromFetchOn(platform: Platform, handler: FetchHandler, options: FromFetchOptions): ApplicationFunction {
   const { wholePath = false } = options;
   if (typeof handler !== 'function' && typeof handler?.fetch !== 'function') {
     throw new ApplicationError('handler-not-fetch', `A Fetch handler must be a function or have a method fetch, got ${show(handler)}`);
   }
-  return (environ, startResponse) => new FetchAnswer(platform, handler, wholePath, environ, startResponse);
+  return (environ, startResponse) => new FetchResponse(platform, handler, wholePath, environ, startResponse);
 }
 
-class FetchAnswer implements AsyncIterable<Block>, Closable {
+/** The response body of one request. */
+class FetchResponse implements AsyncIterable<Block>, Closable {
   #platform: Platform;
   #handler: FetchHandler;
   #wholePath: boolean;
   #environ: Environ;
   #startResponse: StartResponse;
-  /** Made when the handler asks for it: Node loads much for one. */
-  #abortion: AbortController | undefined;
-  /** The body, where it is read block by block. */
+  /** Made when the handler asks for its signal, because Node loads much for it. */
+  #abortController: AbortController | undefined;
+  /** The handler's body, if it is read block by block. */
   #blocks: Blocks | undefined;
-  /** How many bytes of it the gateway may still want. */
+  /** How many bytes of the body the gateway still expects. */
   #left = Infinity;
-  #isOver = false;
+  /** Whether the gateway has taken the whole body. */
+  #isComplete = false;
   #isClosed = false;
-  #waitedFor: PromiseLike<unknown>[] = [];
+  /** The promises that were given to waitUntil(). */
+  #pending: PromiseLike<unknown>[] = [];
 
   constructor(platform: Platform, handler: FetchHandler, wholePath: boolean, environ: Environ, startResponse: StartResponse) {
     this.#platform = platform;
@@ -71,18 +75,18 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
       const { inspect } = process.getBuiltinModule('node:util');
       this.#environ['wsgi.errors'].write(`A promise given to waitUntil() was rejected: ${inspect(error)}\n`);
     };
-    this.#waitedFor.push(Promise.resolve(promise).catch(log));
+    this.#pending.push(Promise.resolve(promise).catch(log));
   };
 
   passThroughOnException = (): void => {};
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Block, void> {
-    const response = await this.#call();
+    const response = await this.#callHandler();
     const { status } = response;
     if (status === 0) throw new ApplicationError('response-error', 'The handler returned Response.error(), which no client can be sent');
     const body = this.#platform.body(response);
     const headers = this.#platform.headers(response);
-    const length = wholeLength(body);
+    const length = knownLength(body);
     const announced = headers.find(([name]) => name === 'content-length')?.[1];
     const mayHaveLength = announced === undefined && !isBodiless(status);
     const start = (length?: number): Write => {
@@ -98,17 +102,18 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
       this.#left = this.#isHead ? 0 : Number(announced ?? length ?? Infinity);
       yield* this.#stream(this.#blocks, start, announced === undefined ? length : Number(announced));
     }
-    this.#isOver = true;
+    this.#isComplete = true;
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (!this.#isOver) await this.#stop();
-    // What is waited for may have more to wait for.
-    while (this.#waitedFor.length > 0) await this.#waitedFor.shift();
+    if (!this.#isComplete) await this.#stop();
+    // A promise may call waitUntil() again before it settles.
+    while (this.#pending.length > 0) await this.#pending.shift();
   }
 
-  async #call(): Promise<Response> {
+  /** Calls the handler, and resolves to its Response. */
+  async #callHandler(): Promise<Response> {
     const environ = this.#environ;
     const request = this.#platform.request({
       url: urlOf(environ, this.#wholePath),
@@ -116,8 +121,8 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
       headers: headersOf(environ),
       body: () => (hasBody(environ) ? environ['wsgi.input'] : undefined),
       signal: () => {
-        this.#abortion ??= new AbortController();
-        return this.#abortion.signal;
+        this.#abortController ??= new AbortController();
+        return this.#abortController.signal;
       },
     });
     Object.defineProperties(request, {
@@ -130,7 +135,7 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
     try {
       response = await (typeof handler === 'function' ? handler(request, environ, context) : handler.fetch(request, environ, context));
     } catch (error) {
-      if (isOfWorkers(error)) environ['wsgi.errors'].write(OF_WORKERS);
+      if (lacksWorkersGlobal(error)) environ['wsgi.errors'].write(WORKERS_ADVICE);
       throw error;
     }
     if (isResponse(response)) return response;
@@ -138,11 +143,11 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
   }
 
   /**
-   * Passes blocks on one by one. The head waits for the first one only if that is there at once: an event stream may not
-   * have one for minutes. A body of unknown length that is complete with its first block has the length of that.
+   * Yields the blocks one by one. The head waits for the first block only if that is there at once; in an event stream it may
+   * take minutes. A body of unknown length that ends at once after its first block gets the length of that block.
    */
   async *#stream(blocks: Blocks, start: (length?: number) => Write, length: number | undefined): AsyncGenerator<Block, void> {
-    let next = firstOf(blocks);
+    let next = firstNonEmpty(blocks);
     if (await isSettled(next)) {
       const first = await next;
       if (first.done) {
@@ -155,7 +160,7 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
         start(isOnly ? Buffer.byteLength(first.value) : undefined);
         yield this.#counted(first.value);
       } else {
-        // Not read ahead: it could fail while nobody waits for it.
+        // Not read ahead: if it failed while nothing awaits it, the process would end.
         start(length);
         yield this.#counted(first.value);
         next = blocks.next();
@@ -167,21 +172,22 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
     for (let step = await next; !step.done; step = await blocks.next()) yield this.#counted(step.value);
   }
 
+  /** Returns `block`, and counts it. */
   #counted(block: Block): Block {
     this.#left -= Buffer.byteLength(checkBlock(block));
     return block;
   }
 
-  /** The gateway asks for no more: it has all that Content-Length promises, or the client has left. */
+  /** Ends a body that the gateway has not read to its end: it has got all that Content-Length promises, or the client has left. */
   async #stop(): Promise<void> {
-    if (this.#left > 0) this.#abortion?.abort(departure());
-    // A stream comes to its end all the same, unless it has more than it should.
+    if (this.#left > 0) this.#abortController?.abort(abortError());
+    // A stream that has given all its bytes is read to its end, so that it is not cancelled.
     else if (!this.#isHead && (await this.#blocks?.next())?.done) return;
     await this.#cancel();
   }
 
   async #cancel(): Promise<void> {
-    await this.#blocks?.cancel(departure());
+    await this.#blocks?.cancel(abortError());
   }
 
   get #isHead(): boolean {
@@ -189,10 +195,11 @@ class FetchAnswer implements AsyncIterable<Block>, Closable {
   }
 }
 
-const OF_WORKERS =
+/** The advice for the log when a handler fails for want of a global of Cloudflare Workers. */
+const WORKERS_ADVICE =
   'fetch: The handler needs what only Cloudflare Workers have; let it ask whether globalThis has it, and do without where not\n';
 
-function isOfWorkers(error: unknown): boolean {
+function lacksWorkersGlobal(error: unknown): boolean {
   return error instanceof ReferenceError && /^(?:caches|HTMLRewriter|WebSocketPair) is not defined$/.test(error.message);
 }
 
@@ -211,39 +218,39 @@ function blocksOf(body: Exclude<ResponseBody, string | Uint8Array | null>): Bloc
   return { next: () => reader.read(), cancel: (reason) => reader.cancel(reason).catch(() => {}) };
 }
 
-/** The first block that is not empty. */
-async function firstOf(blocks: Blocks): Promise<IteratorResult<Block, unknown>> {
+/** Resolves to the first block that is not empty, or to the end. */
+async function firstNonEmpty(blocks: Blocks): Promise<IteratorResult<Block, unknown>> {
   let step = await blocks.next();
   while (!step.done && checkBlock(step.value).length === 0) step = await blocks.next();
   return step;
 }
 
-function departure(): DOMException {
+function abortError(): DOMException {
   return new DOMException('The client has left, or the request was ended', 'AbortError');
 }
 
-/** How many bytes `body` has, where that is known without reading it. */
-function wholeLength(body: ResponseBody): number | undefined {
+/** Returns the length of `body` in bytes; undefined if it is not known without reading it. */
+function knownLength(body: ResponseBody): number | undefined {
   if (body === null) return 0;
   if (typeof body === 'string') return Buffer.byteLength(body);
   return body instanceof Uint8Array ? body.length : 'size' in body ? body.size : undefined;
 }
 
-/** RFC 9110 §8.6: with these no length may be told, or one that GET would have. */
+/** Whether a response with this status has no length, or only one that GET would have: RFC 9110 §8.6. */
 function isBodiless(status: number): boolean {
   return status === 204 || status === 205 || status === 304;
 }
 
-/** Whether `promise` settles without waiting for anything from outside. */
+/** Resolves to whether `promise` settles without waiting for the event loop. */
 function isSettled(promise: PromiseLike<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
-    const settle = () => resolve(true);
-    promise.then(settle, settle);
+    const yes = () => resolve(true);
+    promise.then(yes, yes);
     setImmediate(resolve, false);
   });
 }
 
-/** One of another realm, or of a library of its own, counts, too. */
+/** Whether `value` looks like a Response. One from another realm, or from a library that has its own class, counts. */
 function isResponse(value: unknown): value is Response {
   return typeof value === 'object' && value !== null && 'status' in value && 'headers' in value && 'body' in value;
 }

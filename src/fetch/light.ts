@@ -1,4 +1,4 @@
-// run-with-cgi/fetch in a built script: the same, with the light classes that take the place of Node's there.
+// run-with-cgi/fetch as a built script has it: with the light classes of fetch/light in place of Node's.
 
 import type { Application, ApplicationFunction } from '../types.ts';
 import { type FetchHandler, type FromFetchOptions, fromFetchOn } from './from-fetch.ts';
@@ -6,7 +6,7 @@ import { bodyOf, createRequest, headerList, Response as LightResponse } from './
 import type { Platform } from './platform.ts';
 import { type ToFetchOptions, toFetchOn } from './to-fetch.ts';
 
-/** To an application they are what it knows by these names; to TypeScript they are others. */
+/** An application takes the light classes for the real ones. TypeScript sees that they are others. */
 const light = {
   request: createRequest,
   body: bodyOf,
@@ -14,10 +14,12 @@ const light = {
   response: (body: unknown, init: ResponseInit) => new LightResponse(body, init),
 } as unknown as Platform;
 
+/** See `fromFetch` of fetch/index.ts. */
 export function fromFetch(handler: FetchHandler, options: FromFetchOptions = {}): ApplicationFunction {
   return fromFetchOn(light, handler, options);
 }
 
+/** See `toFetch` of fetch/index.ts. */
 export function toFetch(application: Application, options: ToFetchOptions = {}): (request: Request) => Promise<Response> {
   return toFetchOn(light, application, options);
 }

@@ -1,38 +1,42 @@
-// Whose Request and Response an application of the Fetch kind sees: those of Node, or the light ones that a
-// built script has in their place. What follows the standard is alike; this is where they differ.
+// The Request and Response classes that a Fetch handler sees: those of Node, or the light ones of a built script. Both follow the
+// Fetch standard. A platform does for its classes what the standard does not provide.
 
 import type { Header } from '../types.ts';
 
+/** What a request is made of. */
 export interface RequestInitial {
-  /** Serialized. */
+  /** The URL, serialized as by `new URL(…).href`. */
   url: string;
   method: string;
   headers: Header[];
-  /** The request body from its beginning; undefined when there is none. */
+  /** Returns the request body; undefined if there is none. */
   body(): AsyncIterable<Uint8Array> | undefined;
+  /** Returns the signal that is aborted when the client leaves. */
   signal(): AbortSignal;
 }
 
-/** What a response body is made of. */
+/** The forms in which a platform gives away a response body. */
 export type ResponseBody = string | Uint8Array | Blob | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array> | null;
 
 export interface Platform {
+  /** Makes a request. */
   request(initial: RequestInitial): Request;
-  /** Takes the body of `response`, which counts as used from then on. Throws a `TypeError` when it has been used. */
+  /** Takes the body out of `response`, which counts as used then. Throws a `TypeError` if it has been used before. */
   body(response: Response): ResponseBody;
-  /** In the order of the standard, Set-Cookie repeated. */
+  /** Returns the headers in the order of the standard. Each Set-Cookie is one header. */
   headers(response: Response): Header[];
+  /** Makes a response. */
   response(body: ReadableStream<Uint8Array> | Uint8Array | null, init: ResponseInit): Response;
 }
 
-/** The standard forbids them to scripts of a page; a server may be asked by them. https://fetch.spec.whatwg.org/#forbidden-method */
-const FORBIDDEN = new Set(['CONNECT', 'TRACE', 'TRACK']);
+/** Methods that `new Request()` refuses, for the sake of browsers. A server gets them. https://fetch.spec.whatwg.org/#forbidden-method */
+const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
 
-/** Node's own classes. */
+/** The platform with Node's own classes. */
 export const native: Platform = {
   request({ url, method, headers, body, signal }) {
     const blocks = method === 'GET' || method === 'HEAD' ? undefined : body();
-    const isForbidden = FORBIDDEN.has(method.toUpperCase());
+    const isForbidden = FORBIDDEN_METHODS.has(method.toUpperCase());
     const request = new Request(url, {
       method: isForbidden ? 'POST' : method,
       headers,
@@ -50,7 +54,7 @@ export const native: Platform = {
   response: (body, init) => new Response(body, init),
 };
 
-/** A stream that asks `blocks` for one only when it is asked itself. */
+/** Returns a stream of `blocks` that asks for a block only when one is read. */
 export function streamOf(blocks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   const iterator = blocks[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(

@@ -1,4 +1,4 @@
-// The request of environ, as the Fetch standard has it.
+// URL and headers of a Fetch request, made from environ.
 
 import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
@@ -6,22 +6,22 @@ import { RequestError } from '../errors.ts';
 import type { Environ, Header } from '../types.ts';
 
 /**
- * Returns the request's URL: scheme, Host, the path behind SCRIPT_NAME, or the whole of it, and the query. The path is as
- * the client wrote it where the server tells. Throws a `RequestError` for a Host that is none.
+ * Returns the URL of the request: scheme, Host, path and query. The path is what follows SCRIPT_NAME, or the whole path if
+ * `wholePath` is true, as the client wrote it. Throws a `RequestError` for a Host header that is not a host.
  */
 export function urlOf(environ: Environ, wholePath: boolean): string {
   const { scriptName, pathInfo } = rawPath(environ);
   const path = (wholePath ? scriptName : '') + pathInfo || '/';
   const host = environ.HTTP_HOST || `${environ.SERVER_NAME}:${environ.SERVER_PORT}`;
   const url = `${environ['wsgi.url_scheme']}://${host}${path}${rawQuery(environ)}`;
-  // No userinfo, path or the like may hide in Host, and change what follows it.
+  // A Host with "@" or "/" in it would change the meaning of what follows it in the URL.
   if (/[/?#@\\\s]/.test(host) || !URL.canParse(url)) {
     throw new RequestError('host-malformed', `The Host header must be a name or an address, got ${JSON.stringify(host)}`, 400);
   }
   return new URL(url).href;
 }
 
-/** The request's headers, names in lower case. */
+/** Returns the headers of the request, with names in lower case. */
 export function headersOf(environ: Environ): Header[] {
   const headers: Header[] = [];
   for (const [name, value] of Object.entries(environ)) {

@@ -1,4 +1,4 @@
-// A PEP 3333 application as a function of the Fetch kind, for servers that want one: Bun, Deno, srvx, a test.
+// toFetch(): an application of PEP 3333 as a Fetch handler, for servers that take one (Bun, Deno, srvx) and for tests.
 
 import { checkBodySize } from '../environ/body-length.ts';
 import { requestVariables, toEnviron } from '../environ/environ.ts';
@@ -20,15 +20,15 @@ import type { Application, Block, Header } from '../types.ts';
 import { type Platform, streamOf } from './platform.ts';
 
 export interface ToFetchOptions {
-  /** What is added to environ, where it wins: `{ SCRIPT_NAME: '/app', REMOTE_ADDR: … }`. */
+  /** Variables to add to environ. They win over those of the request. `{ SCRIPT_NAME: '/app', REMOTE_ADDR: … }` */
   env?: Readonly<Record<string, unknown>>;
-  /** Bytes above which a request body is answered with 413. Default: no limit. */
+  /** The largest request body, in bytes. A larger one is answered with 413. Default: no limit. */
   maxBodySize?: number;
   /** Where `wsgi.errors` and the causes of failures go. Default: standard error. */
   errors?: { write(text: string): unknown };
 }
 
-/** Returns `application` as a function from a Request to a promise of a Response, those of `platform`. */
+/** Returns `application` as a function from a Request to a promise of a Response. Both are classes of `platform`. */
 export function toFetchOn(platform: Platform, application: Application, options: ToFetchOptions): (request: Request) => Promise<Response> {
   const callable = toFunction(application);
   const { env, maxBodySize = Infinity, errors: target = process.stderr } = options;
@@ -38,7 +38,7 @@ export function toFetchOn(platform: Platform, application: Application, options:
     let body: Spool | undefined;
     let application = callable;
     try {
-      body = await take(request, maxBodySize);
+      body = await spoolBody(request, maxBodySize);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       application = () => {
@@ -61,16 +61,16 @@ export function toFetchOn(platform: Platform, application: Application, options:
       multiprocess: false,
       runOnce: false,
     });
-    const outlet = new Outlet(platform);
-    const exchange = new Exchange(application, environ, outlet, (error) => errors.write(formatFailure('fetch', error)));
-    const leave = () => exchange.interrupt(clientGone());
-    request.signal.addEventListener('abort', leave);
-    outlet.onCancel = leave;
+    const sink = new FetchSink(platform);
+    const exchange = new Exchange(application, environ, sink, (error) => errors.write(formatFailure('fetch', error)));
+    const abort = () => exchange.interrupt(clientGone());
+    request.signal.addEventListener('abort', abort);
+    sink.onCancel = abort;
     exchange.start().then(() => {
-      request.signal.removeEventListener('abort', leave);
+      request.signal.removeEventListener('abort', abort);
       body?.close();
     });
-    return outlet.response;
+    return sink.response;
   };
 }
 
@@ -89,15 +89,15 @@ function serverVariables(url: string): Record<string, string> {
 }
 
 /**
- * Takes the body in whole, since the reads of `wsgi.input` cannot wait. Throws a `RequestError` when it is longer than
- * `limit`, what its stream throws, and the reason for which the signal was aborted.
+ * Reads the whole body, because the synchronous reads of `wsgi.input` cannot wait for it. Rejects with a `RequestError` if the
+ * body is longer than `limit`, with the error of its stream, or with the reason for which the request's signal was aborted.
  */
-async function take({ body, headers, signal }: Request, limit: number): Promise<Spool | undefined> {
+async function spoolBody({ body, headers, signal }: Request, limit: number): Promise<Spool | undefined> {
   if (body === null) return undefined;
   const reader = body.getReader();
   const spool = new Spool();
-  const leave = () => void reader.cancel(signal.reason).catch(() => {}); // ends a read that waits
-  signal.addEventListener('abort', leave);
+  const stop = () => void reader.cancel(signal.reason).catch(() => {}); // ends a read that waits
+  signal.addEventListener('abort', stop);
   try {
     checkBodySize(Number(headers.get('content-length')) || 0, limit);
     for (let step = await reader.read(); !step.done; step = await reader.read()) {
@@ -111,29 +111,33 @@ async function take({ body, headers, signal }: Request, limit: number): Promise<
     reader.cancel(error).catch(() => {});
     throw error;
   } finally {
-    signal.removeEventListener('abort', leave);
+    signal.removeEventListener('abort', stop);
   }
 }
 
-const BARE: ResponseInit = { status: 500, statusText: 'Internal Server Error', headers: { 'Content-Type': 'text/plain' } };
+/** The response to a failure of the response itself: a status that a Response cannot have, for instance. */
+const FAILURE: ResponseInit = { status: 500, statusText: 'Internal Server Error', headers: { 'Content-Type': 'text/plain' } };
 
-/** Where the gateway puts the response: a Response, whose body takes a block when somebody reads one. */
-class Outlet implements Sink {
-  response: Promise<Response>;
+/** The sink: makes a Response of the head, and a stream of the blocks that gives one whenever one is read. */
+class FetchSink implements Sink {
+  /** Resolves with the head. */
+  readonly response: Promise<Response>;
+  /** Is called when the body of the response is cancelled. */
   onCancel = () => {};
   #platform: Platform;
-  #respond!: (response: Response) => void;
-  #begun = false;
-  /** The block that waits to be read, and what happens then. */
-  #waiting: { block: Uint8Array; taken(): void } | undefined;
-  #wanted: ((step: IteratorResult<Uint8Array, undefined>) => void) | undefined;
-  #failed: ((error: unknown) => void) | undefined;
-  #ended: { complete: boolean } | undefined;
+  #resolveResponse!: (response: Response) => void;
+  #started = false;
+  /** The block that waits to be read, and the function to call when it is. */
+  #pending: { block: Uint8Array; onRead(): void } | undefined;
+  /** The read that waits for a block. */
+  #read: { resolve(step: IteratorResult<Uint8Array, undefined>): void; reject(error: unknown): void } | undefined;
+  /** How the response has ended; undefined until then. */
+  #ended: { isComplete: boolean } | undefined;
 
   constructor(platform: Platform) {
     this.#platform = platform;
     this.response = new Promise((resolve) => {
-      this.#respond = resolve;
+      this.#resolveResponse = resolve;
     });
   }
 
@@ -142,53 +146,52 @@ class Outlet implements Sink {
     if (code > 599) {
       throw new ApplicationError('status-malformed', `The status of a Fetch Response must be from 200 to 599, got ${show(status)}`);
     }
-    this.#begun = true;
+    this.#started = true;
     const init = { status: code, statusText: status.slice(4), headers: headers as [string, string][] };
     const isBodiless = code === 204 || code === 205 || code === 304;
     if (isComplete || isBodiless) {
       const body = block === undefined || isBodiless ? null : toBytes(block);
-      this.#respond(this.#platform.response(body, init));
+      this.#resolveResponse(this.#platform.response(body, init));
       return;
     }
-    this.#respond(this.#platform.response(streamOf({ [Symbol.asyncIterator]: () => this.#iterator() }), init));
+    this.#resolveResponse(this.#platform.response(streamOf({ [Symbol.asyncIterator]: () => this.#iterator() }), init));
     if (block !== undefined) return this.write(block);
   }
 
   write(block: Block): Promise<void> {
     const bytes = toBytes(block);
     return new Promise((resolve) => {
-      if (this.#wanted) {
-        this.#wanted({ done: false, value: bytes });
-        this.#wanted = undefined;
+      if (this.#read) {
+        this.#read.resolve({ done: false, value: bytes });
+        this.#read = undefined;
         resolve();
       } else {
-        this.#waiting = { block: bytes, taken: resolve };
+        this.#pending = { block: bytes, onRead: resolve };
       }
     });
   }
 
-  end(complete: boolean): void {
-    this.#ended = { complete };
-    if (complete) this.#wanted?.({ done: true, value: undefined });
-    else this.#failed?.(new TypeError('The response ended before it was complete'));
-    if (!this.#begun) this.#respond(this.#platform.response(Buffer.from(`${BARE_STATUS[500]}\n`), BARE));
+  end(isComplete: boolean): void {
+    this.#ended = { isComplete };
+    if (isComplete) this.#read?.resolve({ done: true, value: undefined });
+    else this.#read?.reject(incomplete());
+    if (!this.#started) this.#resolveResponse(this.#platform.response(Buffer.from(`${BARE_STATUS[500]}\n`), FAILURE));
   }
 
   #iterator(): AsyncIterator<Uint8Array, undefined> {
     return {
       next: () =>
         new Promise((resolve, reject) => {
-          const waiting = this.#waiting;
-          if (waiting) {
-            this.#waiting = undefined;
-            resolve({ done: false, value: waiting.block });
-            waiting.taken();
+          const pending = this.#pending;
+          if (pending) {
+            this.#pending = undefined;
+            resolve({ done: false, value: pending.block });
+            pending.onRead();
           } else if (this.#ended) {
-            if (this.#ended.complete) resolve({ done: true, value: undefined });
-            else reject(new TypeError('The response ended before it was complete'));
+            if (this.#ended.isComplete) resolve({ done: true, value: undefined });
+            else reject(incomplete());
           } else {
-            this.#wanted = resolve;
-            this.#failed = reject;
+            this.#read = { resolve, reject };
           }
         }),
       return: async () => {
@@ -197,6 +200,10 @@ class Outlet implements Sink {
       },
     };
   }
+}
+
+function incomplete(): TypeError {
+  return new TypeError('The response ended before it was complete');
 }
 
 function toBytes(block: Block): Uint8Array {

@@ -1,5 +1,5 @@
-// The body of a Request or Response in the form it was given in: nothing is made a stream of, and no class of
-// the platform is loaded, before somebody asks for that. https://fetch.spec.whatwg.org/#bodies
+// The body of a Request or Response, kept in the form in which it was given. A stream of it is made, and a class of Node loaded,
+// only when a program asks for it. https://fetch.spec.whatwg.org/#bodies
 
 import type { Headers } from './headers.ts';
 import { kindOf } from './idl.ts';
@@ -18,34 +18,36 @@ export class Body {
     if (isStream(source)) this.#stream = source;
   }
 
-  /** As a stream, from now on. */
+  /** The body as a stream, which it stays from then on. */
   get stream(): ReadableStream<Uint8Array> {
     this.#stream ??= toStream(this.source, this.#isUsed);
     return this.#stream;
   }
 
+  /** Whether the body has been read from. */
   get used(): boolean {
     return this.#isUsed || (this.#stream !== undefined && isDisturbed(this.#stream));
   }
 
+  /** Whether the body has been read from, or its stream is locked. */
   get unusable(): boolean {
     return this.used || (this.#stream?.locked ?? false);
   }
 
-  /** Gives the source away. */
+  /** Returns what the body is made of. The body counts as used then. Throws a `TypeError` if it is unusable. */
   take(): Source {
     if (this.unusable) throw new TypeError('Body is unusable: Body has already been read');
     this.#isUsed = this.#stream === undefined;
     return this.#stream ?? this.source;
   }
 
-  /** As the body of another message; this one counts as used. https://fetch.spec.whatwg.org/#concept-body-proxy */
+  /** Returns the body for another message. This one counts as used then. https://fetch.spec.whatwg.org/#concept-body-proxy */
   proxy(): Body {
     const source = this.take();
     return new Body(isStream(source) ? source.pipeThrough(new TransformStream()) : source);
   }
 
-  /** Two bodies of one; this one keeps its half. */
+  /** Returns a copy. A body that is a stream is split in two for that. */
   clone(): Body {
     if (this.unusable) throw new TypeError('Response.clone: Body has already been consumed.');
     if (
@@ -57,12 +59,12 @@ export class Body {
     const [one, other] = this.stream.tee();
     this.#stream = one;
     this.source = one;
-    return new Body(cloning(other));
+    return new Body(withClonedChunks(other));
   }
 }
 
-/** A stream of clones of the chunks of `stream`: https://streams.spec.whatwg.org/#readablestream-tee */
-function cloning(stream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+/** Returns a stream of clones of the chunks of `stream`: https://streams.spec.whatwg.org/#readablestream-tee */
+function withClonedChunks(stream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   const reader = stream.getReader();
   return new ReadableStream<Uint8Array>(
     {
@@ -78,8 +80,8 @@ function cloning(stream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array>
 }
 
 /**
- * Returns a body of what a caller has given, and the Content-Type that goes with it. What is a stream cannot be
- * sent by a Request with `keepalive`.
+ * Returns a body for `init`, which a program has given, and the Content-Type that goes with it. Throws a `TypeError` for a
+ * stream if `keepalive` is true. https://fetch.spec.whatwg.org/#concept-bodyinit-extract
  */
 export function extract(init: unknown, keepalive = false): { body: Body; type: string | null; isStream: boolean } {
   if (typeof init === 'string') return plain(wellFormed(init), 'text/plain;charset=UTF-8');
@@ -111,7 +113,7 @@ export function extract(init: unknown, keepalive = false): { body: Body; type: s
   return plain(wellFormed(`${init as string}`), 'text/plain;charset=UTF-8');
 }
 
-/** Node takes text, too, in an iterable that is no stream. */
+/** Yields bytes. As in Node, an iterable that is no stream may give text as well. */
 async function* bytesFrom(blocks: AsyncIterable<Uint8Array | string>): AsyncGenerator<Uint8Array, void> {
   for await (const block of blocks) {
     const bytes = block instanceof Uint8Array ? block : Buffer.from(block);
@@ -123,7 +125,7 @@ function plain(source: Source, type: string | null) {
   return { body: new Body(source), type, isStream: false };
 }
 
-/** All of `body`, which is used from now on. */
+/** Resolves to all bytes of `body`, which counts as used then. */
 export async function bytesOf(body: Body | null): Promise<Buffer> {
   if (body === null) return Buffer.alloc(0);
   const source = body.take();
@@ -141,9 +143,9 @@ export async function bytesOf(body: Body | null): Promise<Buffer> {
 export async function textOf(body: Body | null): Promise<string> {
   if (body !== null && typeof body.source === 'string' && !body.unusable) {
     const text = body.take();
-    if (typeof text === 'string') return withoutMark(text);
+    if (typeof text === 'string') return withoutByteOrderMark(text);
   }
-  return withoutMark((await bytesOf(body)).toString());
+  return withoutByteOrderMark((await bytesOf(body)).toString());
 }
 
 export async function blobOf(body: Body | null, headers: Headers): Promise<Blob> {
@@ -167,7 +169,7 @@ export const HAS_TEXT_STREAM = (([major = 0, minor = 0]) => major > 26 || (major
   process.versions.node.split('.').map(Number),
 );
 
-function withoutMark(text: string): string {
+function withoutByteOrderMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
@@ -182,7 +184,7 @@ async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uin
 
 function toStream(source: Source, isUsed: boolean): ReadableStream<Uint8Array> {
   if (isUsed) {
-    // Read already, in another form: to look at it, it is a stream that somebody has read.
+    // The body was read in another form. A program that looks at it sees a stream that has been read.
     const read = byteStream(async (controller) => close(controller));
     void read.getReader().read();
     return read;
@@ -205,7 +207,7 @@ function toStream(source: Source, isUsed: boolean): ReadableStream<Uint8Array> {
   return byteStream(pull, async () => void (await iterator.return?.()));
 }
 
-/** What is enqueued is taken away from whoever shares its memory. */
+/** Returns bytes with a memory of their own: to enqueue bytes takes their memory away from every other view of it. */
 function ownBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
   const isWhole = byteLength === buffer.byteLength;
   return isWhole ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength));
@@ -216,7 +218,7 @@ function close(controller: ReadableByteStreamController): void {
   controller.byobRequest?.respond(0);
 }
 
-/** The types of Node know streams of any kind only. */
+/** Returns a byte stream, which the types of Node cannot express. */
 function byteStream(
   pull: (controller: ReadableByteStreamController) => Promise<void>,
   cancel?: () => Promise<void>,
@@ -230,7 +232,7 @@ function isDisturbed(stream: ReadableStream): boolean {
   return ask(stream);
 }
 
-/** Lone surrogates are no text. */
+/** Returns `text` with U+FFFD for lone surrogates, as Web IDL converts to USVString. */
 function wellFormed(text: string): string {
   return Buffer.from(text).toString();
 }

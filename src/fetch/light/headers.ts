@@ -1,19 +1,22 @@
-// Headers of the Fetch standard, in plain JavaScript. https://fetch.spec.whatwg.org/#headers-class
+// The class Headers of the Fetch standard, in plain JavaScript. https://fetch.spec.whatwg.org/#headers-class
 
 import { isToken } from '../../gateway/checks.ts';
 import type { Header } from '../../types.ts';
-import { expose, need, toByteString } from './idl.ts';
+import { definePlatformClass, requireArguments, toByteString } from './idl.ts';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
+/** Whether `freeze` has been called. */
 let isImmutable: (headers: Headers) => boolean;
+/** Makes later changes throw a `TypeError`. */
 let freeze: (headers: Headers) => void;
+/** Returns the headers as iteration gives them. */
 let pairsOf: (headers: Headers) => Header[];
 
 export class Headers {
-  /** By name in lower case: the name as it was given first, and the values combined. */
+  /** By name in lower case: the name as it was first given, and all values of it, joined. */
   #values = new Map<string, Header>();
-  /** The values of Set-Cookie once more, one by one: their combination cannot be taken apart. */
+  /** The values of Set-Cookie one by one, because they cannot be split once they are joined. */
   #cookies: string[] = [];
   #isImmutable = false;
   #sorted: Header[] | undefined;
@@ -35,12 +38,12 @@ export class Headers {
   }
 
   append(name: unknown, value: unknown): void {
-    need(arguments.length, 2, 'Headers.append');
+    requireArguments(arguments.length, 2, 'Headers.append');
     this.#append(toByteString(name), toByteString(value));
   }
 
   delete(name: unknown): void {
-    need(arguments.length, 1, 'Headers.delete');
+    requireArguments(arguments.length, 1, 'Headers.delete');
     const key = keyOf(toByteString(name));
     this.#change();
     this.#values.delete(key);
@@ -48,17 +51,17 @@ export class Headers {
   }
 
   get(name: unknown): string | null {
-    need(arguments.length, 1, 'Headers.get');
+    requireArguments(arguments.length, 1, 'Headers.get');
     return this.#values.get(keyOf(toByteString(name)))?.[1] ?? null;
   }
 
   has(name: unknown): boolean {
-    need(arguments.length, 1, 'Headers.has');
+    requireArguments(arguments.length, 1, 'Headers.has');
     return this.#values.has(keyOf(toByteString(name)));
   }
 
   set(name: unknown, value: unknown): void {
-    need(arguments.length, 2, 'Headers.set');
+    requireArguments(arguments.length, 2, 'Headers.set');
     const given = toByteString(name);
     const bytes = toByteString(value);
     const key = keyOf(given);
@@ -94,7 +97,7 @@ export class Headers {
   }
 
   forEach(callback: unknown, self: unknown = undefined): void {
-    need(arguments.length, 1, 'Headers.forEach');
+    requireArguments(arguments.length, 1, 'Headers.forEach');
     if (typeof callback !== 'function') throw new TypeError('Headers.forEach: the argument is not a function');
     for (const [name, value] of this.entries()) callback.call(self, value, name, this);
   }
@@ -108,7 +111,7 @@ export class Headers {
     return `Headers ${inspect(Object.fromEntries(this.#values.values()), options)}`;
   }
 
-  /** What there is to convert is converted before the first header is appended. */
+  /** Converts all of `init` before it appends the first header, as Web IDL has it. */
   #fill(init: object): void {
     const iterate: unknown = Reflect.get(init, Symbol.iterator);
     if (iterate !== undefined && iterate !== null && typeof iterate !== 'function') {
@@ -138,7 +141,7 @@ export class Headers {
     this.#sorted = undefined;
   }
 
-  /** As iteration shows them: sorted, Set-Cookie one by one. */
+  /** Returns the headers as iteration gives them: sorted by name, each Set-Cookie by itself. */
   #pairs(): Header[] {
     this.#sorted ??= [...this.#values]
       .sort(([one], [other]) => (one < other ? -1 : 1))
@@ -173,7 +176,7 @@ function fromRecord(init: object): Header[] {
   return headers;
 }
 
-/** Live: what is changed meanwhile is seen. */
+/** Iterates over headers. It sees changes that are made meanwhile. */
 class HeadersIterator<Item> implements IterableIterator<Item> {
   #pairs: () => Header[];
   #show: (pair: Header) => Item;
@@ -203,10 +206,9 @@ Reflect.deleteProperty(HeadersIterator.prototype, 'constructor');
 Object.defineProperty(HeadersIterator.prototype, 'next', { enumerable: true });
 Object.defineProperty(HeadersIterator.prototype, Symbol.toStringTag, { value: 'Headers Iterator', configurable: true });
 
-expose(Headers, 'Headers');
+definePlatformClass(Headers, 'Headers');
 Object.defineProperty(Headers.prototype, Symbol.iterator, { value: Headers.prototype.entries, writable: true, configurable: true });
 
-/** Nobody can change them any more. */
 export { freeze, isImmutable, pairsOf };
 
 function keyOf(name: string): string {
@@ -214,7 +216,7 @@ function keyOf(name: string): string {
   return name.toLowerCase();
 }
 
-/** Without the whitespace around it. https://fetch.spec.whatwg.org/#concept-header-value-normalize */
+/** Returns `value` without the whitespace around it. Throws a `TypeError` for one that cannot be sent. https://fetch.spec.whatwg.org/#concept-header-value-normalize */
 function checkValue(value: string): string {
   let start = 0;
   let end = value.length;

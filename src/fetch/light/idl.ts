@@ -1,8 +1,8 @@
-// What the Web IDL asks of every class of the platform: how values are converted, and what properties look like.
+// What Web IDL asks of every class of a platform: how arguments are converted, and which properties classes have.
 
 import type { InspectOptions } from 'node:util';
 
-/** Converts to a string of bytes. https://webidl.spec.whatwg.org/#es-ByteString */
+/** Returns `value` as a byte string. Throws a `TypeError` for other characters. https://webidl.spec.whatwg.org/#es-ByteString */
 export function toByteString(value: unknown): string {
   const text = `${value as string}`;
   for (let at = 0; at < text.length; at++) {
@@ -15,34 +15,35 @@ export function toByteString(value: unknown): string {
   return text;
 }
 
-/** Throws a `TypeError` unless there are at least `wanted` arguments. */
-export function need(count: number, wanted: number, what: string): void {
-  if (count < wanted) throw new TypeError(`${what}: ${wanted} argument${wanted === 1 ? '' : 's'} required, but only ${count} present.`);
+/** Throws a `TypeError` unless a call of `what` has at least `required` arguments. */
+export function requireArguments(count: number, required: number, what: string): void {
+  if (count < required)
+    throw new TypeError(`${what}: ${required} argument${required === 1 ? '' : 's'} required, but only ${count} present.`);
 }
 
-/** Returns `value`, or `otherwise` where it is undefined; throws a `TypeError` unless it is one of `choices`. */
-export function oneOf<Choice extends string>(value: unknown, choices: readonly Choice[], otherwise: Choice, what: string): Choice {
-  if (value === undefined) return otherwise;
+/** Returns `value` as one of `choices`; `fallback` if it is undefined. Throws a `TypeError` if it is none of them. */
+export function toEnum<Choice extends string>(value: unknown, choices: readonly Choice[], fallback: Choice, what: string): Choice {
+  if (value === undefined) return fallback;
   const text = `${value as string}`;
   const choice = choices.find((one) => one === text);
   if (choice === undefined) throw new TypeError(`${what} is not one of ${choices.join(', ')}: ${text}`);
   return choice;
 }
 
-/** The kind of a platform object, without a look at a global that would have to be loaded for it. */
+/** Returns the name of a platform object's class, without loading the class. */
 export function kindOf(value: unknown): string {
   return typeof value === 'object' && value !== null ? Object.prototype.toString.call(value).slice(8, -1) : '';
 }
 
-/** An optional dictionary. */
+/** Returns an optional dictionary. Throws a `TypeError` if `value` is no object. */
 export function toDictionary(value: unknown, what: string): Readonly<Record<string, unknown>> {
   if (value === undefined || value === null) return {};
   if (typeof value !== 'object' && typeof value !== 'function') throw new TypeError(`${what} must be an object`);
   return value as Readonly<Record<string, unknown>>;
 }
 
-/** Members of a platform class are enumerable, and its name stands on it and on the prototype, whatever a bundler makes of it. */
-export function expose(platformClass: { prototype: object }, name: string, statics: readonly string[] = []): void {
+/** Makes the members of a platform class enumerable, and sets its name, which a bundler may have changed. */
+export function definePlatformClass(platformClass: { prototype: object }, name: string, statics: readonly string[] = []): void {
   const { prototype } = platformClass;
   for (const member of Object.getOwnPropertyNames(prototype)) {
     if (member !== 'constructor') Object.defineProperty(prototype, member, { enumerable: true });
@@ -54,7 +55,7 @@ export function expose(platformClass: { prototype: object }, name: string, stati
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
-/** In a log, an object of a platform class shows its attributes, as Node's own do. */
+/** Makes console.log() show the attributes of objects of a platform class, as those of Node's own. */
 export function showInLogs(prototype: object, name: string, attributes: readonly string[]): void {
   const show = function (this: object, _depth: number, options: InspectOptions): string {
     const { formatWithOptions } = process.getBuiltinModule('node:util');

@@ -1,11 +1,11 @@
-// The MIME type that a Content-Type tells. https://fetch.spec.whatwg.org/#concept-header-extract-mime-type
+// The MIME type in a Content-Type header. https://fetch.spec.whatwg.org/#concept-header-extract-mime-type
 
-/** Node's parser takes time by the square of the spaces in what it is given. RFC 6838 §4.2 ends a name at 127 characters. */
-const LONGEST = 4096;
+/** The longest header that is parsed: Node's parser takes time by the square of the spaces. Names have at most 127 characters. RFC 6838 §4.2 */
+const MAX_LENGTH = 4096;
 
-/** Of a list, values of which need not be types, the last type counts. Returns "" where there is none. */
+/** Returns the last MIME type in `contentType`, which may be a list; "" if there is none. */
 export function mimeTypeOf(contentType: string | null): string {
-  if (contentType === null || contentType.length > LONGEST) return '';
+  if (contentType === null || contentType.length > MAX_LENGTH) return '';
   const { MIMEType } = process.getBuiltinModule('node:util');
   let type: InstanceType<typeof MIMEType> | undefined;
   for (const value of split(contentType)) {
@@ -26,7 +26,7 @@ export function mimeTypeOf(contentType: string | null): string {
   }
 }
 
-/** At commas that are not quoted. */
+/** Splits a list at the commas that are not in quotes. */
 function split(values: string): string[] {
   return values.match(/(?:"(?:[^"\\]|\\.)*"?|[^",])+/g) ?? [];
 }

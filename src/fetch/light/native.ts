@@ -1,8 +1,8 @@
-// Node's own classes, which take as long to load as Node itself: for what needs them, when it needs them.
+// Node's own Request, Response, Headers and fetch. They take as long to load as Node itself, so they are loaded when needed.
 
 type Names = 'Request' | 'Response' | 'Headers' | 'fetch';
 
-/** By a variable: the bundler puts the light classes in the place of these names. */
+/** Returns Node's own. The name is a variable because the bundler replaces the plain names by the light classes. */
 function native<Name extends Names>(name: Name): (typeof globalThis)[Name] {
   return globalThis[name];
 }
@@ -19,7 +19,7 @@ export function nativeFetch(): typeof fetch {
   return native('fetch');
 }
 
-/** Whether `value` is one of Node's own; they are loaded only where something calls itself so. */
+/** Whether `value` is of Node's own class. The class is loaded only for a value that has its name. */
 export function isNative(name: 'Request' | 'Response' | 'Headers', value: object): boolean {
   return Object.prototype.toString.call(value) === `[object ${name}]` && value instanceof native(name);
 }

@@ -1,12 +1,12 @@
-// Request of the Fetch standard, in plain JavaScript. https://fetch.spec.whatwg.org/#request-class
+// The class Request of the Fetch standard, in plain JavaScript. https://fetch.spec.whatwg.org/#request-class
 
 import { isToken } from '../../gateway/checks.ts';
 import type { RequestInitial } from '../platform.ts';
 import { Body, blobOf, bytesOf, extract, formDataOf, HAS_TEXT_STREAM, textOf, textStreamOf } from './body.ts';
 import { Headers } from './headers.ts';
-import { expose, need, oneOf, showInLogs, toByteString, toDictionary } from './idl.ts';
+import { definePlatformClass, requireArguments, showInLogs, toByteString, toDictionary, toEnum } from './idl.ts';
 import { isNative, nativeRequest } from './native.ts';
-import { exact } from './response.ts';
+import { ownBytes } from './response.ts';
 
 const NORMALIZED = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'];
 const FORBIDDEN = ['CONNECT', 'TRACE', 'TRACK'];
@@ -31,10 +31,10 @@ const CHOICES = {
   duplex: ['half'],
   priority: ['high', 'low', 'auto'],
 } as const;
-/** Of the dictionary RequestInit. */
+/** The members of the dictionary RequestInit. */
 const MEMBERS = ['method', 'headers', 'body', 'referrer', 'integrity', 'keepalive', 'signal', 'window', ...Object.keys(CHOICES)];
 
-/** All that is said by words. */
+/** The attributes that mean nothing to a server, and are kept all the same. */
 interface Settings {
   mode: string;
   credentials: string;
@@ -57,8 +57,9 @@ const DEFAULTS: Settings = {
   keepalive: false,
 };
 
+/** What `createRequest` gives to the constructor. */
 let nextRequest: RequestInitial | undefined;
-/** Not so a Proxy of one, of which only what is public can be seen. */
+/** Whether `request` is of this class. A Proxy of one is not: it has no private members. */
 let isLight: (request: object) => request is Request;
 let stateOf: (request: Request) => { body: Body | null; settings: Settings; hasSignal: boolean };
 
@@ -68,8 +69,8 @@ export class Request {
   #headers: Headers;
   #body: Body | null = null;
   #settings: Settings = DEFAULTS;
-  /** What the signal follows, when somebody asks for it. */
-  #follows: (() => AbortSignal) | undefined;
+  /** Returns the signal that this request's own follows; undefined if it follows none. */
+  #parentSignal: (() => AbortSignal) | undefined;
   #signal: AbortSignal | undefined;
 
   static {
@@ -77,7 +78,7 @@ export class Request {
     stateOf = (request) => ({
       body: request.#body,
       settings: request.#settings,
-      hasSignal: request.#follows !== undefined || request.#signal !== undefined,
+      hasSignal: request.#parentSignal !== undefined || request.#signal !== undefined,
     });
   }
 
@@ -88,7 +89,7 @@ export class Request {
 
   constructor(input: unknown, init: unknown = {}) {
     if (nextRequest !== undefined && input === nextRequest) {
-      // From a gateway: all of it is right already.
+      // From a gateway, which needs no checks.
       const { url, method, headers, body, signal } = nextRequest;
       nextRequest = undefined;
       this.#url = url;
@@ -96,10 +97,10 @@ export class Request {
       this.#headers = new Headers(headers);
       const blocks = method === 'GET' || method === 'HEAD' ? undefined : body();
       if (blocks) this.#body = new Body(blocks);
-      this.#follows = signal;
+      this.#parentSignal = signal;
       return;
     }
-    need(arguments.length, 1, 'Request constructor');
+    requireArguments(arguments.length, 1, 'Request constructor');
     const given = toDictionary(init, 'Request constructor');
     const earlier = typeof input === 'object' && input !== null && input instanceof Request ? input : undefined;
     this.#url = earlier ? earlier.url : parseUrl(input);
@@ -109,7 +110,7 @@ export class Request {
       throw new TypeError(`'${this.#method}' is unsupported in no-cors mode.`);
     }
     this.#headers = new Headers(given.headers === undefined ? earlier?.headers : given.headers);
-    this.#follow(given.signal === undefined ? earlier && (() => earlier.signal) : toSignal(given.signal));
+    this.#parentSignal = given.signal === undefined ? earlier && (() => earlier.signal) : toSignal(given.signal);
     this.#takeBody(given, earlier);
   }
 
@@ -170,7 +171,7 @@ export class Request {
   }
 
   get signal(): AbortSignal {
-    this.#signal ??= this.#follows ? following(this.#follows()) : new AbortController().signal;
+    this.#signal ??= this.#parentSignal ? followSignal(this.#parentSignal()) : new AbortController().signal;
     return this.#signal;
   }
 
@@ -192,7 +193,7 @@ export class Request {
     copy.#method = this.#method;
     copy.#settings = this.#settings;
     copy.#body = body;
-    copy.#follow(() => this.signal);
+    copy.#parentSignal = () => this.signal;
     return copy;
   }
 
@@ -201,7 +202,7 @@ export class Request {
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return exact(await bytesOf(this.#body)).buffer;
+    return ownBytes(await bytesOf(this.#body)).buffer;
   }
 
   async text(): Promise<string> {
@@ -217,15 +218,11 @@ export class Request {
   }
 
   async bytes(): Promise<Uint8Array> {
-    return exact(await bytesOf(this.#body));
+    return ownBytes(await bytesOf(this.#body));
   }
 
   textStream(): ReadableStream<string> {
     return textStreamOf(this.#body);
-  }
-
-  #follow(signal: (() => AbortSignal) | undefined): void {
-    this.#follows = signal;
   }
 
   #takeBody(given: Readonly<Record<string, unknown>>, earlier: Request | globalThis.Request | undefined): void {
@@ -256,8 +253,8 @@ export class Request {
 }
 
 if (!HAS_TEXT_STREAM) Reflect.deleteProperty(Request.prototype, 'textStream');
-expose(Request, 'Request');
-// It is there, and undefined, in every Node.
+definePlatformClass(Request, 'Request');
+// Every Node has this property, and it is undefined.
 Object.defineProperty(Request.prototype, 'attribute', { enumerable: true });
 showInLogs(Request.prototype, 'Request', [
   ...['method', 'url', 'headers', 'destination', 'referrer', 'referrerPolicy', 'mode', 'credentials', 'cache', 'redirect', 'integrity'],
@@ -285,18 +282,18 @@ function toMethod(value: unknown): string {
 
 function toSettings(given: Readonly<Record<string, unknown>>, earlier: Request | globalThis.Request | undefined): Settings {
   const before = settingsBefore(given, earlier);
-  const choice = (name: keyof typeof CHOICES, otherwise: string) =>
-    oneOf<string>(given[name], CHOICES[name], otherwise, `Request constructor: ${name}`);
-  const word = (name: Exclude<keyof typeof CHOICES, 'duplex' | 'priority'>) => choice(name, before[name]);
-  // Both mean nothing here, and are checked nevertheless.
+  const choice = (name: keyof typeof CHOICES, fallback: string) =>
+    toEnum<string>(given[name], CHOICES[name], fallback, `Request constructor: ${name}`);
+  const setting = (name: Exclude<keyof typeof CHOICES, 'duplex' | 'priority'>) => choice(name, before[name]);
+  // These two are only checked.
   choice('duplex', 'half');
   choice('priority', 'auto');
   const settings: Settings = {
-    mode: word('mode'),
-    credentials: word('credentials'),
-    cache: word('cache'),
-    redirect: word('redirect'),
-    referrerPolicy: word('referrerPolicy'),
+    mode: setting('mode'),
+    credentials: setting('credentials'),
+    cache: setting('cache'),
+    redirect: setting('redirect'),
+    referrerPolicy: setting('referrerPolicy'),
     referrer: given.referrer === undefined ? before.referrer : toReferrer(given.referrer),
     integrity: given.integrity === undefined ? before.integrity : String(given.integrity),
     keepalive: given.keepalive === undefined ? before.keepalive : Boolean(given.keepalive),
@@ -309,7 +306,7 @@ function toSettings(given: Readonly<Record<string, unknown>>, earlier: Request |
   return settings;
 }
 
-/** Those of an earlier request; where it is not taken as it is, no page has referred to it. */
+/** Returns the settings of `earlier`, from which a request is made. With any member in `given` the referrer is reset. */
 function settingsBefore(given: Readonly<Record<string, unknown>>, earlier: Request | globalThis.Request | undefined): Settings {
   if (earlier === undefined) return DEFAULTS;
   const settings = isLight(earlier) ? stateOf(earlier).settings : earlier;
@@ -334,21 +331,21 @@ function toSignal(value: unknown): (() => AbortSignal) | undefined {
   throw new TypeError("Failed to construct 'Request': member signal is not of type AbortSignal.");
 }
 
-/** A signal of its own that is aborted together with `signal`. */
-function following(signal: AbortSignal): AbortSignal {
+/** Returns a new signal that is aborted together with `signal`. */
+function followSignal(signal: AbortSignal): AbortSignal {
   const controller = new AbortController();
   if (signal.aborted) controller.abort(signal.reason);
   else signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
   return controller.signal;
 }
 
-/** A request as a gateway has it: its URL is serialized, its body an iterable that nobody has touched. */
+/** Returns a request for a gateway. `initial` is not checked. */
 export function createRequest(initial: RequestInitial): Request {
   nextRequest = initial;
   return new Request(initial);
 }
 
-/** As one of Node's own, for the real fetch(); `given` is used then. */
+/** Returns a request of Node's own class, for the real fetch(). The body of `given` counts as used then. */
 export function toNative(given: Request): globalThis.Request {
   const request = isLight(given) ? given : new Request(given);
   const { body, settings, hasSignal } = stateOf(request);

@@ -1,9 +1,9 @@
-// Response of the Fetch standard, in plain JavaScript. https://fetch.spec.whatwg.org/#response-class
+// The class Response of the Fetch standard, in plain JavaScript. https://fetch.spec.whatwg.org/#response-class
 
 import type { Header } from '../../types.ts';
 import { Body, blobOf, bytesOf, extract, formDataOf, HAS_TEXT_STREAM, type Source, textOf, textStreamOf } from './body.ts';
 import { freeze, Headers, pairsOf } from './headers.ts';
-import { expose, need, showInLogs, toByteString, toDictionary } from './idl.ts';
+import { definePlatformClass, requireArguments, showInLogs, toByteString, toDictionary } from './idl.ts';
 import { isNative } from './native.ts';
 
 const NULL_BODY = new Set([101, 103, 204, 205, 304]);
@@ -11,7 +11,7 @@ const REDIRECT = new Set([301, 302, 303, 307, 308]);
 
 let makeError: (response: Response) => void;
 let stateOf: (response: Response) => Body | null;
-/** Not so a Proxy of one, of which only what is public can be seen. */
+/** Whether `response` is of this class. A Proxy of one is not: it has no private members. */
 let isLight: (response: object) => response is Response;
 
 export class Response {
@@ -38,7 +38,7 @@ export class Response {
   }
 
   static redirect(url: unknown, status: unknown = 302): Response {
-    need(arguments.length, 1, 'Response.redirect');
+    requireArguments(arguments.length, 1, 'Response.redirect');
     let location: string;
     try {
       location = new URL(`${url as string}`).href;
@@ -53,7 +53,7 @@ export class Response {
   }
 
   static json(data: unknown, init: unknown = {}): Response {
-    need(arguments.length, 1, 'Response.json');
+    requireArguments(arguments.length, 1, 'Response.json');
     const text = JSON.stringify(data);
     if (text === undefined) throw new TypeError('Value is not JSON serializable');
     const response = new Response(null, init);
@@ -70,7 +70,7 @@ export class Response {
     const { status = 200, statusText = '', headers } = toDictionary(init, 'Response constructor');
     const code = toStatus(status);
     const reason = toByteString(statusText);
-    const list = new Headers(headers === null ? NOTHING_GIVEN : headers);
+    const list = new Headers(headers === null ? INVALID_HEADERS : headers);
     const extracted = body === null || body === undefined ? undefined : extract(body);
     if (code < 200 || code > 599) throw new RangeError('init["status"] must be in the range of 200 to 599, inclusive.');
     if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(reason)) throw new TypeError('Invalid statusText');
@@ -138,7 +138,7 @@ export class Response {
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return exact(await bytesOf(this.#body)).buffer;
+    return ownBytes(await bytesOf(this.#body)).buffer;
   }
 
   async text(): Promise<string> {
@@ -154,7 +154,7 @@ export class Response {
   }
 
   async bytes(): Promise<Uint8Array> {
-    return exact(await bytesOf(this.#body));
+    return ownBytes(await bytesOf(this.#body));
   }
 
   textStream(): ReadableStream<string> {
@@ -162,23 +162,24 @@ export class Response {
   }
 }
 
-/** `null` is no header list, `undefined` none at all. */
-const NOTHING_GIVEN = 0;
+/** An argument that `new Headers()` refuses, as the standard has it for null. */
+const INVALID_HEADERS = 0;
 
-/** An unsigned short, as Web IDL converts numbers. */
+/** Returns `value` as an unsigned short, as Web IDL converts numbers. */
 function toStatus(value: unknown): number {
   return Math.trunc(Number(value)) & 0xffff;
 }
 
-export function exact(bytes: Buffer): Uint8Array<ArrayBuffer> {
+/** Returns a copy of `bytes` with a memory of its own, which a Buffer shares with others. */
+export function ownBytes(bytes: Buffer): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
 }
 
 if (!HAS_TEXT_STREAM) Reflect.deleteProperty(Response.prototype, 'textStream');
-expose(Response, 'Response', ['error', 'redirect', 'json']);
+definePlatformClass(Response, 'Response', ['error', 'redirect', 'json']);
 showInLogs(Response.prototype, 'Response', [...['status', 'statusText', 'headers', 'body', 'bodyUsed', 'ok', 'redirected', 'type', 'url']]);
 
-/** What `response` is made of, which counts as used from now on: for a gateway, which needs no stream. */
+/** Takes the body out of `response` in the form in which it was given. It counts as used then. */
 export function bodyOf(response: globalThis.Response | Response): Source | null {
   if (!isLight(response)) {
     if (response.bodyUsed || response.body?.locked) throw new TypeError('Body is unusable: Body has already been read');
@@ -187,6 +188,7 @@ export function bodyOf(response: globalThis.Response | Response): Source | null 
   return stateOf(response)?.take() ?? null;
 }
 
+/** Returns the headers in the order of the standard. */
 export function headerList(headers: Headers | Iterable<[string, string]>): Header[] {
   return headers instanceof Headers ? pairsOf(headers).map(([name, value]) => [name, value]) : [...headers];
 }
