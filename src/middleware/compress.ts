@@ -1,24 +1,24 @@
-// Post-processing of content: gzip and brotli, block by block.
+// compress(): compresses response bodies with brotli or gzip, block by block.
 
 import type { BrotliCompress, Gzip } from 'node:zlib';
 import { toFunction } from '../gateway/application.ts';
 import { ResponseHeaders } from '../headers.ts';
 import type { Application, ApplicationFunction, Block, Body, Header, StartResponse, Write } from '../types.ts';
-import { type Blocks, closing, isBlocks } from './passing.ts';
+import { type Blocks, isBlocks, withClose } from './body.ts';
 
 export interface CompressOptions {
-  /** Bodies that are known to be shorter, in bytes, stay as they are. Default: 1024. */
+  /** Bodies that are known to be shorter than this many bytes are not compressed. Default: 1024. */
   threshold?: number;
 }
 
 type Coding = 'br' | 'gzip';
 
 /**
- * Returns `application` with its bodies compressed for clients that accept gzip or brotli. Each block is sent
- * on at once, so that nothing is held back. Left alone is what is not text by its Content-Type, what is
- * encoded already, ranges, what says "no-transform" or carries a digest of its bytes, small bodies, and
- * responses without one. Vary is added to all that would be compressed for another client; where it is,
- * Content-Length and Accept-Ranges go and a strong ETag becomes a weak one (RFC 9110 §8.8.3).
+ * Returns `application` with its response bodies compressed, for clients that accept brotli or gzip. Each block is compressed
+ * and passed on at once. Not compressed are bodies that are no text by their Content-Type, that are encoded already, that are
+ * small, and responses with a Content-Range, with "no-transform", or with a digest of their bytes. Every response that would
+ * be compressed for another client gets Vary. A compressed one loses Content-Length and Accept-Ranges, and its strong ETag
+ * becomes a weak one (RFC 9110 §8.8.3).
  */
 export function compress(application: Application, options: CompressOptions = {}): ApplicationFunction {
   const { threshold = 1024 } = options;
@@ -26,10 +26,10 @@ export function compress(application: Application, options: CompressOptions = {}
   return (environ, startResponse) => {
     const { HTTP_ACCEPT_ENCODING: accepted } = environ;
     const isHead = environ.REQUEST_METHOD === 'HEAD';
-    if (!accepted || isHead) return callable(environ, varying(startResponse));
-    return accepting(accepted).then(async (coding) => {
-      if (coding === undefined) return callable(environ, varying(startResponse));
-      const response = new Compressing(coding, startResponse, threshold);
+    if (!accepted || isHead) return callable(environ, addingVary(startResponse));
+    return chooseCoding(accepted).then(async (coding) => {
+      if (coding === undefined) return callable(environ, addingVary(startResponse));
+      const response = new CompressedResponse(coding, startResponse, threshold);
       try {
         return await response.body(await callable(environ, response.startResponse));
       } catch (error) {
@@ -40,19 +40,20 @@ export function compress(application: Application, options: CompressOptions = {}
   };
 }
 
-/** What negotiator's types leave out: who wins where the client likes both alike. */
-interface Negotiating {
+/** A Negotiator with the option that its types lack: which coding wins if the client likes both alike. */
+interface PreferringNegotiator {
   encoding(available: string[], options: { preferred: string[] }): string | undefined;
 }
 
-async function accepting(accepted: string): Promise<Coding | undefined> {
+async function chooseCoding(accepted: string): Promise<Coding | undefined> {
   const { default: Negotiator } = await import('negotiator');
-  const negotiating: Negotiating = new Negotiator({ headers: { 'accept-encoding': accepted } });
-  const coding = negotiating.encoding(['br', 'gzip', 'identity'], { preferred: ['br', 'gzip'] });
+  const negotiator: PreferringNegotiator = new Negotiator({ headers: { 'accept-encoding': accepted } });
+  const coding = negotiator.encoding(['br', 'gzip', 'identity'], { preferred: ['br', 'gzip'] });
   return coding === 'br' || coding === 'gzip' ? coding : undefined;
 }
 
-function varying(startResponse: StartResponse): StartResponse {
+/** Returns `startResponse` with Vary added to every response that would be compressed for another client. */
+function addingVary(startResponse: StartResponse): StartResponse {
   return (status, headers, ...excInfo) => startResponse(status, mayCompress(status, headers) ? withVary(headers) : headers, ...excInfo);
 }
 
@@ -66,8 +67,8 @@ function withVary(headers: Header[]): Header[] {
 
 const BODILESS = ['204', '205', '206', '304'];
 const COMPRESSIBLE = /^(?:text\/|image\/svg|application\/(?:(?:x-)?javascript|json|xml|wasm)\b|[^;]*\+(?:json|text|xml)\b)/i;
-/** Each speaks of the bytes as they are. */
-const OF_THE_BYTES = ['Content-Encoding', 'Content-Range', 'Content-MD5', 'Digest', 'Content-Digest', 'Repr-Digest'];
+/** Headers that describe the bytes of the body as they are. */
+const BYTE_HEADERS = ['Content-Encoding', 'Content-Range', 'Content-MD5', 'Digest', 'Content-Digest', 'Repr-Digest'];
 
 function mayCompress(status: string, list: Header[]): boolean {
   const headers = new ResponseHeaders([...list]);
@@ -75,64 +76,66 @@ function mayCompress(status: string, list: Header[]): boolean {
     !BODILESS.includes(status.slice(0, 3)) &&
     COMPRESSIBLE.test(headers.get('Content-Type', '')) &&
     !/(?:^|,)\s*no-transform\s*(?:,|$)/i.test(headers.getAll('Cache-Control').join(',')) &&
-    !OF_THE_BYTES.some((name) => headers.has(name))
+    !BYTE_HEADERS.some((name) => headers.has(name))
   );
 }
 
-/** One response. The server is told its head with the first block: only then its length may be known. */
-class Compressing {
+/** One response. Its head goes to the server together with the first block, when the length of the body may be known. */
+class CompressedResponse {
   #coding: Coding;
-  #server: StartResponse;
+  #startServerResponse: StartResponse;
   #threshold: number;
   #head: Parameters<StartResponse> | undefined;
-  #begun = false;
+  /** Whether the server has got the head. */
+  #started = false;
   #write: Write | undefined;
   #encoder: Encoder | undefined;
-  /** What write() has under way. */
+  /** Resolves when all calls of write() have done their work. */
   #writing: Promise<void> | undefined;
 
   constructor(coding: Coding, startResponse: StartResponse, threshold: number) {
     this.#coding = coding;
-    this.#server = startResponse;
+    this.#startServerResponse = startResponse;
     this.#threshold = threshold;
   }
 
   readonly startResponse: StartResponse = (...head) => {
-    if (this.#begun || (this.#head && head[2] === undefined)) return this.#server(...head);
+    if (this.#started || (this.#head && head[2] === undefined)) return this.#startServerResponse(...head);
     this.#head = head;
     const write: Write = (block) => this.#inTurn(() => this.#writeOne(block));
     write.flushHeaders = () => this.#inTurn(() => this.#flushHeaders());
     return write;
   };
 
+  /** Runs `step` after the calls of write() before it. */
   #inTurn(step: () => Promise<void>): Promise<void> {
     const writing = Promise.resolve(this.#writing).then(step);
-    // Who does not await it here hears of it from the body.
+    // An application that does not await write() gets the error from its body.
     writing.catch(() => {});
     this.#writing = writing;
     return writing;
   }
 
   async #flushHeaders(): Promise<void> {
-    if (!this.#begun) this.#begin();
+    if (!this.#started) this.#start();
     await this.#write?.flushHeaders?.();
   }
 
   async #writeOne(block: Block): Promise<void> {
     const encoded = await this.#encode(block);
-    if (this.#begun) await this.#write?.(encoded);
+    if (this.#started) await this.#write?.(encoded);
   }
 
-  /** Returns what the server gets in the place of `body`. */
+  /** Returns the body for the server, in place of `body`. */
   async body(body: Body): Promise<Body> {
     await this.#writing;
-    const whole = this.#begun ? undefined : wholeOf(body);
-    if (whole === undefined) return closing(body, this.#blocks(isBlocks(body) ? body : [body ?? '']), this.release);
-    this.#begin(whole.length);
+    const whole = this.#started ? undefined : wholeOf(body);
+    if (whole === undefined) return withClose(body, this.#blocks(isBlocks(body) ? body : [body ?? '']), this.release);
+    this.#start(whole.length);
     return this.#encoder ? Buffer.concat([await this.#encoder.encode(whole), await this.#encoder.end()]) : body;
   }
 
-  /** The request is over, before its last block perhaps: what an encoder holds is not JavaScript's to collect. */
+  /** Frees the memory of the encoder, which JavaScript does not collect. The request may end before the last block. */
   readonly release = (): void => this.#encoder?.release();
 
   async *#blocks(body: Blocks): AsyncGenerator<Block> {
@@ -140,22 +143,22 @@ class Compressing {
       await this.#writing;
       yield this.#encode(block);
     }
-    if (!this.#begun) this.#begin(0);
+    if (!this.#started) this.#start(0);
     if (this.#encoder) yield this.#encoder.end();
   }
 
   #encode(block: Block): Block | Promise<Block> {
-    if (!this.#begun) this.#begin();
+    if (!this.#started) this.#start();
     return this.#encoder && block.length > 0 ? this.#encoder.encode(block) : block;
   }
 
-  #begin(knownLength?: number): void {
-    // Without a head there is nothing to begin; the server says so.
+  #start(knownLength?: number): void {
+    // The application has not called startResponse(). The server reports that.
     if (this.#head === undefined) return;
-    this.#begun = true;
+    this.#started = true;
     const [status, list, ...excInfo] = this.#head;
     if (!mayCompress(status, list)) {
-      this.#write = this.#server(status, list, ...excInfo);
+      this.#write = this.#startServerResponse(status, list, ...excInfo);
       return;
     }
     const headers = new ResponseHeaders(withVary(list));
@@ -168,17 +171,17 @@ class Compressing {
       if (tag?.startsWith('"')) headers.set('ETag', `W/${tag}`);
       this.#encoder = new Encoder(this.#coding);
     }
-    this.#write = this.#server(status, headers.items(), ...excInfo);
+    this.#write = this.#startServerResponse(status, headers.items(), ...excInfo);
   }
 }
 
-/** The bytes of a body that is there at once. */
+/** Returns the bytes of a body of one block; undefined for any other. */
 function wholeOf(body: Body): Uint8Array | undefined {
   if (Array.isArray(body) && body.length === 1) return wholeOf(body[0]);
   return isBlocks(body) ? undefined : Buffer.from(body ?? '');
 }
 
-/** A compressor that gives for each block all that it can. */
+/** A compressor that returns all compressed bytes for each block. */
 class Encoder {
   #stream: Gzip | BrotliCompress;
   #flush: number;
@@ -186,7 +189,7 @@ class Encoder {
 
   constructor(coding: Coding) {
     const { constants, createBrotliCompress, createGzip } = process.getBuiltinModule('node:zlib');
-    // The quality that servers use for what is compressed anew each time; 11, the default, takes a hundred times as long.
+    // 4 is what servers use for responses that are compressed each time. The default, 11, takes a hundred times as long.
     const params = { [constants.BROTLI_PARAM_QUALITY]: 4 };
     this.#stream = coding === 'br' ? createBrotliCompress({ params }) : createGzip();
     this.#flush = coding === 'br' ? constants.BROTLI_OPERATION_FLUSH : constants.Z_SYNC_FLUSH;

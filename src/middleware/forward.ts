@@ -1,4 +1,4 @@
-// Remote processing: an application that is somewhere else, behind HTTP.
+// forward(): passes requests on to HTTP servers, as a reverse proxy does.
 
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { hasBody } from '../environ/body-length.ts';
@@ -13,31 +13,30 @@ import { sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
 import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse } from '../types.ts';
 
 export interface ForwardOptions {
-  /** Milliseconds of silence after which an upstream server counts as down. Default: 60 000. */
+  /** Milliseconds of silence after which an upstream server counts as down. Default: 60,000. */
   timeout?: number;
 }
 
 /**
- * Returns an application that passes the request on to one of `upstreams`, the URLs of HTTP servers that do
- * the same: what is left of the path is appended to the URL's. It begins with any of them, and tries the
- * next where one is down, as long as that can do no harm: nothing of the request has been sent, or nothing has
- * come back, the request has no body and its method is idempotent. Bodies are streamed both ways. Where every
- * server is down, or the last one tried gives no response that can be passed on, the answer is 502, and 504 when
- * it was too slow.
+ * Returns an application that passes each request on to one of `upstreams`, the URLs of equivalent HTTP servers. PATH_INFO is
+ * appended to the path of the URL. The first server is chosen at random. If it is down, the next one is tried, unless the
+ * first may have acted on the request: nothing of it has been sent, or it has no body, its method is idempotent, and nothing
+ * has come back. Bodies are streamed both ways. If no server answers, or the last one tried gives a response that cannot be
+ * passed on, the client gets a 502; if it was too slow, a 504.
  *
- * The servers learn of the client by X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and
- * X-Forwarded-Prefix. Throws a `TypeError` when there is no upstream, or one that is no http or https URL.
+ * The servers learn of the client by X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix. Throws a
+ * `TypeError` if `upstreams` is empty, or has an entry that is no http or https URL.
  */
 export function forward(upstreams: readonly string[], options: ForwardOptions = {}): ApplicationFunction {
   const { timeout = 60_000 } = options;
   const servers = upstreams.map(parse);
   if (servers.length === 0) throw new TypeError('forward() needs at least one upstream URL');
 
-  return (environ, startResponse) => new Forwarding(servers, timeout, environ, startResponse);
+  return (environ, startResponse) => new ForwardedResponse(servers, timeout, environ, startResponse);
 }
 
-/** A response body whose first block waits for a server's head. It can be closed at any time, so that a client which leaves is heard of. */
-class Forwarding implements AsyncIterable<Block>, Closable {
+/** A response body whose first block waits for the head from a server. A gateway can close it at any time, if the client leaves. */
+class ForwardedResponse implements AsyncIterable<Block>, Closable {
   #servers: readonly URL[];
   #timeout: number;
   #environ: Environ;
@@ -53,9 +52,9 @@ class Forwarding implements AsyncIterable<Block>, Closable {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Block, void> {
-    const { status, headers, body } = await this.#ask();
+    const { status, headers, body } = await this.#request();
     const write = this.#startResponse(status, headers);
-    // Of a body that comes together with the head, something is there by now.
+    // The beginning of a body that came together with the head has been read by now.
     if (body.readableLength === 0 && !body.complete) await write.flushHeaders?.();
     yield* body;
   }
@@ -65,8 +64,8 @@ class Forwarding implements AsyncIterable<Block>, Closable {
     this.#attempt?.end();
   }
 
-  /** Returns the answer of the first server that gives one. Throws when none does. */
-  async #ask(): Promise<Answer> {
+  /** Resolves to the response of the first server that gives one. Rejects if none does. */
+  async #request(): Promise<UpstreamResponse> {
     const servers = this.#servers;
     const first = Math.floor(Math.random() * servers.length);
     for (let tried = 0; ; tried++) {
@@ -74,7 +73,7 @@ class Forwarding implements AsyncIterable<Block>, Closable {
       const attempt = new Attempt(open(server, this.#environ, this.#timeout));
       this.#attempt = attempt;
       try {
-        return answerOf(await attempt.exchange(this.#environ));
+        return upstreamResponse(await attempt.send(this.#environ));
       } catch (error) {
         attempt.end();
         if (!this.#isClosed && tried + 1 < servers.length && attempt.mayBeRepeated(this.#environ)) continue;
@@ -84,7 +83,8 @@ class Forwarding implements AsyncIterable<Block>, Closable {
   }
 }
 
-interface Answer {
+/** The response of a server, without what must not be passed on. */
+interface UpstreamResponse {
   status: string;
   headers: Header[];
   body: IncomingMessage;
@@ -102,7 +102,7 @@ function open(server: URL, environ: Environ, timeout: number): ClientRequest {
     path: targetOf(server, environ),
     headers: requestHeaders(server, environ).flat(),
     timeout,
-    agent: false, // a connection that was kept may close just when we send something that cannot be sent twice
+    agent: false, // a kept connection may close just when a request is sent that cannot be repeated
   };
   const { request } = process.getBuiltinModule(server.protocol === 'https:' ? 'node:https' : 'node:http');
   return request(server, options);
@@ -119,7 +119,7 @@ function requestHeaders(server: URL, environ: Environ): Header[] {
   for (const [variable, value] of Object.entries(environ)) {
     if (!variable.startsWith('HTTP_') || typeof value !== 'string') continue;
     const name = variable.slice(5).toLowerCase().replaceAll('_', '-');
-    // Expect has been answered already, and what follows is said anew below.
+    // Expect has been answered already. The others are set below.
     if (isHopByHop(name) || connection.has(name) || /^(?:host|expect|x-forwarded-(?:for|proto|host|prefix))$/.test(name)) continue;
     headers.push([name, value]);
   }
@@ -135,8 +135,8 @@ function requestHeaders(server: URL, environ: Environ): Header[] {
   return headers;
 }
 
-/** More of them say nothing that could be waited for. */
-const INTERIM = 100;
+/** How many interim responses a server may send. */
+const MAX_INTERIM = 100;
 
 /** One request to one server. */
 class Attempt {
@@ -147,17 +147,17 @@ class Attempt {
     this.#request = request;
   }
 
-  /** Sends the request, its body once there is a connection; resolves to the response when its head has come. */
-  async exchange(environ: Environ): Promise<IncomingMessage> {
+  /** Sends the request, and its body as soon as there is a connection. Resolves to the response when its head has come. */
+  async send(environ: Environ): Promise<IncomingMessage> {
     const request = this.#request;
     const responding = new Promise<IncomingMessage>((resolve, reject) => {
       request.on('response', resolve).on('error', reject);
-      request.on('timeout', () => request.destroy(new TooSlow()));
+      request.on('timeout', () => request.destroy(new UpstreamTimeout()));
       let interim = 0;
       request.on('information', () => {
-        if (++interim > INTERIM) request.destroy(new Error('it sends one interim response after the other'));
+        if (++interim > MAX_INTERIM) request.destroy(new Error('it sends one interim response after the other'));
       });
-      // With these Node hands the connection over, and minds it no longer.
+      // In these two cases Node hands over the connection and has nothing more to do with it.
       request.on('upgrade', (_response, socket) => {
         socket.destroy();
         reject(new Error('it changed the protocol, which nobody asked for'));
@@ -173,12 +173,12 @@ class Attempt {
       return responding;
     }
     await Promise.race([connected, responding]);
-    const sending = pipeInput(environ['wsgi.input'], request);
-    // A server may answer, and close, before it has read everything.
-    return Promise.race([responding, sending.then(() => responding)]);
+    const bodySent = pipeInput(environ['wsgi.input'], request);
+    // A server may answer, and close the connection, before it has read the whole body.
+    return Promise.race([responding, bodySent.then(() => responding)]);
   }
 
-  /** Whether the request can do no harm when it is sent to another server, too. RFC 9110 §9.2.2 */
+  /** Whether the request may be sent to another server, because this one cannot have acted on it. RFC 9110 §9.2.2 */
   mayBeRepeated(environ: Environ): boolean {
     if (!this.#isConnected) return true;
     const hasAnswer = (this.#request.socket?.bytesRead ?? 0) > 0;
@@ -202,21 +202,21 @@ class Attempt {
   }
 }
 
-class TooSlow extends Error {}
+class UpstreamTimeout extends Error {}
 
-/** A response has come, and it is none that a gateway sends. */
-class Unfit extends Error {}
+/** A server has sent a response that a gateway cannot send. */
+class UnusableResponse extends Error {}
 
 function failure(server: URL, error: unknown): unknown {
-  // The client's own failure to send its body is not the server's.
+  // The client has failed to send its body, which is not the server's fault.
   if (error instanceof Error && 'statusHint' in error) return error;
-  if (error instanceof TooSlow) return new ApplicationError('upstream-failed', `${server.origin} was silent for too long`, 504);
-  const what = error instanceof Unfit ? 'gave a response that cannot be passed on' : 'gave no response';
-  return new ApplicationError('upstream-failed', `${server.origin} ${what}: ${error instanceof Error ? error.message : error}`, 502);
+  if (error instanceof UpstreamTimeout) return new ApplicationError('upstream-failed', `${server.origin} was silent for too long`, 504);
+  const fault = error instanceof UnusableResponse ? 'gave a response that cannot be passed on' : 'gave no response';
+  return new ApplicationError('upstream-failed', `${server.origin} ${fault}: ${error instanceof Error ? error.message : error}`, 502);
 }
 
-/** A response without what concerns only our own connection to the server. Throws an `Unfit` for one that no gateway sends. */
-function answerOf(response: IncomingMessage): Answer {
+/** Returns `response` without hop-by-hop headers. Throws an `UnusableResponse` for one that no gateway can send. */
+function upstreamResponse(response: IncomingMessage): UpstreamResponse {
   const { statusCode = 0, statusMessage = '', rawHeaders } = response;
   const connection = namesIn(response.headers.connection);
   const given: Header[] = [];
@@ -229,11 +229,11 @@ function answerOf(response: IncomingMessage): Answer {
     checkStatus(status);
     return { status, headers: checkHeaders(sanitizeHeaders(given)), body: response };
   } catch (error) {
-    throw error instanceof ApplicationError ? new Unfit(error.message) : error;
+    throw error instanceof ApplicationError ? new UnusableResponse(error.message) : error;
   }
 }
 
-/** Of headers that end with the connection. RFC 9110 §7.6.1 */
+/** Returns the names in a Connection header: those of headers that must not be passed on. RFC 9110 §7.6.1 */
 function namesIn(connection = ''): Set<string> {
   return new Set(connection.split(',').map((name) => name.trim().toLowerCase()));
 }

@@ -1,4 +1,4 @@
-// run-with-cgi/middleware: applications that wrap applications, one effect a file.
+// run-with-cgi/middleware: applications around applications. Each file has one.
 
 export { allow } from './allow.ts';
 export { type CatchExceptionsOptions, catchExceptions } from './catch-exceptions.ts';

@@ -1,5 +1,5 @@
-// So many requests per client and window of time, counted in files, because under CGI every request is
-// another process.
+// limitRate(): a limit to the requests of each client. The counts are in files, because under CGI each request is another
+// process.
 
 import { plainAddress } from '../environ/address.ts';
 import { fs } from '../fs.ts';
@@ -7,26 +7,26 @@ import { toFunction } from '../gateway/application.ts';
 import type { Application, ApplicationFunction, Environ } from '../types.ts';
 
 export interface LimitRateOptions {
-  /** How many requests of one client are let through in one window. */
+  /** How many requests of one client may pass in one window of time. */
   limit: number;
-  /** The length of a window in seconds. Windows follow one another, so that around the end of one twice `limit` can pass. */
+  /** The length of a window in seconds. Around the end of one window and the beginning of the next, twice `limit` may pass. */
   window: number;
-  /** A folder for the counts, which is made if it is not there. It must not be one that others can write to. */
+  /** The folder for the counts. It is made if it does not exist. Other users must not be able to write to it. */
   directory: string;
   /**
-   * Tells clients apart. Default: by REMOTE_ADDR; of an IPv6 address, by the network of 64 bits, which is one household's.
-   * All whose REMOTE_ADDR is no address, as "unix:" behind nginx on a Unix socket, are one client.
+   * Returns a key for the client of a request. Default: REMOTE_ADDR, or its first 64 bits in IPv6, which one household has. All
+   * requests whose REMOTE_ADDR is no address, such as "unix:" behind nginx on a Unix socket, count as those of one client.
    */
   key?: (environ: Environ) => string;
 }
 
-/** Bytes of a ticket, random, so that a process knows its own again. */
-const TICKET = 16;
+/** The length of a ticket in bytes. A ticket is random, so that a process recognizes its own. */
+const TICKET_SIZE = 16;
 
 /**
- * Returns `application` for the first `limit` requests of each client in each window; the others get a 429
- * with Retry-After. The count is exact across processes. When it cannot be kept, on a full disk for
- * instance, that is told to `wsgi.errors` and the request is let through.
+ * Returns `application` for the first `limit` requests of each client in each window. Further requests get a 429 with
+ * Retry-After. The count is exact across processes. If it cannot be kept, on a full disk for instance, `wsgi.errors` gets the
+ * reason and the request passes.
  */
 export function limitRate(application: Application, options: LimitRateOptions): ApplicationFunction {
   const { limit, window, directory, key = clientOf } = options;
@@ -35,13 +35,13 @@ export function limitRate(application: Application, options: LimitRateOptions): 
     const now = Date.now() / 1000;
     const current = Math.floor(now / window);
     const client = String(key(environ));
-    let isIn = true;
+    let mayPass = true;
     try {
-      isIn = takeTicket(openWindow(directory, current), client, limit);
+      mayPass = takeTicket(openWindow(directory, current), client, limit);
     } catch (error) {
       environ['wsgi.errors'].write(`limitRate: ${error}; the request is let through\n`);
     }
-    if (isIn) return callable(environ, startResponse);
+    if (mayPass) return callable(environ, startResponse);
     const retryAfter = Math.max(1, Math.ceil((current + 1) * window - now));
     startResponse('429 Too Many Requests', [
       ['Content-Type', 'text/plain'],
@@ -51,7 +51,7 @@ export function limitRate(application: Application, options: LimitRateOptions): 
   };
 }
 
-/** Returns the folder of the window `current`. Who makes it, which only one process does, removes those of the past. */
+/** Returns the folder of the window `current`. The one process that makes it removes those of past windows. */
 function openWindow(directory: string, current: number): string {
   const folder = `${directory}/${current}`;
   try {
@@ -63,25 +63,25 @@ function openWindow(directory: string, current: number): string {
     fs.mkdirSync(folder, { mode: 0o700, recursive: true });
   }
   for (const name of fs.readdirSync(directory)) {
-    // A process that was slow may still be in the last one.
+    // A slow process may still use the folder of the last window.
     if (/^\d+$/.test(name) && Number(name) < current - 1) fs.rmSync(`${directory}/${name}`, { recursive: true, force: true });
   }
   return folder;
 }
 
 /**
- * Each process adds its ticket to the end of the client's file, and its place there is its number. Appending
- * is one step that no other process can come between (POSIX write(), O_APPEND), so no lock is needed.
+ * Appends a ticket to the file of the client, and returns whether it is among the first `limit`. No lock is needed, because no
+ * other process can write in between: O_APPEND of POSIX.
  */
 function takeTicket(folder: string, key: string, limit: number): boolean {
   const { createHash, randomBytes } = process.getBuiltinModule('node:crypto');
   const file = fs.openSync(`${folder}/${createHash('sha256').update(key).digest('hex')}`, 'a+', 0o600);
   try {
-    // Further tickets would only make the file longer.
-    if (fs.fstatSync(file).size >= limit * TICKET) return false;
-    const ticket = randomBytes(TICKET);
-    if (fs.writeSync(file, ticket) !== TICKET) throw new Error('the disk is full');
-    const valid = Buffer.alloc(limit * TICKET);
+    // Another ticket would only make the file longer.
+    if (fs.fstatSync(file).size >= limit * TICKET_SIZE) return false;
+    const ticket = randomBytes(TICKET_SIZE);
+    if (fs.writeSync(file, ticket) !== TICKET_SIZE) throw new Error('the disk is full');
+    const valid = Buffer.alloc(limit * TICKET_SIZE);
     const length = fs.readSync(file, valid, 0, valid.length, 0);
     return valid.subarray(0, length).includes(ticket);
   } finally {
@@ -89,7 +89,7 @@ function takeTicket(folder: string, key: string, limit: number): boolean {
   }
 }
 
-/** What is no address is one client: each of its own, it would be another one with every port that stands in it. */
+/** Returns the default key. Without an address it is the same for all: REMOTE_ADDR may hold a port, which differs each time. */
 function clientOf(environ: Environ): string {
   const address = plainAddress(environ.REMOTE_ADDR);
   if (address === undefined) return 'unknown';

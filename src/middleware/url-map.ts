@@ -1,33 +1,34 @@
-// Several applications in one: by host, and by the longest prefix of the path.
+// urlMap(): several applications in one, chosen by the host and by the longest prefix of the path.
 
 import { stripPathPrefix } from '../environ/path.ts';
 import { toFunction } from '../gateway/application.ts';
 import type { Application, ApplicationFunction, Environ } from '../types.ts';
 
-interface Place {
+/** Where an application is mounted. */
+interface Mount {
+  /** In lower case; undefined for every host. */
   host: string | undefined;
-  /** "" for the root; never ends in "/", and has no empty segments. A byte string, as PATH_INFO is. */
+  /** "" for the root. Never ends in "/", and has no empty segments. A byte string, as PATH_INFO is. */
   path: string;
   application: ApplicationFunction;
 }
 
 /**
- * Returns an application that passes each request on to the application whose place it falls into. A place
- * is a path, "/blog", or a host with one, "example.org/blog"; text. Paths are compared by whole segments,
- * empty ones passed over, and a longer one wins; a place with a host wins over one without; a host without a port
- * stands for all.
+ * Returns an application that passes each request on to one of `applications`. A key is a path, "/blog", or a host with or
+ * without a path, "example.org/blog". Paths are compared by whole segments, without empty ones. A key with a host wins over one
+ * without, and a longer path over a shorter one. A host without a port matches every port.
  *
- * What is called gets a copy of environ, in which the place has gone over from PATH_INFO to SCRIPT_NAME.
- * Where there is no place for a request, the answer is 404. Throws a `TypeError` for a place that is neither.
+ * The application gets a copy of environ, in which the path of its key has moved from PATH_INFO to SCRIPT_NAME. A request that
+ * matches no key gets a 404. Throws a `TypeError` for a key that is neither path nor host.
  */
 export function urlMap(applications: Readonly<Record<string, Application>>): ApplicationFunction {
-  const places = Object.entries(applications)
+  const mounts = Object.entries(applications)
     .map(([place, application]) => parse(place, application))
-    // Of one host the longer name is that with a port.
+    // A host with a port is longer than the same host without, and so comes first.
     .sort((one, other) => (other.host?.length ?? 0) - (one.host?.length ?? 0) || other.path.length - one.path.length);
 
   return (environ, startResponse) => {
-    for (const { host, path, application } of places) {
+    for (const { host, path, application } of mounts) {
       const rest = isHost(host, environ) ? stripPathPrefix(environ.PATH_INFO, path) : undefined;
       if (rest === undefined) continue;
       const SCRIPT_NAME = environ.SCRIPT_NAME + path;
@@ -39,7 +40,7 @@ export function urlMap(applications: Readonly<Record<string, Application>>): App
   };
 }
 
-function parse(place: string, application: Application): Place {
+function parse(place: string, application: Application): Mount {
   const [, host, path] = /^(?:(?:https?:\/\/)?([^/]+))?(\/.*)?$/i.exec(place) ?? [];
   if (host === undefined && path === undefined) {
     throw new TypeError(`A place is "/path" or "host/path", got ${JSON.stringify(place)}`);

@@ -1,19 +1,20 @@
-// A body on its way through a middleware: PEP 3333 #90. It stays synchronous if it was, block stays block,
-// and close() reaches the body inside.
+// Response bodies that a middleware passes on: PEP 3333 #90. A synchronous body stays synchronous, each block stays one block, and
+// close() reaches the body of the inner application.
 
 import type { Block, Body, Closable } from '../types.ts';
 
-/** A body that is iterated over, in contrast to one that is there at once. */
+/** A body that the gateway iterates over, other than a single block. */
 export type Blocks = (Iterable<Block> | AsyncIterable<Block>) & Closable;
 
+/** Whether `body` has to be iterated over. */
 export function isBlocks(body: Body): body is Blocks {
   return typeof body === 'object' && body !== null && !(body instanceof Uint8Array);
 }
 
-/** Returns `body` with `recover` in the place of an error of its: what that returns is the last block. */
-export function recovering(body: Blocks, recover: (error: unknown) => Block): Blocks {
+/** Returns `body` with a last block in place of the error that it throws: the one that `recover` returns. */
+export function withRecovery(body: Blocks, recover: (error: unknown) => Block): Blocks {
   if (Symbol.asyncIterator in body) {
-    return closing(
+    return withClose(
       body,
       (async function* () {
         try {
@@ -24,7 +25,7 @@ export function recovering(body: Blocks, recover: (error: unknown) => Block): Bl
       })(),
     );
   }
-  return closing(
+  return withClose(
     body,
     (function* () {
       try {
@@ -36,8 +37,8 @@ export function recovering(body: Blocks, recover: (error: unknown) => Block): Bl
   );
 }
 
-/** Returns `blocks` as a body that closes `inner`, and calls `release` before that. */
-export function closing(inner: Body, blocks: Iterable<Block> | AsyncIterable<Block>, release = () => {}): Blocks {
+/** Returns `blocks` as a body whose `close()` calls `release`, then closes `inner`. */
+export function withClose(inner: Body, blocks: Iterable<Block> | AsyncIterable<Block>, release = () => {}): Blocks {
   const close = () => {
     release();
     return isBlocks(inner) ? inner.close?.() : undefined;
