@@ -1,10 +1,10 @@
-// The rules on what the application returns, and on how the server takes it.
+// The rules on the response body: what the application returns, and how the server iterates over it and closes it.
 
 import { isPromiseLike } from '../gateway/promise-like.ts';
 import { show } from '../show.ts';
 import type { Block, Body, Closable, ErrorStream } from '../types.ts';
-import type { Responding } from './response.ts';
-import type { Judge } from './violation.ts';
+import type { Enforcer } from './contract-error.ts';
+import type { ResponseChecker } from './response.ts';
 
 /// ## The body
 ///
@@ -14,45 +14,47 @@ import type { Judge } from './violation.ts';
 /// - an async iterable of blocks (Δ);
 /// - one string or one `Uint8Array`, which is a body of one block (Δ: in Python it would be one block a character);
 /// - `null` or `undefined`, which is an empty body (Δ);
-/// - what `wsgi.file_wrapper` has returned, as it is.
+/// - what `wsgi.file_wrapper` returns, unchanged.
+///
+/// These rules apply to the body:
 
-/** Returns `body` as a body that checks how it is used. One that cannot be used wrongly is returned as it is. */
-export function checkBody(body: Body, responding: Responding, errors: ErrorStream, check: Judge): Body {
+/** Returns `body` as a body that checks how the server uses it. A body that cannot be used wrongly is returned unchanged. */
+export function checkBody(body: Body, response: ResponseChecker, errors: ErrorStream, enforce: Enforcer): Body {
   if (body === null || body === undefined) {
-    responding.finish();
+    response.checkEnd();
     return body;
   }
   if (typeof body === 'string' || body instanceof Uint8Array) {
-    responding.block(body);
-    responding.finish();
+    response.checkBlock(body);
+    response.checkEnd();
     return body;
   }
-  // The server may trust the length of an array (PEP 3333 #62), so it has to stay one.
+  // An array stays an array, because the server may look at its length (PEP 3333 #62).
   if (Array.isArray(body)) {
-    for (const block of body) responding.block(block);
-    responding.finish();
+    for (const block of body) response.checkBlock(block);
+    response.checkEnd();
     return body;
   }
-  /// - **`body-not-iterable`** Nothing else is a body.
+  /// - **`body-not-iterable`** A body has one of the forms above.
   const isAsync = typeof body === 'object' && Symbol.asyncIterator in body;
   const isIterable = isAsync || (typeof body === 'object' && Symbol.iterator in body);
-  check.application(
+  enforce.application(
     'body-not-iterable',
     isIterable,
     () => `A body must be a string, a Uint8Array or an iterable of them, got ${show(body)}`,
   );
   if (!isIterable) return body;
 
-  const checked = new CheckedBody(body, responding, check);
-  /// - **`close-never`** The server calls the body's `close()`, where it has one, when the request is over: after the
-  ///   last block, after an error, and when the client has left. It awaits what `close()` returns (Δ).
-  collected.register(checked, { state: checked.state, errors });
+  const checked = new CheckedBody(body, response, enforce);
+  /// - **`close-never`** If the body has `close()`, the server calls it when the request is over: after the last block, after
+  ///   an error, and when the client has left. The server awaits what `close()` returns (Δ).
+  unclosed.register(checked, { state: checked.state, errors });
   const iterate: unknown = Object.assign(checked, { [isAsync ? Symbol.asyncIterator : Symbol.iterator]: () => checked.iterate() });
   return iterate as Body;
 }
 
-// What is held must not lead to the body itself, or that is never collected.
-const collected = new FinalizationRegistry<{ state: { closed: boolean }; errors: ErrorStream }>(({ state, errors }) => {
+// The held value must not refer to the body, or that would never be collected.
+const unclosed = new FinalizationRegistry<{ state: { closed: boolean }; errors: ErrorStream }>(({ state, errors }) => {
   if (!state.closed) errors.write("A body was never closed (server's duty, SPEC.md close-never)\n");
 });
 
@@ -63,40 +65,40 @@ type BlockIterator = { next(): Step | Promise<Step>; return?(value?: unknown): u
 class CheckedBody {
   readonly state = { closed: false };
   #body: Blocks;
-  #responding: Responding;
-  #check: Judge;
+  #response: ResponseChecker;
+  #enforce: Enforcer;
   #iterator: BlockIterator | undefined;
   #waiting = false;
   #ended = false;
 
-  constructor(body: Blocks, responding: Responding, check: Judge) {
+  constructor(body: Blocks, response: ResponseChecker, enforce: Enforcer) {
     this.#body = body;
-    this.#responding = responding;
-    this.#check = check;
+    this.#response = response;
+    this.#enforce = enforce;
   }
 
   iterate(): BlockIterator {
-    const { server } = this.#check;
+    const { server } = this.#enforce;
     /// - **`iterate-once`** The server iterates over a body once.
     server('iterate-once', this.#iterator === undefined, () => 'A body was iterated over twice');
     const iterator: BlockIterator = Symbol.asyncIterator in this.#body ? this.#body[Symbol.asyncIterator]() : this.#body[Symbol.iterator]();
     this.#iterator = iterator;
     return {
       next: () => this.#next(iterator),
-      // The server tells a generator that it will not ask again, before close() (Δ: Python's close() does both).
+      // The server calls return() of a generator before close() (Δ: in Python close() does both).
       ...(iterator.return && { return: (value?: unknown) => iterator.return?.(value) }),
     };
   }
 
   #next(iterator: BlockIterator): Step | Promise<Step> {
-    const { server } = this.#check;
-    /// - **`iterate-in-turn`** It asks for the next block only when it has the one before and has handed that on, and
-    ///   not again when the body has ended.
+    const { server } = this.#enforce;
+    /// - **`iterate-in-turn`** The server asks for the next block only when it has got and sent the block before. It does not
+    ///   ask again after the end.
     server('iterate-in-turn', !this.#waiting && !this.#ended, () => 'A block was asked for before the last had come, or after the end');
-    /// - **`iterate-after-close`** It does not ask when it has called `close()`.
+    /// - **`iterate-after-close`** The server does not ask for a block after it has called `close()`.
     server('iterate-after-close', !this.state.closed, () => 'A block was asked for after close()');
-    this.#responding.handedOn();
-    this.#responding.iterating = true;
+    this.#response.markSent();
+    this.#response.iterating = true;
     this.#waiting = true;
     try {
       const step = iterator.next();
@@ -104,38 +106,38 @@ class CheckedBody {
       return step.then(
         (late) => this.#take(late),
         (error: unknown) => {
-          this.#arrived();
+          this.#endWait();
           throw error;
         },
       );
     } catch (error) {
-      this.#arrived();
+      this.#endWait();
       throw error;
     }
   }
 
   #take(step: Step): Step {
-    this.#arrived();
+    this.#endWait();
     if (step.done) {
       this.#ended = true;
-      this.#responding.finish();
+      this.#response.checkEnd();
     } else {
-      this.#responding.block(step.value);
+      this.#response.checkBlock(step.value);
     }
     return step;
   }
 
-  #arrived(): void {
+  #endWait(): void {
     this.#waiting = false;
-    this.#responding.iterating = false;
+    this.#response.iterating = false;
   }
 
   close(): unknown {
-    /// - **`close-once`** It calls `close()` once.
-    this.#check.server('close-once', !this.state.closed, () => 'close() was called twice');
+    /// - **`close-once`** The server calls `close()` only once.
+    this.#enforce.server('close-once', !this.state.closed, () => 'close() was called twice');
     this.state.closed = true;
     const end = () => {
-      this.#responding.over = true;
+      this.#response.over = true;
     };
     const closing = this.#body.close?.();
     if (isPromiseLike(closing)) return Promise.resolve(closing).finally(end);
@@ -146,14 +148,14 @@ class CheckedBody {
 
 /// ## When something fails
 ///
-/// An error that the application throws, from the call, from its body or by rejecting a promise, goes to the log.
-/// If the head has not left, the client gets a response of the server's own that tells nothing of the cause: 500,
-/// or the status that is the truth, as 413 for a body that is too large. If it has left, the response ends short,
-/// so that it does not look complete; nothing is glued onto it. The client's leaving is not an error. In every
-/// case the body is closed.
+/// The server logs every error that the application throws: from the call, from its body, or by rejecting a promise. If the
+/// head has not been sent, the client gets a response of the server that tells nothing of the cause. Its status is 500, or one
+/// that fits the error, such as 413 for a body that is too large. If the head has been sent, the response ends short, so that
+/// it does not look complete, and nothing is added to it. A client that leaves is no error. The server closes the body in every
+/// case.
 ///
 /// ## Middleware
 ///
-/// Middleware keeps all of the above to both sides. It gives at least one block, which may be empty, for each
-/// block that it takes, never passes a body's blocks to `write()`, calls the inner body's `close()` from its own,
-/// and hands `excInfo` on.
+/// Middleware keeps all these rules towards both sides. It gives at least one block, which may be empty, for each block that it
+/// takes. It never passes the blocks of a body to `write()`. Its body's `close()` calls that of the inner body. It passes
+/// `excInfo` on.

@@ -1,17 +1,18 @@
-// The rules on wsgi.errors, which are the application's.
+// The rules on wsgi.errors, which the application must keep.
 
 import { show } from '../show.ts';
 import type { ErrorStream } from '../types.ts';
-import type { Judge } from './violation.ts';
+import type { Enforcer } from './contract-error.ts';
 
 /// ## wsgi.errors
 ///
-/// The server's log. It takes any text, ends lines at `\n`, and never throws. It may be used for as long as the
-/// process lives.
+/// `wsgi.errors` is the server's log. It takes any text, with `\n` as line end, and never throws. The application may use it as
+/// long as the process lives.
 
-export function checkedErrors(errors: ErrorStream, { application }: Judge): ErrorStream {
-  /// - **`errors-text`** `write(text)` takes one string, `writelines(lines)` an iterable of them. `flush()` sees to
-  ///   it that what was written is not lost.
+/** Returns `errors` with checks of how the application uses it. */
+export function checkedErrors(errors: ErrorStream, { application }: Enforcer): ErrorStream {
+  /// - **`errors-text`** `write(text)` takes one string, and `writelines(lines)` takes an iterable of strings. `flush()` makes
+  ///   sure that no text is lost.
   const checkText = (text: unknown) =>
     application('errors-text', typeof text === 'string', () => `wsgi.errors takes text, got ${show(text)}`);
   return {
@@ -29,7 +30,7 @@ export function checkedErrors(errors: ErrorStream, { application }: Judge): Erro
     flush() {
       errors.flush();
     },
-    /// - **`errors-close`** The application does not close it.
+    /// - **`errors-close`** The application does not close `wsgi.errors`.
     ...{
       close() {
         application('errors-close', false, () => "wsgi.errors is the server's and must not be closed");

@@ -1,18 +1,19 @@
-// The rules on wsgi.input: how the application may read, and what the server must give.
+// The rules on wsgi.input: how the application may read, and what the server must return.
 
 import { show } from '../show.ts';
 import type { InputStream } from '../types.ts';
-import type { Responding } from './response.ts';
-import type { Judge } from './violation.ts';
+import type { Enforcer } from './contract-error.ts';
+import type { ResponseChecker } from './response.ts';
 
 /// ## wsgi.input
 ///
-/// The request body. It ends where `CONTENT_LENGTH` says, or where the body ends if that has no known length;
-/// from then on every read gives nothing. A body that breaks off before is an error, which every read throws.
+/// `wsgi.input` is the request body. It ends where `CONTENT_LENGTH` says; without `CONTENT_LENGTH` it ends where the body ends.
+/// After the end every read returns nothing. If the body breaks off before its end, every read throws an error.
 
-export function checkedInput(input: InputStream, responding: Responding, { application, server }: Judge): InputStream {
-  /// - **`input-size`** The application calls `read(size?)`, `readline(size?)` and `readlines(hint?)`. The argument
-  ///   is an integer or absent; a negative one is the same as none, as in Python.
+/** Returns `input` with checks of both sides. */
+export function checkedInput(input: InputStream, response: ResponseChecker, { application, server }: Enforcer): InputStream {
+  /// - **`input-size`** The application calls `read(size?)`, `readline(size?)` and `readlines(hint?)`. The argument is an
+  ///   integer or absent. A negative one means the same as none, as in Python.
   const checkSize = (method: string, args: unknown[]) => {
     const [size] = args;
     application('input-size', args.length <= 1 && (size === undefined || Number.isInteger(size)), () => {
@@ -20,12 +21,12 @@ export function checkedInput(input: InputStream, responding: Responding, { appli
     });
     checkTime();
   };
-  /// - **`input-after-end`** It does not read when the request is over.
-  const checkTime = () => application('input-after-end', !responding.over, () => 'wsgi.input was read after the request had ended');
+  /// - **`input-after-end`** The application does not read after the request is over.
+  const checkTime = () => application('input-after-end', !response.over, () => 'wsgi.input was read after the request had ended');
 
-  /// - **`input-bytes`** What the server gives is a `Uint8Array`: from `read(size)` as many bytes as were asked for,
-  ///   or what is left if that is less; from `readline()` one line with its `\n`, of at most `size` bytes; from
-  ///   `readlines()` an array of lines.
+  /// - **`input-bytes`** The server returns a `Uint8Array`. `read(size)` returns as many bytes as the application asks for, or
+  ///   what is left if that is less. `readline()` returns one line with its `\n`, of at most `size` bytes. `readlines()`
+  ///   returns an array of lines.
   const checkBytes = (method: string, bytes: unknown, size: unknown) => {
     const limit = typeof size === 'number' && size >= 0 ? size : Infinity;
     server('input-bytes', bytes instanceof Uint8Array && bytes.length <= limit, () => {
@@ -58,8 +59,8 @@ export function checkedInput(input: InputStream, responding: Responding, { appli
       for (const line of lines) checkLine('readlines', line, undefined);
       return lines;
     },
-    /// - **`input-iteration`** Iterating gives the lines that are left; iterating asynchronously gives blocks as they
-    ///   arrive (Δ). None of them is empty.
+    /// - **`input-iteration`** Iteration gives the remaining lines. Asynchronous iteration gives blocks as they arrive (Δ). No
+    ///   line and no block is empty.
     *[Symbol.iterator]() {
       for (const line of input) {
         checkTime();
@@ -76,7 +77,7 @@ export function checkedInput(input: InputStream, responding: Responding, { appli
         yield block;
       }
     },
-    /// - **`input-close`** The application does not close it.
+    /// - **`input-close`** The application does not close `wsgi.input`.
     ...{
       close() {
         application('input-close', false, () => "wsgi.input is the server's and must not be closed");

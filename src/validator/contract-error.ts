@@ -1,13 +1,14 @@
-// What the validator says, and to whom it says it.
+// The error for a broken rule of the contract, and the functions that raise it.
 
-/** Whose duty the broken rule is. */
+/** Which side must keep a rule. */
 export type Side = 'application' | 'server';
 
-/** A rule of SPEC.md was broken. Middleware is a server to what it wraps, and an application to what calls it. */
+/** A rule of SPEC.md was broken. Middleware is a server to the application inside it, and an application to its caller. */
 export class ContractError extends Error {
   override readonly name = 'ContractError';
-  /** The rule's name in SPEC.md. */
+  /** The name of the rule in SPEC.md. */
   readonly code: string;
+  /** The side that has broken the rule. */
   readonly side: Side;
 
   constructor(code: string, side: Side, message: string) {
@@ -17,17 +18,17 @@ export class ContractError extends Error {
   }
 }
 
-/** Takes note unless `holds`. */
+/** Reports that the rule `code` is broken, unless `holds`. */
 type Check = (code: string, holds: boolean, message: () => string) => void;
 
-/** One check for each side. */
-export interface Judge {
+/** A check for the rules of each side. */
+export interface Enforcer {
   application: Check;
   server: Check;
 }
 
-/** Returns a judge that hands every violation to `report`. */
-export function judge(report: (violation: ContractError) => void): Judge {
+/** Returns checks that give every broken rule to `report`. */
+export function enforcer(report: (violation: ContractError) => void): Enforcer {
   const check =
     (side: Side): Check =>
     (code, holds, message) => {
