@@ -1,21 +1,22 @@
-// Modules that only call listen(): while one is loaded, that opens no port.
+// Loads a module that calls listen(), and takes its server for the application. No port is opened.
 
 import type { Server } from 'node:http';
 import { idleWaiter } from '../idle.ts';
 import { withholdPorts } from '../ports.ts';
 
 /**
- * Calls `load`, and returns the first `http.Server` on which anything has called `listen()` meanwhile, or while
- * something goes on that `load` has begun, for up to ten seconds; undefined when nothing has, or when
- * `isEnough()` says that there is no need to wait. The server believes that it listens: its callback runs, and `address()`
- * tells the port it was given. A `listen()` that comes later opens a port as always.
+ * Calls `load`, and resolves to the first `http.Server` that is told to listen. Waits for it while something goes on that
+ * `load` has begun, for up to ten seconds, unless `isEnough()` returns true. Resolves to undefined when there is no such server.
+ *
+ * The server believes that it listens: its callback runs, and `address()` tells the port that it was given. A later `listen()`
+ * opens its port.
  */
 export async function captureListen(load: () => unknown, isEnough: () => boolean = () => false): Promise<Server | undefined> {
   const ports = withholdPorts();
   const waitUntilIdle = idleWaiter(() => ports.listener() !== undefined || isEnough());
   try {
     await load();
-    // What is awaited before listen(), and a module that cannot be awaited itself.
+    // A module may wait for something else before it calls listen(), and not every module can be awaited.
     await waitUntilIdle();
     while (ports.listener() && isLookingUp()) await new Promise(setImmediate);
   } finally {
@@ -24,7 +25,7 @@ export async function captureListen(load: () => unknown, isEnough: () => boolean
   return ports.listener();
 }
 
-/** Whether a name is being looked up: Fastify listens on each address of "localhost", but asks for them only after the first. */
+/** Whether a host name is being looked up. Fastify listens on each address of "localhost", and looks them up after the first. */
 function isLookingUp(): boolean {
   return process.getActiveResourcesInfo().includes('GetAddrInfoReqWrap');
 }

@@ -1,5 +1,5 @@
-// A listener of node:http as an application of PEP 3333: a response body whose first block waits for the
-// listener's head. A body can be closed at any time, so that a client which leaves is heard of.
+// A listener of node:http as an application of PEP 3333. What it returns is a response body whose first block waits for the
+// listener's head. A gateway can close a body at any time, and thereby tells the listener that the client has left.
 
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -13,11 +13,11 @@ import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Writ
 import { type Incoming, requestOf } from './request.ts';
 import { ResponseQueue } from './response.ts';
 
-/** What node:http calls for each request. Express and Connect applications are such. */
-// The type of a method: so its parameters may be what a framework makes of Node's messages.
+/** A function that node:http calls for each request, such as an application of Express or Connect. */
+// By the type of a method, whose parameters may be what a framework makes of Node's messages.
 export type ListenerFunction = { listener(request: IncomingMessage, response: ServerResponse): unknown }['listener'];
 
-/** A listener, or what has one: a Koa application, a Fastify instance, an `http.Server`. */
+/** A listener, or an object that has one: a Koa application, a Fastify instance, an `http.Server`. */
 export type Listener =
   | ListenerFunction
   | { callback(): ListenerFunction }
@@ -26,8 +26,8 @@ export type Listener =
 
 /**
  * Returns `listener` as an application. Its requests and responses are real `IncomingMessage` and `ServerResponse`
- * objects. `req.url` is what follows SCRIPT_NAME, `req.originalUrl` the whole, as under a router of Express. Bodies are
- * streamed both ways, no faster than the other side takes them. Headers that are the web server's business
+ * objects. `req.url` is the path behind SCRIPT_NAME, and `req.originalUrl` the whole path, as under a router of Express. Bodies
+ * are streamed in both directions, no faster than the other side takes them. Headers that are the web server's business
  * (`Connection`, `Transfer-Encoding`), trailers and interim responses are dropped.
  *
  * Throws an `ApplicationError` when `listener` is none.
@@ -56,7 +56,7 @@ function toHandler(listener: unknown): ListenerFunction {
   );
 }
 
-/** One by one and not by emit(), which loses their promises. */
+/** Returns a function that calls the server's listeners one by one: emit() would lose the promises that they return. */
 function serverHandler(server: Server): ListenerFunction {
   return (request, response) => {
     const listeners = server.listeners('request');
@@ -65,7 +65,8 @@ function serverHandler(server: Server): ListenerFunction {
   };
 }
 
-interface Listening extends Incoming {
+/** What belongs to a listener that was called. */
+interface Call extends Incoming {
   response: ServerResponse;
   queue: ResponseQueue;
 }
@@ -74,15 +75,15 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   #handle: ListenerFunction;
   #environ: Environ;
   #startResponse: StartResponse;
-  #listening: Listening | undefined;
-  /** How many bytes Content-Length still promises. */
+  #call: Call | undefined;
+  /** How many bytes of the body Content-Length still promises. */
   #left = Infinity;
-  /** Whether "finish" was emitted. `writableFinished` asks the socket, which has never anything left. */
+  /** Whether "finish" was emitted. `writableFinished` cannot tell: it asks the socket, which never has anything left. */
   #isFinished = false;
-  /** Whether the gateway has what it wants: what fails from now on is for the log alone. */
-  #isOver = false;
-  /** Why the body could not be read to its end. */
-  #broken: unknown;
+  /** Whether the gateway has the whole response. A failure from now on is only logged. */
+  #isAnswered = false;
+  /** The error by which reading the request body failed. */
+  #inputError: unknown;
   #failure: { error: unknown } | undefined;
   #wake = () => {};
 
@@ -93,7 +94,7 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Block, void> {
-    const { request, response, queue } = this.#listen();
+    const { request, response, queue } = this.#callListener();
     let write: Write | undefined;
     for (;;) {
       const next = queue.shift();
@@ -103,88 +104,87 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
         this.#left = contentLength(headers);
       }
       if (next) {
-        rearm(request.socket);
+        restartTimeout(request.socket);
         this.#left -= next.block.length;
-        let isTaken = false;
+        let isSent = false;
         try {
           if (next.block.length > 0) yield next.block;
-          // What flushHeaders() leaves in the queue, or an empty write().
-          else if (!response.writableEnded) await write?.flushHeaders?.();
-          isTaken = true;
+          // The empty block of flushHeaders() or of an empty write(). Node also writes a head alone in front of a block of bytes.
+          else if (queue.isEmpty && !response.writableEnded) await write?.flushHeaders?.();
+          isSent = true;
         } finally {
-          // The gateway does not come back for more than Content-Length.
-          if (isTaken || this.#left <= 0) queue.settle(next);
+          // With the last byte of Content-Length the gateway has all it wants, and this generator is not resumed.
+          if (isSent || this.#left <= 0) queue.settle(next);
         }
       } else if (this.#failure) {
         throw this.#failure.error;
       } else if (this.#isFinished) {
         return;
       } else {
-        await this.#change();
+        await this.#nextChange();
       }
     }
   }
 
   async close(): Promise<void> {
-    if (!this.#listening) return;
-    const { request, response, queue, release } = this.#listening;
+    if (!this.#call) return;
+    const { request, response, queue, release } = this.#call;
     if (this.#isFinished || this.#left <= 0) {
-      await this.#finish(response, queue);
+      await this.#letFinish(response, queue);
       await release();
     } else {
-      request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })); // Node's own
+      request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })); // the error of node:http
     }
-    // The response's "close" comes with that of its socket.
+    // The response emits "close" when its socket does.
     request.socket.destroy();
-    // What they are followed by is emitted after this turn, when the process of a script would be over.
+    // Node emits these events a turn later. Without it the process of a script would be over before.
     await new Promise(setImmediate);
   }
 
-  /** The gateway wants no more than Content-Length, or nothing for a HEAD; the listener comes to its end all the same. */
-  async #finish(response: ServerResponse, queue: ResponseQueue): Promise<void> {
-    this.#isOver = true;
+  /** Lets the listener come to its end, although the gateway wants no more bytes: Content-Length is reached, or it is a HEAD. */
+  async #letFinish(response: ServerResponse, queue: ResponseQueue): Promise<void> {
+    this.#isAnswered = true;
     while (!this.#isFinished && !response.destroyed && !this.#failure) {
       const next = queue.shift();
       if (next) queue.settle(next);
-      else await this.#change();
+      else await this.#nextChange();
     }
   }
 
-  #change(): Promise<void> {
+  #nextChange(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
   }
 
-  #listen(): Listening {
+  #callListener(): Call {
     const { request, release } = requestOf(this.#environ, (error) => {
-      this.#broken = error;
+      this.#inputError = error;
     });
+    const { socket } = request;
     const response = new ServerResponse(request);
-    response.assignSocket(request.socket);
-    const queue = new ResponseQueue(response, () => this.#wake());
-    this.#listening = { request, release, response, queue };
+    const queue = new ResponseQueue(response, socket, () => this.#wake());
+    this.#call = { request, release, response, queue };
     response.on('finish', () => {
       this.#isFinished = true;
       this.#wake();
     });
-    // What destroy() was given, or what somebody emits: a server of Node destroys the socket then.
-    request.socket.on('error', () => request.socket.destroy());
-    request.socket.on('timeout', () => {
-      // As a server of Node does.
-      const isHeard = !request.complete && request.emit('timeout', request.socket);
-      if (!response.emit('timeout', request.socket) && !isHeard) request.socket.destroy();
+    // A server of Node destroys the socket at its "error" and "timeout", too.
+    socket.on('error', () => socket.destroy());
+    socket.on('timeout', () => {
+      const isRequestListening = !request.complete && request.emit('timeout', socket);
+      if (!response.emit('timeout', socket) && !isRequestListening) socket.destroy();
     });
     const failDestroyed = () => {
       this.#fail(
         response.errored ??
-          this.#broken ??
+          this.#inputError ??
           new ApplicationError('response-destroyed', 'The listener destroyed its response before it had ended it'),
       );
     };
-    // Emitted by end() itself, whose "finish" comes on a destroyed connection, too.
+    // end() emits "prefinish" at once. "finish" follows even on a connection that was destroyed.
     response.on('prefinish', () => {
-      if (request.socket.destroyed) failDestroyed();
+      if (socket.destroyed) failDestroyed();
     });
     response.on('close', () => {
       if (!response.writableEnded) failDestroyed();
@@ -195,17 +195,17 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
     } catch (error) {
       this.#fail(error);
     }
-    return this.#listening;
+    return this.#call;
   }
 
   #fail(error: unknown): void {
-    if (this.#isOver) this.#environ['wsgi.errors'].write(formatFailure('node', error));
+    if (this.#isAnswered) this.#environ['wsgi.errors'].write(formatFailure('node', error));
     this.#failure ??= { error };
     this.#wake();
   }
 }
 
-/** What setTimeout() of a message counts is idle time. */
-function rearm(socket: Socket): void {
+/** Puts the timeout that a message's setTimeout() has set off: it counts time in which nothing is sent. */
+function restartTimeout(socket: Socket): void {
   if (socket.timeout) socket.setTimeout(socket.timeout);
 }

@@ -1,4 +1,4 @@
-// run-with-cgi/node: listeners of node:http (Express, Koa, Fastify) as applications of PEP 3333, and the other way round.
+// run-with-cgi/node: makes applications of listeners of node:http (Express, Koa, Fastify), and listeners of applications.
 
 export type { ServerOptions } from '../server/server.ts';
 export { captureListen } from './capture.ts';

@@ -1,29 +1,30 @@
-// The request of environ as an IncomingMessage of node:http: a real one, so that what swaps its prototype (Express)
-// or asks for its class finds what it looks for. Behind it there is a body, and no connection.
+// The request of environ as an IncomingMessage of node:http. It is a real one, because Express swaps its prototype and others
+// ask for its class. It reads the body from wsgi.input, and its socket was never connected.
 
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { clientAddress } from '../environ/address.ts';
 import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
 import type { Environ } from '../types.ts';
 
-/** As Express has it. */
+/** What a router of Express adds to a request. */
 interface Mounted {
   /** The path up to the application. */
   baseUrl?: string;
-  /** The whole. */
+  /** The whole path, and the query. */
   originalUrl?: string;
 }
 
 export interface Incoming {
   request: IncomingMessage;
-  /** Once the response is out: drops what nobody reads, and waits for who is reading. */
+  /** Called when the response is out: drops a body that nobody reads, and waits for a listener that still reads it. */
   release(): void | Promise<void>;
 }
 
-/** Returns the request of `environ`. Its body is asked for block by block, when somebody reads it; `onBroken` is told when that fails. */
-export function requestOf(environ: Environ, onBroken: (error: unknown) => void): Incoming {
+/** Returns the request of `environ`. Its body is read block by block as the listener asks for it. `onError` gets the error when that fails. */
+export function requestOf(environ: Environ, onError: (error: unknown) => void): Incoming {
   const request: IncomingMessage & Mounted = new IncomingMessage(socketOf(environ));
   const { scriptName, pathInfo } = rawPath(environ);
   const query = rawQuery(environ) || (String(environ.REQUEST_URI).endsWith('?') ? '?' : '');
@@ -34,17 +35,16 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
   }
   if (environ.REQUEST_URI === '*') request.url = '*'; // OPTIONS of the server itself
   request.method = environ.REQUEST_METHOD;
-  request.upgrade = false;
+  Object.assign(request, { upgrade: false });
   const [, version = '1.1'] = /^HTTP\/(\d\.\d)$/.exec(environ.SERVER_PROTOCOL) ?? [];
   request.httpVersion = version;
   request.httpVersionMajor = Number(version.charAt(0));
   request.httpVersionMinor = Number(version.charAt(2));
-  const headers = rawHeadersOf(environ);
-  request._addHeaderLines(headers, headers.length);
+  setHeaders(request, environ);
   request.complete = !announcesBody(environ);
 
   let blocks: AsyncIterator<Buffer> | undefined;
-  /** How much of the body is still to come; NaN where only its end will tell. */
+  /** How many bytes of the body are still to come; NaN where only its end will tell. */
   let left = Number(environ.CONTENT_LENGTH || NaN);
   let isEnded = false;
   const end = () => {
@@ -54,33 +54,36 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
     request.push(null);
   };
   // On the object itself: Express swaps the prototype.
-  request._read = () => {
+  const { _read: beginReading } = request;
+  request._read = (size) => {
     if (!blocks) {
       blocks = environ['wsgi.input'][Symbol.asyncIterator]();
-      request._readableState.readingMore = false; // as Node's own first _read() does
+      // The first _read() of node:http also allows its stream to read ahead.
+      beginReading.call(request, size);
     }
     blocks.next().then(
       ({ done, value }) => {
         if (!done && !isEnded) request.push(value);
         left -= value?.length ?? 0;
-        // Complete with its last byte, as node:http has it, and not only when somebody asks for more.
+        // A message of node:http is complete with its last byte, and not only when its reader asks for more.
         if (done || left === 0) end();
       },
       (error: Error) => {
-        onBroken(error);
+        onError(error);
         request.destroy(error);
       },
     );
   };
-  // A gateway that stays has the body when it calls, and a message of node:http takes in what is there, read or not.
+  // A gateway that stays has the whole body by now, and node:http takes in what has arrived, whether or not anybody reads it.
   if (!request.complete && !environ['wsgi.run_once']) setImmediate(() => request.destroyed || request.read(0));
 
+  const isRead = watchReaders(request);
   const release = (): void | Promise<void> => {
-    if (isRead(request) && !request.destroyed) return new Promise((resolve) => request.once('close', resolve));
+    if (isRead() && !request.destroyed) return new Promise((resolve) => request.once('close', resolve));
     if (request.readableDidRead && !isEnded) {
       request.destroy();
     } else {
-      // As Node does, but without reading what may be long.
+      // node:http drops an unread body as well. Here it is ended instead of read, since it may be long.
       end();
       request.resume();
     }
@@ -88,24 +91,52 @@ export function requestOf(environ: Environ, onBroken: (error: unknown) => void):
   return { request, release };
 }
 
-/** Whether somebody goes on reading: what is paused may be so forever. */
-function isRead(request: IncomingMessage): boolean {
-  return Boolean(request.readableFlowing) || request._readableState.pipes.length > 0 || request.listenerCount('readable') > 0;
+/**
+ * Returns a function that says whether anybody goes on reading `request`. A reader that has paused it may never go on; but a
+ * stream that it is piped to pauses it only until it takes more.
+ */
+function watchReaders(request: IncomingMessage): () => boolean {
+  const piped = new Set<Writable>();
+  const { pipe } = request;
+  request.pipe = (destination, options) => {
+    const stream: unknown = destination;
+    if (isWritable(stream)) {
+      piped.add(stream);
+      stream.once('unpipe', (source) => source === request && piped.delete(stream));
+    }
+    return pipe.call(request, destination, options) as typeof destination;
+  };
+  return () => Boolean(request.readableFlowing) || piped.size > 0 || request.listenerCount('readable') > 0;
 }
 
-/** Whether the headers announce a body, be it one of no bytes: node:http calls such a request complete only at the end of it. */
+function isWritable(stream: unknown): stream is Writable {
+  return typeof stream === 'object' && stream !== null && 'once' in stream && typeof stream.once === 'function';
+}
+
+/** Whether the headers announce a body, be it one of no bytes. node:http calls such a request complete only at the end of the body. */
 function announcesBody({ CONTENT_LENGTH: length, HTTP_TRANSFER_ENCODING: coding }: Environ): boolean {
   return coding ? true : Number(length) > 0;
 }
 
-function rawHeadersOf(environ: Environ): string[] {
-  const headers: string[] = [];
-  for (const [name, value] of Object.entries(environ)) {
+/** Sets the headers in the three forms that a message has them. Each has one value, as environ has. */
+function setHeaders(request: IncomingMessage, environ: Environ): void {
+  const rawHeaders: string[] = [];
+  const headers: Record<string, string | string[]> = {};
+  const headersDistinct: Record<string, string[]> = Object.create(null);
+  for (const [variable, value] of Object.entries(environ)) {
     if (typeof value !== 'string') continue;
-    const isHeader = name.startsWith('HTTP_') || ((name === 'CONTENT_TYPE' || name === 'CONTENT_LENGTH') && value !== '');
-    if (isHeader) headers.push(headerName(name.replace(/^HTTP_/, '')), value);
+    const isHeader = variable.startsWith('HTTP_') || ((variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH') && value !== '');
+    if (!isHeader) continue;
+    const name = headerName(variable.replace(/^HTTP_/, ''));
+    rawHeaders.push(name, value);
+    const key = name.toLowerCase();
+    headersDistinct[key] = [...(headersDistinct[key] ?? []), value];
+    // Some servers give HTTP_CONTENT_TYPE beside CONTENT_TYPE. node:http takes the first of two.
+    if (!Object.hasOwn(headers, key)) headers[key] = key === 'set-cookie' ? [value] : value;
   }
-  return headers;
+  request.rawHeaders = rawHeaders;
+  request.headers = headers;
+  request.headersDistinct = headersDistinct;
 }
 
 /** "ACCEPT_LANGUAGE" as clients write it: "Accept-Language". */
@@ -117,7 +148,7 @@ function headerName(name: string): string {
     .join('-');
 }
 
-/** A socket that was never connected, and says of the client what environ says. */
+/** Returns a socket that was never connected, whose addresses are those that environ names. */
 function socketOf(environ: Environ): Socket {
   const socket = new Socket();
   const { REMOTE_ADDR: client, REMOTE_PORT: remotePort, SERVER_ADDR: localAddress = '127.0.0.1', SERVER_PORT: localPort } = environ;

@@ -1,12 +1,15 @@
-// Where a ServerResponse of node:http leaves its head and its blocks, instead of a connection: a queue that the
-// gateway takes them from.
+// The connection of a ServerResponse of node:http, as the response sees it: instead of sending bytes to a client, it queues
+// the head and the blocks for the gateway.
 
 import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { sanitizeReason } from '../gateway/sanitize.ts';
 import type { Header } from '../types.ts';
 
-/** Bytes that wait for the gateway, above which write() says that it is enough. */
+/** While more bytes than this wait for the gateway, the response's write() returns false. */
 const HIGH_WATER_MARK = 65_536;
+
+const HEAD_END = '\r\n\r\n';
 
 export interface NodeHead {
   status: string;
@@ -15,42 +18,37 @@ export interface NodeHead {
 
 export interface QueuedBlock {
   block: Buffer;
-  taken: Callback;
+  callback: Callback;
 }
 
 type Callback = ((error?: Error | null) => void) | null | undefined;
 
 export class ResponseQueue {
-  /** Known with the first block, or with the end. */
+  /** The head of the response; undefined until Node has sent it, together with the first block or with the end. */
   head: NodeHead | undefined;
   #response: ServerResponse;
   #incoming: QueuedBlock[] = [];
-  /** Those that come next, the next one last: to take the first of a long array moves all others. */
+  /** The blocks that come next, in reverse: to shift the first one off a long array would move all others. */
   #outgoing: QueuedBlock[] = [];
+  /** How many bytes wait for the gateway. */
   #size = 0;
+  #needsDrain = false;
   #onChange: () => void;
 
-  /** `onChange` is called when there is something new to take. */
-  constructor(response: ServerResponse, onChange: () => void) {
+  /** Becomes the other end of `socket`, which `response` writes to. Calls `onChange` when there is something new to take. */
+  constructor(response: ServerResponse, socket: Socket, onChange: () => void) {
     this.#response = response;
     this.#onChange = onChange;
     response.sendDate = false;
-    // All that decides about the head is Node's own; what it would write to the wire is caught where it hands it
-    // over, at _send(), which all its versions have. On the object itself: Express swaps the prototype.
-    const { _storeHeader: storeHeader } = response;
-    response._storeHeader = (firstLine, headers) => {
-      storeHeader.call(response, firstLine, headers);
-      response.chunkedEncoding = false; // the framing is the web server's
-    };
-    response._send = (data, encoding, callback) => this.#add(data, encoding, callback);
-    // 100 Continue, 103 Early Hints: no gateway can pass them on.
-    response._writeRaw = (_data, encoding, callback) => {
-      const done = [encoding, callback].find((one) => typeof one === 'function');
-      if (typeof done === 'function') process.nextTick(done);
-      return true;
-    };
-    // Node keeps nothing; "true" lets _flush() tell of the drain.
-    response._flushOutput = () => true;
+    // All properties are set on the objects themselves: Express swaps the prototype of the response.
+    socket.write = (data: string | Uint8Array, encoding?: unknown, callback?: unknown) =>
+      this.#write(data, isEncoding(encoding) ? encoding : 'utf8', callbackOf(encoding) ?? callbackOf(callback));
+    Object.defineProperties(response, {
+      chunkedEncoding: unchunkedOnceSent(response),
+      // A server of Node clears its own flag when the connection has drained. There is no server here.
+      writableNeedDrain: { configurable: true, get: () => this.#needsDrain && !response.writableEnded },
+    });
+    response.assignSocket(socket);
   }
 
   shift(): QueuedBlock | undefined {
@@ -61,46 +59,68 @@ export class ResponseQueue {
     return this.#outgoing.pop();
   }
 
-  /** A block has reached the gateway's peer. */
-  settle({ block, taken }: QueuedBlock): void {
-    this.#size -= block.length;
-    taken?.();
-    if (!this.#response.writableEnded && this.#size < HIGH_WATER_MARK) this.#response._flush();
+  get isEmpty(): boolean {
+    return this.#outgoing.length === 0 && this.#incoming.length === 0;
   }
 
-  #add(data: string | Uint8Array, encoding: BufferEncoding | null | undefined, taken: Callback): boolean {
-    this.#response._headerSent = true;
-    // As node:http does: what is sent on a connection that was destroyed is lost, and nobody is told that it was taken.
-    if (this.#response.socket?.destroyed) return false;
-    if (!this.head) {
-      // Node puts the head before the first block, and both into bytes as the block asks for: UTF-8 if that is text.
-      const isText = typeof data === 'string' && (!encoding || /^utf-?8$/i.test(encoding));
-      this.head = parseHead(this.#response._header ?? '', isText ? 'utf8' : 'latin1');
+  /** Tells the listener that the gateway has sent a block. */
+  settle({ block, callback }: QueuedBlock): void {
+    this.#size -= block.length;
+    callback?.();
+    if (!this.#needsDrain || this.#size >= HIGH_WATER_MARK || this.#response.writableEnded) return;
+    this.#needsDrain = false;
+    this.#response.emit('drain');
+  }
+
+  #write(data: string | Uint8Array, encoding: BufferEncoding, callback: Callback): boolean {
+    if (!this.#response.headersSent) {
+      // An interim response, 100 Continue or 103 Early Hints: no gateway can pass it on.
+      if (callback) process.nextTick(callback);
+      return true;
     }
-    const block =
-      typeof data === 'string' ? Buffer.from(data, encoding ?? 'utf8') : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    this.#incoming.push({ block, taken });
+    let block = typeof data === 'string' ? Buffer.from(data, encoding) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    if (!this.head) {
+      // Node sends the head in front of the first block, or alone.
+      const end = block.indexOf(HEAD_END);
+      this.head = parseHead(block.toString('latin1', 0, end));
+      block = block.subarray(end + HEAD_END.length);
+    }
+    this.#incoming.push({ block, callback });
     this.#size += block.length;
     this.#onChange();
+    this.#needsDrain ||= this.#size >= HIGH_WATER_MARK;
     return this.#size < HIGH_WATER_MARK;
   }
 }
 
-/** The lines are Node's: "HTTP/1.1 200 OK", then "Name: value". What it returns are byte strings. */
-function parseHead(text: string, encoding: 'utf8' | 'latin1'): NodeHead {
-  const [statusLine = '', ...lines] = text
-    .split('\r\n')
-    .filter((line) => line !== '')
-    .map((line) => (isAscii(line) ? line : Buffer.from(line, encoding).toString('latin1')));
+/** The property `chunkedEncoding`, which decides how Node frames the body. Once the head is made it is false: framing is the web server's business. */
+function unchunkedOnceSent(response: ServerResponse): PropertyDescriptor {
+  let { chunkedEncoding } = response;
+  return {
+    configurable: true,
+    get: () => chunkedEncoding && !response.headersSent,
+    set(value: boolean) {
+      chunkedEncoding = value;
+    },
+  };
+}
+
+/** Parses Node's own lines: "HTTP/1.1 200 OK", then "Name: value". Takes and returns byte strings. */
+function parseHead(text: string): NodeHead {
+  const [statusLine = '', ...lines] = text.split('\r\n');
   const headers = lines.map((line): Header => {
     const colon = line.indexOf(': ');
     return [line.slice(0, colon), line.slice(colon + 2)];
   });
   const [, code = '', reason = ''] = /^HTTP\/1\.1 (\d+) (.*)$/s.exec(statusLine) ?? [];
-  // Node sends an empty reason, which what proxies get from HTTP/2 has; a gateway does not.
+  // Node sends an empty reason, as proxies get it from HTTP/2. A gateway has to send one.
   return { status: `${code} ${sanitizeReason(reason, STATUS_CODES[code] ?? 'unknown')}`, headers };
 }
 
-function isAscii(text: string): boolean {
-  return /^[\0-\x7f]*$/.test(text);
+function isEncoding(value: unknown): value is BufferEncoding {
+  return typeof value === 'string' && Buffer.isEncoding(value);
+}
+
+function callbackOf(value: unknown): Callback {
+  return typeof value === 'function' ? (error) => void value(error) : undefined;
 }

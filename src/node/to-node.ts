@@ -6,10 +6,11 @@ import { ApplicationServer, type ServerOptions } from '../server/server.ts';
 import type { Application } from '../types.ts';
 
 /**
- * Returns `application` as a listener `(req, res)`, for `http.createServer()` or `app.use()` of Express, below whose
- * mount path SCRIPT_NAME is set. Options are those of `makeServer`, but there is no access log unless one is given.
- * Throws an `ApplicationError` when `application` is none; the listener throws a `TypeError` when the request's body has
- * been read already, as a body parser does that is used before it.
+ * Returns `application` as a listener `(req, res)`, for `http.createServer()` or `app.use()` of Express. Below a mount path of
+ * Express, that path is SCRIPT_NAME. Options are those of `makeServer`, but there is no access log unless one is given.
+ *
+ * Throws an `ApplicationError` when `application` is none. The listener throws a `TypeError` when the request body has been
+ * read already, as by a body parser that comes before it.
  */
 export function toNode(
   application: Application,

@@ -80,7 +80,7 @@ export function connectApplication(): connect.Server {
     response.statusCode = error.status ?? 500;
     response.end(`failed: ${error.message}`);
   }) satisfies connect.ErrorHandleFunction);
-  // Its own answers for what nobody takes.
+  // Connect answers unknown paths itself.
   app.use((request, response, next) => (/^\/(?:nowhere|text\/)/.test(request.url ?? '') ? next() : plainListener(request, response)));
   return app;
 }
