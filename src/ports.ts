@@ -1,21 +1,25 @@
-// Programs that listen on a port, as most do that are written for node:http: while ports are withheld, a server believes
-// that it listens, and whoever withholds them has the server in place of a port. On the author's side of the gateway.
+// Programs that listen on a port, as most do that are written for node:http. While ports are withheld, a server of such a
+// program only believes that it listens, and the gateway passes its requests to the server instead.
 
 import type { Server as HttpServer } from 'node:http';
-import type { AddressInfo, Server } from 'node:net';
+import type { Server } from 'node:net';
+import { addressInfo, listenWithoutPort } from './node-internals/listen-without-port.ts';
 
-/** On a server that listens all the same: it is the gateway's. By a registered symbol: there may be copies of this package. */
+/**
+ * Marks a server of the gateway, which listens even while ports are withheld. The symbol is a registered one, because a process
+ * may have several copies of this package.
+ */
 export const LISTENS: unique symbol = Symbol.for('run-with-cgi.listens') as never;
 
 export interface WithheldPorts {
-  /** The first server that answers HTTP requests and was told to listen. */
+  /** Returns the first server that was told to listen and answers HTTP requests. */
   listener(): HttpServer | undefined;
-  /** From now on a `listen()` opens its port again. */
+  /** From now on listen() opens its port again. */
   release(): void;
 }
 
 /**
- * From now on no `listen()` opens a port or the path of a socket. The server believes that it listens: its callback runs, and
+ * From now on listen() opens no port, and no socket at a path. The server believes that it listens: its callback runs, and
  * `address()` tells what it asked for.
  */
 export function withholdPorts(): WithheldPorts {
@@ -27,58 +31,25 @@ export function withholdPorts(): WithheldPorts {
   };
   return {
     release: 'bun' in process.versions ? withholdInBun(withhold) : withholdInNode(withhold),
-    // What listens for its requests may be added after listen().
+    // Asked late: a program may add its listener for requests after listen().
     listener: () => servers.find((server): server is HttpServer => server.listenerCount('request') > 0),
   };
 }
 
-/** What every listen() of Node tells before it does anything. To ask there does not load node:net for a program without servers. */
+/** Where Node publishes every listen() before it does anything. Subscribing does not load node:net for a program without servers. */
 const CHANNEL = 'tracing:net.server.listen:asyncStart';
 
 function withholdInNode(withhold: (server: Server) => boolean): () => void {
   const onListen = (message: unknown): void => {
     const { server } = message as { server: Server };
-    // listen() ends in this method, when it knows the address.
-    if (withhold(server)) server._listen2 = believeToListen;
+    if (withhold(server)) listenWithoutPort(server);
   };
   const { subscribe, unsubscribe } = process.getBuiltinModule('node:diagnostics_channel');
   subscribe(CHANNEL, onListen);
   return () => void unsubscribe(CHANNEL, onListen);
 }
 
-function believeToListen(this: Server, address: string | null, port: number): void {
-  Reflect.deleteProperty(this, '_listen2');
-  Reflect.set(this, '_handle', handleOf(address ?? '::', port));
-  process.nextTick(() => {
-    if (this.listening) this.emit('listening');
-  });
-}
-
-/** As much of a handle as a server asks for. It keeps no process alive. */
-function handleOf(address: string, port: number) {
-  return {
-    fd: -1,
-    // A path has -1 for its port, and the server knows it itself.
-    ...(port >= 0 && {
-      getsockname(found: Partial<AddressInfo>): number {
-        Object.assign(found, addressInfo(address, port));
-        return 0;
-      },
-    }),
-    close(done?: () => void) {
-      if (done) process.nextTick(done);
-    },
-    ref() {},
-    unref() {},
-    hasRef: () => false,
-  };
-}
-
-function addressInfo(address: string, port: number): AddressInfo {
-  return { address, family: address.includes(':') ? 'IPv6' : 'IPv4', port: port || 80 };
-}
-
-/** Bun has no such channel, and its http.Server is not one of node:net. */
+/** Bun has no such channel, and its http.Server is not one of node:net. So listen() itself is replaced. */
 function withholdInBun(withhold: (server: Server) => boolean): () => void {
   const { Server } = process.getBuiltinModule('node:http');
   const { listen } = Server.prototype;

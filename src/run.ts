@@ -77,7 +77,7 @@ async function stay(application: Application, fd: number, options: RunOptions): 
   const { RUN_WITH_CGI_PROTOCOL, RUN_WITH_CGI_SCRIPT_NAME, RUN_WITH_CGI_GRACE = 0 } = process.env;
   const { protocol = RUN_WITH_CGI_PROTOCOL === 'scgi' ? 'scgi' : 'fastcgi', maxBodySize, timeout, env } = options;
   const { scriptName = RUN_WITH_CGI_SCRIPT_NAME, grace = Number(RUN_WITH_CGI_GRACE) * 1000 } = options;
-  const { serveUntilTold } = await import('./workers/lifetime.ts');
+  const { serveUntilStopped } = await import('./workers/lifetime.ts');
   const settings = {
     fd,
     grace,
@@ -90,8 +90,8 @@ async function stay(application: Application, fd: number, options: RunOptions): 
   const life = { name: protocol };
   if (protocol === 'scgi') {
     const { serveScgi } = await import('./scgi/index.ts');
-    process.exit(await serveUntilTold(application, (counted) => serveScgi(counted, settings), life));
+    process.exit(await serveUntilStopped(application, (counted) => serveScgi(counted, settings), life));
   }
   const { serveFastCgi } = await import('./fastcgi/index.ts');
-  process.exit(await serveUntilTold(application, (counted) => serveFastCgi(counted, settings), life));
+  process.exit(await serveUntilStopped(application, (counted) => serveFastCgi(counted, settings), life));
 }

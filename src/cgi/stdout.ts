@@ -3,6 +3,7 @@
 
 import type { Writable } from 'node:stream';
 import { fs } from '../fs.ts';
+import { setConsoleStreams } from '../node-internals/console-streams.ts';
 import type { ErrorStream } from '../types.ts';
 import { reopenPipe, target } from './descriptor.ts';
 import { openErrors } from './stderr.ts';
@@ -77,10 +78,19 @@ async function shutdown(socket: number): Promise<void> {
   });
 }
 
-/** Whether this process may have child processes: whether node:child_process has been loaded, which costs nothing to find out. */
+/**
+ * Whether this process has child processes, or has had some, which may have left processes of their own. True where the system
+ * does not say. A process that a worker thread has started counts only when it has ended.
+ */
 export function hasStartedChildren(): boolean {
-  const loaded: unknown = Reflect.get(process, 'moduleLoadList');
-  return Array.isArray(loaded) && loaded.includes('NativeModule child_process');
+  try {
+    if (fs.readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1') !== '') return true;
+    // proc(5): behind the name in parentheses, the ninth field counts page faults of children that have ended.
+    const status = fs.readFileSync('/proc/self/stat', 'latin1');
+    return status.slice(status.lastIndexOf(')') + 2).split(' ')[8] !== '0';
+  } catch {
+    return true;
+  }
 }
 
 /** Makes console.*, process.stdout and process.stderr write to `errors` from now on. Node's own streams are never made. */
@@ -92,13 +102,8 @@ export function printTo(errors: ErrorStream): void {
     // Bun takes 8 ms to make its stream when this property is defined, but not if it has been assigned before.
     Reflect.set(process, name, undefined);
     Object.defineProperty(process, name, { configurable: true, enumerable: true, get });
-    /* v8 ignore next 2 */ // Bun, which test/build runs, writes no V8 coverage.
-    // A console that has been used keeps the stream in these. Bun's console would ask for the stream now.
-    if (!('bun' in process.versions)) Object.defineProperty(console, `_${name}`, { configurable: true, get });
   }
-  /* v8 ignore next 2 */
-  // Bun's console writes to descriptor 1, whatever process.stdout is. Only console.error writes elsewhere.
-  if ('bun' in process.versions) Object.assign(console, { log: console.error, info: console.error, debug: console.error });
+  setConsoleStreams(get);
 }
 
 function streamOver(errors: ErrorStream): Writable {

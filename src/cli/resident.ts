@@ -4,8 +4,8 @@ import type { Server } from 'node:net';
 import { UserError } from '../load/user-error.ts';
 import type { ResidentOptions } from '../resident/options.ts';
 import type { ApplicationFunction } from '../types.ts';
-import { bind } from '../workers/bind.ts';
-import { serveUntilTold } from '../workers/lifetime.ts';
+import { bindShared } from '../workers/bind.ts';
+import { serveUntilStopped } from '../workers/lifetime.ts';
 import { runWorkers } from '../workers/supervisor.ts';
 import { DRAIN } from '../workers/uncaught.ts';
 import { INHERITED, WORKER } from '../workers/worker-channel.ts';
@@ -104,8 +104,9 @@ export async function runResident(name: string, serve: Serve, args: string[]): P
     throw error;
   };
   if (workers !== undefined && !isWorker) {
-    const bound = await bind(place).catch(refuse);
-    return runWorkers(bound, { count: workers, deadline: (grace ?? 0) + drain, log }).catch(refuse);
+    const socket = await bindShared(place).catch(refuse);
+    if (socket) return runWorkers(socket, { count: workers, deadline: (grace ?? 0) + drain, log }).catch(refuse);
+    log(`Node ${process.versions.node} lets no processes share a socket; this one serves alone, without --workers`);
   }
   // A terminal that closes sends SIGHUP to the workers, too; a worker leaves it to the supervisor.
   process.on('SIGHUP', () => {
@@ -114,7 +115,7 @@ export async function runResident(name: string, serve: Serve, args: string[]): P
   const { application, options: given } = await applicationOf(target, values.interface);
   const env = given.env === undefined ? {} : { env: given.env };
   const serveHere = (counted: ApplicationFunction) => serve(counted, { ...env, ...settings, ...(isWorker ? { fd: INHERITED } : place) });
-  return serveUntilTold(application, serveHere, life).catch(refuse);
+  return serveUntilStopped(application, serveHere, life).catch(refuse);
 }
 
 function toNumber(option: string, text: string | undefined, least = 0, most = Infinity): number | undefined {

@@ -1,10 +1,10 @@
-// One connection that a web server has opened to us: tells its requests apart by their ids (FastCGI 1.0 §3.3),
-// and answers what is no request.
+// One FastCGI connection from a web server: sorts records to its requests by their ids (FastCGI 1.0 §3.3), and answers
+// records that belong to no request.
 
 import type { Socket } from 'node:net';
 import type { Variables } from '../environ/variables.ts';
 import { ResidentConnection } from '../resident/connection.ts';
-import type { Gateway } from '../resident/options.ts';
+import type { ResidentSettings } from '../resident/options.ts';
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
@@ -24,67 +24,66 @@ import {
   UNKNOWN_ROLE,
   unknownType,
 } from './records.ts';
-import { FastCgiRequest } from './request.ts';
+import { FastCgiRequest, type RequestConnection } from './request.ts';
 
-export class FastCgiConnection extends ResidentConnection implements RecordReceiver {
+export class FastCgiConnection extends ResidentConnection implements RecordReceiver, RequestConnection {
   #maxRequests: number;
   #parser = new RecordParser(this);
-  /** Those that have begun and not been released: as a rule one, which costs no entry. */
+  /** A request that has begun and is not released yet. As a rule there is one, and it needs no entry in `#others`. */
   #first: FastCgiRequest | undefined;
   #others = new Map<number, FastCgiRequest>();
-  /** Requests without END_REQUEST, or whose END_REQUEST waits for the peer. */
+  /** How many requests have no END_REQUEST yet, or one that the web server has not taken. */
   #running = 0;
-  /** A request did not ask for the connection to be kept: it takes no more of them. */
+  /** Whether a request did not ask to keep the connection. Then it takes no further requests. */
   #isLast = false;
-  /** A request was answered before all of it had arrived. */
+  /** Whether a request was answered before all of it had arrived. */
   #isCutOff = false;
 
-  constructor(socket: Socket, gateway: Gateway, maxRequests: number) {
-    super(socket, gateway);
+  constructor(socket: Socket, settings: ResidentSettings, maxRequests: number) {
+    super(socket, settings);
     this.#maxRequests = maxRequests;
   }
 
-  protected override get busy(): boolean {
+  protected override get isBusy(): boolean {
     return this.#running > 0;
   }
 
-  protected override get received(): boolean {
+  protected override get hasReceivedAll(): boolean {
     return !this.#isCutOff;
   }
 
-  protected override get waits(): boolean {
+  protected override get awaitsRest(): boolean {
     const isUnfinished = (request: FastCgiRequest | undefined) => request?.called === false;
-    return !this.#parser.isBetween || isUnfinished(this.#first) || [...this.#others.values()].some(isUnfinished);
+    return !this.#parser.isBetweenRecords || isUnfinished(this.#first) || [...this.#others.values()].some(isUnfinished);
   }
 
-  protected override get isBetween(): boolean {
-    return this.#parser.isBetween;
+  protected override get isBetweenRecords(): boolean {
+    return this.#parser.isBetweenRecords;
   }
 
   protected override receive(chunk: Buffer): void {
     this.#parser.feed(chunk);
   }
 
-  protected override gone(): void {
+  protected override abandonRequests(): void {
     this.#parser.stop();
-    this.#abandonAll();
+    for (const request of [this.#first, ...this.#others.values()]) request?.abandon();
   }
 
   record(type: number, id: number, content: Buffer): void {
-    // Most frequent first.
+    // The most frequent types come first.
     if (type === PARAMS) this.#find(id)?.addParams(content);
     else if (type === STDIN) this.#find(id)?.addStdin(content);
     else if (id === 0) this.#manage(type, content);
     else if (type === BEGIN_REQUEST) this.#begin(id, content);
     else if (type === ABORT_REQUEST) this.#find(id)?.abandon();
-    // Other types of a request are not for responders: ignored like those of requests that are over. §3.3
+    // Records of other types are not for responders. §3.3: they are ignored, as are those of requests that are over.
   }
 
   badVersion(version: number): void {
-    this.#break(`A record of FastCGI version ${version}; this gateway speaks version 1, and perhaps the server another protocol`);
+    this.#breakOff(`A record of FastCGI version ${version}; this gateway speaks version 1, and perhaps the server another protocol`);
   }
 
-  /** The request's END_REQUEST is sent. */
   release(request: FastCgiRequest): void {
     this.#running--;
     if (this.#first === request) this.#first = undefined;
@@ -93,14 +92,10 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
     if (!request.received) this.#isCutOff = true;
     if (this.#running > 0) return;
     if (this.#isLast) this.close();
-    else if (this.draining) this.leave();
+    else if (this.isFinishing) this.closeOrHandOver();
   }
 
-  /**
-   * Ends the connection in the middle of the request's response: no record could say that it is incomplete. False when
-   * others run here; they must not break off, too.
-   */
-  breakOff(request: FastCgiRequest): boolean {
+  endShort(request: FastCgiRequest): boolean {
     if (this.#running > 1) return false;
     this.#isLast = true;
     this.release(request);
@@ -115,23 +110,23 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
   /** §5.1 */
   #begin(id: number, body: Buffer): void {
     if (body.length !== 8) {
-      this.#break(`FCGI_BEGIN_REQUEST must have 8 bytes of content, got ${body.length}`);
+      this.#breakOff(`FCGI_BEGIN_REQUEST must have 8 bytes of content, got ${body.length}`);
       return;
     }
     const earlier = this.#find(id);
     if (earlier && !earlier.ended) {
-      this.#break(`FCGI_BEGIN_REQUEST for request ${id}, which has not ended`);
+      this.#breakOff(`FCGI_BEGIN_REQUEST for request ${id}, which has not ended`);
       return;
     }
     const keepsConnection = (body.readUInt8(2) & KEEP_CONN) !== 0;
     if (body.readUInt16BE(0) !== RESPONDER) {
       this.#reject(id, UNKNOWN_ROLE, keepsConnection);
-    } else if (this.#running >= this.#maxRequests || this.#isLast || this.refuses) {
+    } else if (this.#running >= this.#maxRequests || this.#isLast || this.refusesRequests) {
       this.#reject(id, OVERLOADED, keepsConnection);
     } else {
       this.#running++;
-      const request = new FastCgiRequest(this.gateway, this, id, keepsConnection);
-      // An earlier one of this id may wait for its END_REQUEST to be taken.
+      const request = new FastCgiRequest(this.settings, this, id, keepsConnection);
+      // An earlier request of this id may still wait until its END_REQUEST is taken.
       if (this.#first === undefined || this.#first === earlier) this.#first = request;
       else this.#others.set(id, request);
     }
@@ -145,24 +140,24 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
     if (this.#running === 0) this.close();
   }
 
-  /** §4: records about no request. */
+  /** Answers a management record, which belongs to no request. §4 */
   #manage(type: number, content: Buffer): void {
     if (type === GET_VALUES) this.#getValues(content);
-    else if (type === BEGIN_REQUEST) this.#break('FCGI_BEGIN_REQUEST for request 0; ids of requests begin at 1');
+    else if (type === BEGIN_REQUEST) this.#breakOff('FCGI_BEGIN_REQUEST for request 0; ids of requests begin at 1');
     else this.send([unknownType(type)]);
   }
 
-  /** §4.1: names that are not known are left out. */
+  /** Answers with the values whose names are known. §4.1 */
   #getValues(content: Buffer): void {
     const asked: Variables = {};
     if (!decodePairs(content.toString('latin1'), asked)) {
-      this.#break('FCGI_GET_VALUES ends within a name-value pair');
+      this.#breakOff('FCGI_GET_VALUES ends within a name-value pair');
       return;
     }
     const values = [
-      ['FCGI_MAX_CONNS', count(this.gateway.maxConnections)],
-      // haproxy takes it as what one connection may carry.
-      ['FCGI_MAX_REQS', count(this.#maxRequests)],
+      ['FCGI_MAX_CONNS', decimal(this.settings.maxConnections)],
+      // HAProxy takes this one as the number of requests that a single connection may carry.
+      ['FCGI_MAX_REQS', decimal(this.#maxRequests)],
       ['FCGI_MPXS_CONNS', '1'],
     ] as const;
     const known = values.filter(([name]) => Object.hasOwn(asked, name));
@@ -173,20 +168,15 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
     return this.#first?.id === id ? this.#first : this.#others.get(id);
   }
 
-  #abandonAll(): void {
-    for (const request of [this.#first, ...this.#others.values()]) request?.abandon();
-  }
-
-  /** What follows could be misunderstood, so nothing follows. */
-  #break(why: string): void {
-    this.gateway.errors.write(`fastcgi: ${why}; the connection is closed\n`);
-    this.#parser.stop();
-    this.closed = true;
-    this.#abandonAll();
+  /** Closes the connection because of a record that breaks the protocol: what follows it could be misunderstood. */
+  #breakOff(problem: string): void {
+    this.settings.errors.write(`fastcgi: ${problem}; the connection is closed\n`);
+    this.isClosed = true;
+    this.abandonRequests();
     this.socket.destroy();
   }
 }
 
-function count(number: number): string {
+function decimal(number: number): string {
   return String(Math.min(number, 0x7fffffff));
 }

@@ -1,11 +1,11 @@
-// FastCGI 1.0 §3 and §8 as bytes: cuts what a web server sends into records, and makes the records that
-// go back. It knows neither sockets nor requests.
+// FastCGI 1.0 §3 and §8 as bytes: parses the records that a web server sends, and makes the records that it is sent. Knows
+// neither sockets nor requests.
 
 import { joinRepeated } from '../environ/repeated-headers.ts';
 import type { Variables } from '../environ/variables.ts';
 import type { Block } from '../types.ts';
 
-// §8, types of records
+// Types of records. §8
 export const BEGIN_REQUEST = 1;
 export const ABORT_REQUEST = 2;
 export const END_REQUEST = 3;
@@ -18,47 +18,47 @@ export const GET_VALUES = 9;
 export const GET_VALUES_RESULT = 10;
 export const UNKNOWN_TYPE = 11;
 
-/** §5.1: the role of a program that answers requests. */
+/** The role of a program that answers requests. §5.1 */
 export const RESPONDER = 1;
-/** §5.1: the flag of a connection that stays open after the request. */
+/** The flag of a request whose connection stays open after it. §5.1 */
 export const KEEP_CONN = 1;
 
-// §5.5, what END_REQUEST says
+// The protocol status in END_REQUEST. §5.5
 export const REQUEST_COMPLETE = 0;
 export const OVERLOADED = 2;
 export const UNKNOWN_ROLE = 3;
 
 const VERSION = 1;
 const HEADER = 8;
-/** A record's length is two bytes. */
+/** The most bytes of content that a record can have: its length is a number of two bytes. */
 const LARGEST = 65_535;
-/** Of STDERR: HAProxy writes behind the end of its buffer, 16 KiB, when a record fills that. */
+/** The most bytes of content in a STDERR record. HAProxy writes beyond the end of its buffer, 16 KiB, when a record fills it. */
 const LARGEST_ERROR = 8_192;
-/** Up to here copying a block costs less than handing the system one more piece. */
+/** Copying a block of up to so many bytes costs less than giving the system one more piece to write. */
 const COPIED = 32_768;
 const NOTHING = Buffer.alloc(0);
 
-/** What a parser calls for each record, in order. */
+/** The methods that a parser calls for each record, in order. */
 export interface RecordReceiver {
   /**
-   * PARAMS and STDIN are streams (§3.3): their content comes as it arrives, in pieces that are not empty,
-   * and an empty one ends the stream. Other content comes whole; that of types nobody here reads is empty.
+   * Takes a record. PARAMS and STDIN are streams (§3.3): their content comes as it arrives, in pieces that are not empty, and
+   * an empty piece ends the stream. Content of other types comes whole. Types that a responder does not read come without it.
    */
   record(type: number, id: number, content: Buffer): void;
-  /** A record of another version than 1. Nothing after it is looked at. */
+  /** Called for a record of another version than 1. The parser stops. */
   badVersion(version: number): void;
 }
 
-/** Takes bytes in any cutting. Keeps no more of them than one record that has to be whole. */
+/** Parses records, however the bytes are cut into chunks. Keeps no more of them than one record that has to be whole. */
 export class RecordParser {
   #receiver: RecordReceiver;
   #header: Buffer | undefined;
   #headerLength = 0;
   #type = 0;
   #id = 0;
-  /** Bytes of content still to come. */
+  /** How many bytes of the record's content have not arrived yet. */
   #left = 0;
-  /** Bytes behind it that are skipped. */
+  /** How many bytes are skipped behind the content. */
   #skip = 0;
   #whole: Buffer | undefined;
   #stopped = false;
@@ -67,13 +67,13 @@ export class RecordParser {
     this.#receiver = receiver;
   }
 
-  /** What comes from now on, the rest of the present chunk included, is ignored. */
+  /** Ignores everything from now on, and the rest of the present chunk. */
   stop(): void {
     this.#stopped = true;
   }
 
   /** Whether the next byte begins a record. */
-  get isBetween(): boolean {
+  get isBetweenRecords(): boolean {
     return this.#headerLength === 0 && this.#left === 0 && this.#skip === 0;
   }
 
@@ -142,13 +142,13 @@ function isRead(type: number): boolean {
   return type === BEGIN_REQUEST || type === PARAMS || type === STDIN || type === GET_VALUES;
 }
 
-/** What the pairs of the last request were called, the first ones of them: a web server says the same ones again. */
-const expected: string[] = [];
-const EXPECTED = 64;
+/** The names of the last request's first pairs. A web server sends the same names in the same order again. */
+const expectedNames: string[] = [];
+const MOST_EXPECTED = 64;
 
 /**
- * Adds the name-value pairs of §3.4 in `text`, a byte string, to `variables`. A header that is there twice is
- * joined, of any other name the last one counts. False when a pair runs over the end.
+ * Adds the name-value pairs in `text`, a byte string, to `variables`. The values of a header that comes twice are joined; of any
+ * other name the last value counts. Returns false when a pair runs over the end. §3.4
  */
 export function decodePairs(text: string, variables: Variables): boolean {
   const end = text.length;
@@ -166,13 +166,13 @@ export function decodePairs(text: string, variables: Variables): boolean {
     }
     const valueAt = at + nameLength;
     const next = valueAt + valueLength;
-    // Not a number where a length itself is cut off.
+    // NaN, if a length itself is cut off.
     if (!(next <= end)) return false;
-    // A string that has been a name before need not be looked up by its characters.
-    let name = expected[which];
+    // V8 finds a property faster by a string that it has used as a name before.
+    let name = expectedNames[which];
     if (name === undefined || name.length !== nameLength || !text.startsWith(name, at)) {
       name = text.substring(at, valueAt);
-      if (which < EXPECTED) expected[which] = name;
+      if (which < MOST_EXPECTED) expectedNames[which] = name;
     }
     addVariable(variables, name, text.substring(valueAt, next));
     at = next;
@@ -189,7 +189,7 @@ function addVariable(variables: Variables, name: string, value: string): void {
   variables[name] = earlier === undefined ? value : joinRepeated(name, earlier, value);
 }
 
-/** §3.4: pairs of byte strings, with lengths of one byte where they fit. */
+/** Returns `pairs`, byte strings, with their lengths in one byte each where that suffices. §3.4 */
 export function encodePairs(pairs: Iterable<readonly [name: string, value: string]>): Buffer {
   const pieces: Buffer[] = [];
   for (const [name, value] of pairs) {
@@ -205,7 +205,7 @@ function encodeLength(length: number): Buffer {
   return bytes;
 }
 
-/** One record of up to 65535 bytes of content, and up to 255 of padding. */
+/** Returns one record of up to 65,535 bytes of content, and up to 255 of padding. */
 export function makeRecord(type: number, id: number, content: Uint8Array, padding = 0): Buffer {
   const end = HEADER + content.length;
   const bytes = Buffer.allocUnsafe(end + padding);
@@ -216,19 +216,19 @@ export function makeRecord(type: number, id: number, content: Uint8Array, paddin
   return bytes;
 }
 
-/** §4.2: the type that was not understood, and seven reserved bytes. */
+/** Returns the answer to a management record of an unknown `type`. §4.2 */
 export function unknownType(type: number): Buffer {
   return makeRecord(UNKNOWN_TYPE, 0, Buffer.of(type, 0, 0, 0, 0, 0, 0, 0));
 }
 
-/** §5.5: the request is refused, or over. The application's exit status is 0: no server looks at it. */
+/** Returns the record that ends or refuses a request. The application's exit status is 0, since no server reads it. §5.5 */
 export function endRequest(id: number, protocolStatus: number): Buffer {
   return makeRecord(END_REQUEST, id, Buffer.of(0, 0, 0, 0, protocolStatus, 0, 0, 0));
 }
 
 /**
- * §5.3: `text` as UTF-8 in as many STDERR records as it takes. Each has padding: HAProxy 2.6 swaps its buffers, and aborts,
- * when the text is all that there is to read.
+ * Returns `text` as UTF-8, in as many STDERR records as it takes. Each has padding: HAProxy 2.6 swaps its buffers, and aborts,
+ * when nothing follows the text. §5.3
  */
 export function stderrRecords(id: number, text: string): Buffer[] {
   const bytes = Buffer.from(text);
@@ -241,8 +241,8 @@ export function stderrRecords(id: number, text: string): Buffer[] {
 }
 
 /**
- * §5.3, §5.5: `head` and `block` as STDOUT, and what ends the request if `isLast`; `endsStderr` ends that stream,
- * too. In one buffer unless the block is large; then it is not copied.
+ * Returns `head` and `block` as STDOUT and, if `isLast`, the end of that stream, the end of STDERR if `endsStderr`, and
+ * END_REQUEST. All is in one buffer, unless the block is so large that it is not copied. §5.3, §5.5
  */
 export function stdoutRecords(id: number, head: string, block: Block | undefined, isLast: boolean, endsStderr: boolean): Uint8Array[] {
   const isText = typeof block === 'string';
@@ -269,7 +269,7 @@ export function stdoutRecords(id: number, head: string, block: Block | undefined
 function manyRecords(id: number, head: string, block: Block, isLast: boolean, endsStderr: boolean): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   for (const bytes of [Buffer.from(head, 'latin1'), typeof block === 'string' ? Buffer.from(block) : block]) {
-    // Of equal size: a block is often one byte longer than a record can be.
+    // The pieces are of equal size, because a block is often one byte longer than a record can be.
     const size = Math.ceil(bytes.length / Math.ceil(bytes.length / LARGEST));
     for (let at = 0; at < bytes.length; at += size) {
       const piece = bytes.subarray(at, at + size);
@@ -290,7 +290,7 @@ function endLength(endsStderr: boolean): number {
   return HEADER + (endsStderr ? HEADER : 0) + HEADER + 8;
 }
 
-/** An empty record ends a stream (§3.3), and END_REQUEST the request. */
+/** Writes the empty records that end the streams (§3.3), and END_REQUEST. */
 function writeEnd(bytes: Buffer, start: number, id: number, endsStderr: boolean): void {
   let at = writeHeader(bytes, start, STDOUT, id, 0);
   if (endsStderr) at = writeHeader(bytes, at, STDERR, id, 0);

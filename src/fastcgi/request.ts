@@ -1,43 +1,57 @@
-// One request of FastCGI 1.0 in the role of a responder (§6.2): from its first record to END_REQUEST, which
-// is sent exactly once.
+// One request of FastCGI 1.0 in the role of a responder (§6.2): from its first record to END_REQUEST, which is sent exactly
+// once.
 
 import type { Variables } from '../environ/variables.ts';
 import { RequestError } from '../errors.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { clientGone } from '../gateway/interruptions.ts';
-import type { Gateway } from '../resident/options.ts';
+import type { ResidentSettings } from '../resident/options.ts';
 import { ResidentRequest } from '../resident/request.ts';
 import type { Block, ErrorStream, Header } from '../types.ts';
-import type { FastCgiConnection } from './connection.ts';
 import { decodePairs, stderrRecords, stdoutRecords } from './records.ts';
 
-/** Bytes that wait for the web server, above which the log takes what would be STDERR. */
+/** While more bytes than this wait for the web server, text for STDERR goes to the log instead. */
 const CONGESTED = 1024 * 1024;
+
+/** What a request needs of its connection. */
+export interface RequestConnection {
+  readonly isOpen: boolean;
+  readonly socket: { readonly writableLength: number };
+  /** Sends records in one go. The promise, if sending has to wait for the web server, never rejects. */
+  send(records: readonly Uint8Array[]): void | Promise<void>;
+  /** Called when the web server has taken the request's END_REQUEST, or has left. */
+  release(request: FastCgiRequest): void;
+  /**
+   * Closes the connection instead of sending END_REQUEST, because no record can say that a response is incomplete. Returns
+   * false when other requests run on the connection, which would be lost as well.
+   */
+  endShort(request: FastCgiRequest): boolean;
+}
 
 export class FastCgiRequest extends ResidentRequest {
   readonly id: number;
   readonly keepsConnection: boolean;
-  /** Whether END_REQUEST is on its way. */
+  /** Whether END_REQUEST has been sent. */
   ended = false;
-  /** Whether all of STDIN is here. */
+  /** Whether all of STDIN has arrived. */
   received = false;
   protected readonly errors: ErrorStream;
-  #connection: FastCgiConnection;
-  /** What has come of PARAMS, as a byte string; undefined when it is complete. */
+  #connection: RequestConnection;
+  /** What has arrived of PARAMS, as a byte string; undefined when they are complete. */
   #params: string | undefined = '';
   #usesStderr = false;
-  /** Nobody waits for the response any more. */
-  #isUnwanted = false;
+  /** Whether the web server has aborted the request. */
+  #isAborted = false;
 
-  constructor(gateway: Gateway, connection: FastCgiConnection, id: number, keepsConnection: boolean) {
-    super(gateway);
-    this.errors = gateway.sendsErrors ? errorStream({ write: (text) => this.say(text) }) : gateway.errors;
+  constructor(settings: ResidentSettings, connection: RequestConnection, id: number, keepsConnection: boolean) {
+    super(settings);
+    this.errors = settings.sendsErrors ? errorStream({ write: (text) => this.sendStderr(text) }) : settings.errors;
     this.#connection = connection;
     this.id = id;
     this.keepsConnection = keepsConnection;
   }
 
-  /** §5.2 */
+  /** Takes the content of a PARAMS record. §5.2 */
   addParams(piece: Buffer): void {
     if (this.#params === undefined || this.called) return;
     if (piece.length === 0) {
@@ -45,14 +59,14 @@ export class FastCgiRequest extends ResidentRequest {
       return;
     }
     this.#params += piece.toString('latin1');
-    const { maxParamsSize } = this.gateway;
+    const { maxParamsSize } = this.settings;
     if (this.#params.length > maxParamsSize) {
       this.#params = undefined;
       this.refuse(new RequestError('params-too-large', `FCGI_PARAMS is longer than maxParamsSize, ${maxParamsSize} bytes`, 431));
     }
   }
 
-  /** §5.3 */
+  /** Takes the content of a STDIN record. §5.3 */
   addStdin(piece: Buffer): void {
     if (piece.length > 0) {
       this.addBody(piece);
@@ -64,11 +78,11 @@ export class FastCgiRequest extends ResidentRequest {
 
   #endParams(params: string): void {
     this.#params = undefined;
-    // To V8 it is a dictionary sooner or later; so from the beginning, and none that is made of something else.
+    // V8 makes a dictionary of so many properties sooner or later. An object without a prototype is one from the beginning.
     const variables: Variables = Object.create(null);
     if (!decodePairs(params, variables)) {
-      const why = 'FCGI_PARAMS ends within a name-value pair; its lengths are those of another text';
-      this.refuse(new RequestError('params-malformed', why, 400));
+      const message = 'FCGI_PARAMS ends within a name-value pair; its lengths are those of another text';
+      this.refuse(new RequestError('params-malformed', message, 400));
       return;
     }
     this.setVariables(variables);
@@ -84,7 +98,7 @@ export class FastCgiRequest extends ResidentRequest {
   }
 
   override abandon(): void {
-    this.#isUnwanted = true;
+    this.#isAborted = true;
     super.abandon();
   }
 
@@ -94,11 +108,11 @@ export class FastCgiRequest extends ResidentRequest {
     if (!connection.isOpen) {
       this.ended = true;
       connection.release(this);
-    } else if (!complete && this.keepsConnection && !this.#isUnwanted && connection.breakOff(this)) {
+    } else if (!complete && this.keepsConnection && !this.#isAborted && connection.endShort(this)) {
       this.ended = true;
     } else {
       const sent = this.#send('', undefined, true);
-      // Who breaks off does not wait.
+      // Nothing depends on when the end of an incomplete response is taken.
       return complete ? sent : undefined;
     }
   }
@@ -113,11 +127,11 @@ export class FastCgiRequest extends ResidentRequest {
     else return sent.then(() => connection.release(this));
   }
 
-  /** §5.3. What is said after the end, or faster than the server takes it, goes to the log. */
-  say(text: string): void {
+  /** Sends `text` as STDERR. After the end, or while the web server takes nothing, the log gets it instead. §5.3 */
+  sendStderr(text: string): void {
     const connection = this.#connection;
     if (this.ended || !connection.isOpen || connection.socket.writableLength > CONGESTED) {
-      this.gateway.errors.write(text);
+      this.settings.errors.write(text);
       return;
     }
     const records = stderrRecords(this.id, text);

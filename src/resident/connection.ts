@@ -1,99 +1,104 @@
-// One connection from a web server to a resident gateway: bytes in and out, neither of them faster than the
-// other side takes them, and an end that loses nothing.
+// One connection from a web server to a resident gateway: reads and writes no faster than the other side does, and ends
+// without losing a byte. What the bytes mean is up to the protocol, FastCGI or SCGI.
 
 import type { Socket } from 'node:net';
-import type { Gateway } from './options.ts';
+import type { ResidentSettings } from './options.ts';
 
-/** Bytes of output that nobody takes, above which no more requests are read. */
+/** While more bytes of output than this wait for the web server, no requests are read. */
 const CONGESTED = 256 * 1024;
 
-/** Milliseconds for the peer to notice that we have answered before it had said all. */
+/** Milliseconds for the web server to read an answer that was sent before it had sent its whole request. */
 const LINGER = 5_000;
 
-/** Milliseconds for the first request on a connection, when we are about to end: web servers connect when they have one. */
+/** Milliseconds that a closing gateway waits for the first request on a connection. Web servers connect when they have one. */
 const FIRST_REQUEST = 1_000;
 
-/** Gives a connection on which nothing happens to another process, which reads what arrives from now on. */
-export type HandOn = (socket: Socket) => void;
+/** The longest delay of a timer of Node, in milliseconds. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
+/** Gives an idle connection to another process. Returns false when that cannot be done. */
+export type HandOver = (socket: Socket) => boolean;
 
 export abstract class ResidentConnection {
   readonly socket: Socket;
-  protected readonly gateway: Gateway;
-  /** Nothing that arrives counts any more. */
-  protected closed = false;
-  /** When nothing runs any more, this process is done with the connection. */
-  protected draining = false;
-  /** Nothing has come yet. */
+  protected readonly settings: ResidentSettings;
+  /** Whether what arrives from now on is ignored. */
+  protected isClosed = false;
+  /** Whether the connection is to be closed, or handed over, as soon as no request runs on it. */
+  protected isFinishing = false;
+  /** Whether nothing has arrived yet. */
   #isNew = true;
-  #handOn: HandOn | undefined;
+  #handOver: HandOver | undefined;
   #flushed: Promise<void> | undefined;
   #onFlushed: (() => void) | undefined;
-  #paused = false;
-  /** What had moved when it was last looked at, and how often it has been the same since. */
-  #moved = '';
-  #looks = 0;
+  #isPaused = false;
 
-  constructor(socket: Socket, gateway: Gateway) {
+  constructor(socket: Socket, settings: ResidentSettings) {
     this.socket = socket;
-    this.gateway = gateway;
-    // A web server says only in this way that its client has left.
-    socket.on('end', () => this.#left());
-    socket.on('close', () => this.#left());
-    // "close" follows.
+    this.settings = settings;
+    const { stallTimeout } = settings;
+    if (stallTimeout > 0 && stallTimeout !== Infinity) {
+      // Node counts every byte that arrives, or that the system takes from a block, as activity.
+      socket.setTimeout(Math.min(stallTimeout, LONGEST_DELAY), () => this.#breakOffIfStalled());
+    }
+    // A web server that ends its side says in this way that its client has left.
+    socket.on('end', () => this.#peerHasLeft());
+    socket.on('close', () => this.#peerHasLeft());
+    // Without a listener Node would throw the error. "close" follows it.
     socket.on('error', () => {});
   }
 
-  /** Whether the peer may still want something. A socket that has been destroyed says "close" only later. */
+  /** Whether the web server may still read an answer. A socket that is destroyed emits "close" only later. */
   get isOpen(): boolean {
-    return !this.closed && !this.socket.destroyed;
+    return !this.isClosed && !this.socket.destroyed;
   }
 
-  /** Takes what has arrived. `bytes` are the caller's again when this returns. */
+  /** Takes the bytes that have arrived. The caller may use `bytes` again when this returns. */
   take(bytes: Buffer): void {
-    if (this.closed) return;
+    if (this.isClosed) return;
     this.receive(bytes);
     this.#isNew = false;
-    if (this.draining && !this.busy) this.leave();
+    if (this.isFinishing && !this.isBusy) this.closeOrHandOver();
     if (this.socket.writableLength > CONGESTED) {
-      this.#paused = true;
+      this.#isPaused = true;
       this.socket.pause();
     }
   }
 
-  /** Keeps no part of `bytes` that is no copy. */
+  /** Reads `bytes` by the protocol. Has to copy what it keeps. */
   protected abstract receive(bytes: Buffer): void;
 
-  /** The peer has left. Called once. */
-  protected abstract gone(): void;
+  /** Ends the requests of a web server that has left. Called once. */
+  protected abstract abandonRequests(): void;
 
-  /** Whether a request is on its way, in or out. */
-  protected abstract get busy(): boolean;
+  /** Whether a request arrives, runs or is answered. */
+  protected abstract get isBusy(): boolean;
 
-  /** Whether all that the peer had to say has arrived, so that closing cannot cut it off. */
-  protected abstract get received(): boolean;
+  /** Whether every byte of the requests has arrived. Only then closing the socket cannot cut the web server off. */
+  protected abstract get hasReceivedAll(): boolean;
 
-  /** Whether the rest of something that the peer has begun to say is still to come. */
-  protected abstract get waits(): boolean;
+  /** Whether the web server has begun to send something and has not finished it. */
+  protected abstract get awaitsRest(): boolean;
 
-  /** Whether the next byte begins something new. */
-  protected get isBetween(): boolean {
+  /** Whether the next byte begins a record. */
+  protected get isBetweenRecords(): boolean {
     return true;
   }
 
-  /** Whether a further request would be one too many. */
-  protected get refuses(): boolean {
-    return this.draining && this.#handOn === undefined && !this.#isNew;
+  /** Whether the connection takes no further request, because it is about to be closed. */
+  protected get refusesRequests(): boolean {
+    return this.isFinishing && this.#handOver === undefined && !this.#isNew;
   }
 
-  /** Hands `pieces` over in one go. The promise, when it has to wait for the peer, never rejects. */
+  /** Sends `pieces` in one go. The promise, if sending has to wait for the web server, never rejects. */
   send(pieces: readonly Uint8Array[]): void | Promise<void> {
     const { socket } = this;
     const [first] = pieces;
     if (pieces.length === 1 && first) {
-      socket.write(first, this.#written);
+      socket.write(first, this.#onWritten);
     } else {
       socket.cork();
-      for (const piece of pieces) socket.write(piece, this.#written);
+      for (const piece of pieces) socket.write(piece, this.#onWritten);
       socket.uncork();
     }
     if (socket.writableLength === 0) return;
@@ -104,96 +109,90 @@ export abstract class ResidentConnection {
   }
 
   /**
-   * Closes when the running requests are answered. With `handOn` it is not closed but handed on: a web server that
-   * keeps connections may send its next request at any time, and would find it closed.
+   * Ends the connection when its running requests are answered. With `handOver` it is given to another process instead of
+   * being closed: a web server that keeps connections may send its next request at the moment of closing, and lose it.
    */
-  drain(handOn?: HandOn): void {
-    this.draining = true;
-    this.#handOn = handOn;
-    if (this.busy) return;
-    if (handOn || !this.#isNew) {
-      this.leave();
+  finish(handOver?: HandOver): void {
+    this.isFinishing = true;
+    this.#handOver = handOver;
+    if (this.isBusy) return;
+    if (handOver || !this.#isNew) {
+      this.closeOrHandOver();
     } else {
-      const timer = setTimeout(() => this.busy || this.leave(), FIRST_REQUEST);
+      const timer = setTimeout(() => this.isBusy || this.closeOrHandOver(), FIRST_REQUEST);
       this.socket.once('close', () => clearTimeout(timer));
     }
   }
 
-  /** Nothing runs, and this process is to be done with the connection. */
-  protected leave(): void {
-    const handOn = this.#handOn;
-    if (!handOn) {
+  /** Ends an idle connection of a gateway that closes. */
+  protected closeOrHandOver(): void {
+    const handOver = this.#handOver;
+    if (!handOver) {
       this.close();
       return;
     }
-    // When all that has been read is looked at: it may hold the next request.
+    // One turn later everything that was read has been parsed: it may hold the next request.
     setImmediate(() => {
-      if (this.closed || this.busy || !this.isBetween || this.socket.writableLength > 0) return;
-      this.closed = true;
-      handOn(this.socket);
+      if (this.isClosed || this.isBusy || !this.isBetweenRecords || this.socket.writableLength > 0) return;
+      if (handOver(this.socket)) this.isClosed = true;
+      else this.close();
     });
   }
 
-  /** Closes as soon as everything is sent. */
+  /** Closes the connection as soon as everything is sent. */
   protected close(): void {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.isClosed) return;
+    this.isClosed = true;
     const { socket } = this;
-    if (!this.received) {
-      // To close what is unread would reset the connection, and take the answer away from the peer.
+    if (!this.hasReceivedAll) {
+      // Closing a socket with unread bytes resets the connection, and the web server would lose the answer.
       socket.end();
       socket.resume();
       const linger = setTimeout(() => socket.destroy(), LINGER);
       socket.once('close', () => clearTimeout(linger));
     } else if (socket.writableLength === 0) {
-      // After Node has noted that the last write is done; otherwise it makes an error for it, which costs.
-      process.nextTick(destroy, socket);
+      // One tick later Node has noted that the last write is done. Before that it would create an error for it, which costs.
+      process.nextTick(destroySocket, socket);
     } else {
       socket.destroySoon();
     }
   }
 
-  /**
-   * Breaks off when it has been the peer's turn, and nothing has moved, for `looks` calls. The application may take its
-   * time, and so may a web server between two requests.
-   */
-  look(looks: number): void {
-    const { socket, gateway } = this;
+  /** Closes a connection on which nothing moves, if it is the web server's turn. An application may take its time. */
+  #breakOffIfStalled(): void {
+    const { socket, settings } = this;
     const takesNothing = socket.writableLength > 0;
-    const saysNothing = !this.closed && (this.waits || this.#isNew);
-    const moved = `${takesNothing || saysNothing} ${socket.bytesRead} ${socket.writableLength} ${socket._handle?.writeQueueSize}`;
-    this.#looks = moved === this.#moved ? this.#looks + 1 : 0;
-    this.#moved = moved;
-    if (this.#looks < looks || !(takesNothing || saysNothing)) return;
+    const sendsNothing = !this.isClosed && (this.awaitsRest || this.#isNew);
+    if (!takesNothing && !sendsNothing) return;
     const what = takesNothing ? 'taken nothing of a response' : 'not sent the rest of a request';
-    gateway.errors.write(`${gateway.name}: the web server has ${what} for ${gateway.stallTimeout} ms; the connection is closed\n`);
+    settings.errors.write(`${settings.name}: the web server has ${what} for ${settings.stallTimeout} ms; the connection is closed\n`);
     socket.destroy();
   }
 
-  #left(): void {
-    const wasClosed = this.closed;
-    this.closed = true;
-    this.#flush();
-    if (!wasClosed) this.gone();
+  #peerHasLeft(): void {
+    const wasClosed = this.isClosed;
+    this.isClosed = true;
+    this.#resolveFlushed();
+    if (!wasClosed) this.abandonRequests();
   }
 
-  #written = (): void => {
+  #onWritten = (): void => {
     if (this.socket.writableLength > 0 && !this.socket.destroyed) return;
-    this.#flush();
-    if (this.#paused) {
-      this.#paused = false;
+    this.#resolveFlushed();
+    if (this.#isPaused) {
+      this.#isPaused = false;
       this.socket.resume();
     }
   };
 
-  #flush(): void {
-    const resume = this.#onFlushed;
+  #resolveFlushed(): void {
+    const resolve = this.#onFlushed;
     this.#flushed = undefined;
     this.#onFlushed = undefined;
-    resume?.();
+    resolve?.();
   }
 }
 
-function destroy(socket: Socket): void {
+function destroySocket(socket: Socket): void {
   socket.destroy();
 }

@@ -1,11 +1,11 @@
-// Where the application begins in the URL's path. A web server that only forwards does not know it.
+// Where the application begins in the URL's path, for a web server that forwards the whole path and does not know it.
 
 import { removeDotSegments, stripPathPrefix } from '../environ/path.ts';
 import type { Variables } from '../environ/variables.ts';
 
 /**
- * Splits the path of `variables` behind `scriptName`, when it begins so. Where the server gives neither
- * SCRIPT_NAME nor PATH_INFO, as nginx's scgi_params, the path is DOCUMENT_URI.
+ * Sets SCRIPT_NAME to `scriptName` and PATH_INFO to the path behind it, if the path of `variables` begins with it. Where the
+ * web server gives neither variable, as nginx's scgi_params, the path is DOCUMENT_URI.
  */
 export function mount(variables: Variables, scriptName: string | undefined): void {
   const { SCRIPT_NAME, PATH_INFO, DOCUMENT_URI } = variables;

@@ -1,4 +1,4 @@
-// What all requests of one resident gateway have in common, as its options say.
+// The options of a resident gateway: what its caller may say, and the complete settings that its requests read.
 
 import type { Extras } from '../environ/environ.ts';
 import { toFunction } from '../gateway/application.ts';
@@ -8,40 +8,44 @@ import type { ListenOptions } from './listen.ts';
 
 export interface ResidentOptions extends ListenOptions {
   /**
-   * The URL path that the application is mounted at, "" for the root: SCRIPT_NAME and PATH_INFO are split anew
-   * behind it. Needed where the server puts the whole path into one of them, as nginx does unless told otherwise.
+   * The URL path that the application is mounted at, "" for the root. SCRIPT_NAME and PATH_INFO are then split behind it.
+   * Needed where the web server puts the whole path into one of them, as nginx does by default.
    */
   scriptName?: string;
-  /** Bytes above which a request body is answered with 413. Default: no limit. */
+  /** A request body of more bytes is answered with 413. Default: no limit. */
   maxBodySize?: number;
-  /** Bytes above which a request's variables are answered with 431. Default: 256 KiB. */
+  /** A request whose variables take more bytes is answered with 431. Default: 256 KiB. */
   maxParamsSize?: number;
-  /** Connections above which further ones are closed at once. Default: 1024. */
+  /** While this many connections are open, further ones are closed at once. Default: 1024. */
   maxConnections?: number;
   /**
-   * Milliseconds after `close()` in which connections that are open go on being served, so that a load balancer that
-   * keeps them can notice, by those that are refused, and stop using them. Default: 0.
+   * Milliseconds after `close()` for which open connections are still served. A load balancer that keeps connections
+   * uses this time to notice that new ones are refused. Default: 0.
    */
   grace?: number;
   /**
-   * Milliseconds for which a web server may be silent in the middle of a request that it has begun, or take nothing of a
-   * response; then its connection is closed. Connections between two requests may rest. 0 is no limit. Default: 120,000.
+   * Milliseconds after which the gateway closes the connection of a web server that has stopped in the middle of sending a
+   * request or of taking a response. Connections between two requests may rest. 0 is no limit. Default: 120,000.
    */
   stallTimeout?: number;
-  /** Milliseconds that an application may wait for things: then the client gets a 504, or a response that ends short. Default: no limit. */
+  /**
+   * Milliseconds that an application may wait for things. Afterwards the client gets a 504, or a response that ends short.
+   * Default: no limit.
+   */
   timeout?: number;
-  /** What environ says of other processes that serve the same application. Default: true. */
+  /** The value of `wsgi.multiprocess`: whether other processes serve the same application. Default: true. */
   multiprocess?: boolean;
-  /** What the deployer adds to environ; it wins over what the server says. */
+  /** Variables that the deployer adds to environ. They win over the web server's. */
   env?: Extras;
-  /** Where `wsgi.errors` and the causes of failures go when they are not sent to the web server. Default: standard error. */
+  /** The log for the causes of failures, and for `wsgi.errors` where the web server does not get it. Default: standard error. */
   errors?: Log;
-  /** Whether FastCGI sends them to the web server, for its log. Caddy 2.6 drops them. Default: true. */
+  /** Whether FastCGI sends `wsgi.errors` to the web server, for its log. Caddy 2.6 drops it. Default: true. */
   sendErrors?: boolean;
 }
 
-export interface Gateway {
-  /** As the log calls it. */
+/** The options with every default filled in. */
+export interface ResidentSettings {
+  /** The name of the gateway in the log: "fastcgi" or "scgi". */
   readonly name: string;
   readonly application: ApplicationFunction;
   readonly scriptName: string | undefined;
@@ -57,8 +61,8 @@ export interface Gateway {
   readonly sendsErrors: boolean;
 }
 
-/** Throws an `ApplicationError` when `application` is none. */
-export function makeGateway(name: string, application: Application, options: ResidentOptions): Gateway {
+/** Fills the defaults of `options` in. Throws an `ApplicationError` when `application` is none. */
+export function settingsOf(name: string, application: Application, options: ResidentOptions): ResidentSettings {
   const { maxBodySize = Infinity, maxParamsSize = 256 * 1024, maxConnections = 1024, grace = 0 } = options;
   const { stallTimeout = 120_000, multiprocess = true, env = {}, sendErrors = true } = options;
   return {

@@ -1,5 +1,5 @@
-// One request to a resident gateway, whatever protocol brings it: its variables, then its body, which is
-// kept until it is whole, then the application's turn. A protocol adds how the response leaves.
+// One request to a resident gateway, by whatever protocol: takes its variables, keeps its body until that is whole, then
+// calls the application. The protocol's own class adds how the response is sent.
 
 import { headFor } from '../cgi/head.ts';
 import { bodyLength, bodyTooLarge, checkBodySize } from '../environ/body-length.ts';
@@ -8,29 +8,30 @@ import type { Variables } from '../environ/variables.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
-import { clientGone, timedOut } from '../gateway/interruptions.ts';
+import { clientGone } from '../gateway/interruptions.ts';
+import { runExchange } from '../gateway/run-exchange.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { NO_BODY } from '../gateway/source.ts';
 import { Spool } from '../gateway/spool.ts';
 import { wrapFile } from '../gateway/wrap-file.ts';
 import type { ApplicationFunction, Block, ErrorStream, Header } from '../types.ts';
 import { mount } from './mount.ts';
-import type { Gateway } from './options.ts';
+import type { ResidentSettings } from './options.ts';
 
 export abstract class ResidentRequest implements Sink {
-  protected readonly gateway: Gateway;
-  /** As the web server understands it. */
+  protected readonly settings: ResidentSettings;
+  /** Writes the head of a response in the way that this web server understands. */
   protected renderHead = headFor(undefined);
   #variables: Record<string, unknown> | undefined;
-  /** What CONTENT_LENGTH says; undefined where only the protocol tells where the body ends. */
+  /** The value of CONTENT_LENGTH; undefined where only the protocol says when the body ends. */
   #announced: number | undefined;
   #body: Spool | undefined;
   #exchange: Exchange | undefined;
-  /** Nobody waits for an answer any more, and the application is not to be called. */
+  /** Whether the web server does not want an answer any more. Then the application is not called. */
   #isAbandoned = false;
 
-  constructor(gateway: Gateway) {
-    this.gateway = gateway;
+  constructor(settings: ResidentSettings) {
+    this.settings = settings;
   }
 
   abstract start(status: string, headers: readonly Header[], block: Block | undefined, isComplete: boolean): void | Promise<void>;
@@ -40,108 +41,95 @@ export abstract class ResidentRequest implements Sink {
   /** wsgi.errors */
   protected abstract readonly errors: ErrorStream;
 
-  /** Whether the application, or a refusal in its place, has had its turn. */
+  /** Whether the application was called, or the request was refused in its place. */
   get called(): boolean {
     return this.#exchange !== undefined;
   }
 
-  /** How many bytes of body CONTENT_LENGTH announces. */
+  /** The length of the body in bytes, by CONTENT_LENGTH; undefined where that is missing. */
   get announced(): number | undefined {
     return this.#announced;
   }
 
-  /** The variables are complete, and this request's to change. What they announce may be refused at once. */
+  /** Takes the complete variables, which belong to this request from now on. Refuses a body that they announce as too large. */
   setVariables(given: Variables): void {
-    const { gateway } = this;
-    mount(given, gateway.scriptName);
-    const variables = completeVariables(given, gateway.env);
+    const { settings } = this;
+    mount(given, settings.scriptName);
+    const variables = completeVariables(given, settings.env);
     this.#variables = variables;
     this.renderHead = headFor(variables.SERVER_SOFTWARE);
-    // Caddy says so of a chunked body.
+    // Caddy gives -1 for a chunked body.
     if (variables.CONTENT_LENGTH === '-1') delete variables.CONTENT_LENGTH;
     if (variables.CONTENT_LENGTH === undefined) return;
     try {
       const announced = bodyLength(variables);
-      checkBodySize(announced, gateway.maxBodySize);
+      checkBodySize(announced, settings.maxBodySize);
       this.#announced = announced;
     } catch (error) {
       this.refuse(error);
     }
   }
 
-  /** A piece of the body has arrived. What is beyond CONTENT_LENGTH is dropped. */
+  /** Takes a piece of the body. Bytes beyond CONTENT_LENGTH are dropped. */
   addBody(bytes: Uint8Array): void {
     if (this.called || this.#isAbandoned) return;
     this.#body ??= new Spool();
     const room = (this.#announced ?? Infinity) - this.#body.length;
     if (room <= 0) return;
     this.#body.add(bytes.length > room ? bytes.subarray(0, room) : bytes);
-    const { maxBodySize } = this.gateway;
-    if (this.#body.length > maxBodySize) {
-      this.refuse(bodyTooLarge(maxBodySize));
-    }
+    const { maxBodySize } = this.settings;
+    if (this.#body.length > maxBodySize) this.refuse(bodyTooLarge(maxBodySize));
   }
 
-  /** The body is complete. */
+  /** Calls the application, now that the body is complete. */
   callApplication(): void {
-    if (!this.called) this.#perform(this.gateway.application);
+    if (!this.called) this.#run(this.settings.application);
   }
 
-  /** Answers `error` in the application's place. */
+  /** Answers with the status of `error`, and does not call the application. */
   refuse(error: unknown): void {
-    this.#perform(() => {
+    this.#run(() => {
       throw error;
     });
   }
 
-  /** The client has left, or the server does not want the response any more. */
+  /** Ends a request whose client has left, or whose response the web server does not want any more. */
   abandon(): void {
     this.#isAbandoned = true;
     if (this.#exchange) {
       this.#exchange.interrupt(clientGone());
     } else {
-      // What the protocol still brings of the body is dropped.
+      // Pieces of the body that still arrive are dropped.
       this.#body?.close();
       this.end(false);
     }
   }
 
-  #perform(application: ApplicationFunction): void {
+  #run(application: ApplicationFunction): void {
     if (this.#isAbandoned) return;
-    const { gateway } = this;
+    const { settings } = this;
     const body = this.#body;
-    const environ = toEnviron(this.#variables ?? requestVariables({}, gateway.env), {
+    const environ = toEnviron(this.#variables ?? requestVariables({}, settings.env), {
       input: this.#makeInput(),
       errors: this.errors,
       fileWrapper: wrapFile,
-      // There is one thread. But while one request waits others run, and change what they share: what this is meant to tell.
+      // There is one thread. But while one request waits others run and change shared variables, which is what this warns of.
       multithread: true,
-      multiprocess: gateway.multiprocess,
+      multiprocess: settings.multiprocess,
       runOnce: false,
     });
     if (body && this.#announced === undefined) environ.CONTENT_LENGTH = String(body.length);
     const exchange = new Exchange(application, environ, this, this.#report);
     this.#exchange = exchange;
-    const finished = exchange.start();
-    if (exchange.over) body?.close();
-    else this.#wait(exchange, finished, body);
+    runExchange(exchange, body, settings.timeout);
   }
 
-  /** Bytes of body that do not come are an error when they are read. */
+  /** Reading throws a `RequestError` where bytes that CONTENT_LENGTH announces are missing. */
   #makeInput(): Input {
     const body = this.#body;
     const length = this.#announced ?? body?.length ?? 0;
     return new Input(body ?? NO_BODY, length);
   }
 
-  #wait(exchange: Exchange, finished: Promise<void>, body: Spool | undefined): void {
-    const { timeout } = this.gateway;
-    const timer = timeout === undefined ? undefined : setTimeout(() => exchange.interrupt(timedOut(timeout)), timeout);
-    finished.then(() => {
-      clearTimeout(timer);
-      body?.close();
-    });
-  }
-
-  #report: Report = (error) => this.errors.write(formatFailure(this.gateway.name, error));
+  #report: Report = (error) => this.errors.write(formatFailure(this.settings.name, error));
 }

@@ -1,25 +1,27 @@
-// The path of a Unix socket: taken only from the dead, given only to one that listens, and only to one. A socket is bound
-// under a name beside it, and gets its own by a hard link, which fails where something is; so one that refuses
-// connections is dead, and not about to listen.
+// The path of a Unix socket: removes a socket that a dead process has left, and publishes one that listens already.
+//
+// A socket is bound under a temporary name beside its path, and gets the path by a hard link once it listens. A link fails
+// where something exists, so no process takes the path of another; and a socket at the path that refuses connections
+// belongs to a dead process, never to one that is about to listen.
 
 import { connect } from 'node:net';
 import { fs } from '../fs.ts';
-import { alone } from './path-lock.ts';
+import { withPathLock } from './path-lock.ts';
 
-/** Takes a dead socket away from `path`. Rejects with EADDRINUSE when anything else is there. */
-export async function free(path: string): Promise<void> {
-  if (await refuses(path)) {
-    // Whoever sees it dead, and is slow, must not take away what has come in its place.
-    await alone(path, async () => {
-      const found = identity(path);
-      if (found !== undefined && (await refuses(path)) && identity(path) === found) fs.unlinkSync(path);
+/** Removes a dead socket from `path`. Rejects with EADDRINUSE when anything else is there. */
+export async function removeDeadSocket(path: string): Promise<void> {
+  if (await refusesConnections(path)) {
+    // A slow process that saw the dead socket must not remove the living one that has replaced it since.
+    await withPathLock(path, async () => {
+      const found = socketIdentity(path);
+      if (found !== undefined && (await refusesConnections(path)) && socketIdentity(path) === found) fs.unlinkSync(path);
     });
   }
-  if (fs.lstatSync(path, { throwIfNoEntry: false })) throw inUse(path);
+  if (fs.lstatSync(path, { throwIfNoEntry: false })) throw addressInUse(path);
 }
 
-/** Whether nobody listens at the socket that is there. */
-export function refuses(path: string): Promise<boolean> {
+/** Whether the socket at `path` refuses connections, because no process listens on it. */
+export function refusesConnections(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
     const answer = (isDead: boolean) => {
@@ -31,29 +33,32 @@ export function refuses(path: string): Promise<boolean> {
   });
 }
 
-/** Gives the socket `name`, which is bound, its `path`. Returns what takes it away again. Throws EADDRINUSE. */
-export function publish(name: string, path: string): () => void {
+/**
+ * Gives the socket that is bound as `temporary` its `path`, and removes the temporary name. Returns a function that removes
+ * the path again, if the socket is still there. Throws EADDRINUSE when something is at the path.
+ */
+export function publishSocket(temporary: string, path: string): () => void {
   try {
-    fs.linkSync(name, path);
+    fs.linkSync(temporary, path);
   } catch (error) {
-    throw hasCode(error, 'EEXIST') ? inUse(path) : error;
+    throw hasCode(error, 'EEXIST') ? addressInUse(path) : error;
   } finally {
-    fs.unlinkSync(name);
+    fs.unlinkSync(temporary);
   }
-  const own = identity(path);
+  const own = socketIdentity(path);
   return () => {
-    if (own !== undefined && identity(path) === own) fs.unlinkSync(path);
+    if (own !== undefined && socketIdentity(path) === own) fs.unlinkSync(path);
   };
 }
 
-/** What tells a socket from a later one of the same name; undefined for what is no socket. */
-function identity(path: string): string | undefined {
+/** Returns text that tells a socket from a later one at the same path; undefined where there is no socket. */
+function socketIdentity(path: string): string | undefined {
   const status = fs.lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  // A rename, a link, chmod and chown leave the time of modification as it is.
+  // Inode numbers come again. The time of modification stays as it is through rename, link, chmod and chown.
   return status?.isSocket() ? `${status.dev} ${status.ino} ${status.mtimeNs}` : undefined;
 }
 
-function inUse(path: string): Error {
+function addressInUse(path: string): Error {
   return Object.assign(new Error(`listen EADDRINUSE: address already in use ${path}`), {
     code: 'EADDRINUSE',
     syscall: 'listen',

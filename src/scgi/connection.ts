@@ -1,40 +1,41 @@
-// One connection of SCGI, which is one request: headers, body, and the response until the end.
+// One SCGI connection, which carries one request: headers, then the body, then the response until the connection ends.
 
 import type { Socket } from 'node:net';
 import { ResidentConnection } from '../resident/connection.ts';
-import type { Gateway } from '../resident/options.ts';
+import type { ResidentSettings } from '../resident/options.ts';
 import { HeadersParser } from './headers.ts';
-import { ScgiRequest } from './request.ts';
+import { type RequestConnection, ScgiRequest } from './request.ts';
 
-export class ScgiConnection extends ResidentConnection {
+export class ScgiConnection extends ResidentConnection implements RequestConnection {
   #request: ScgiRequest;
+  /** Undefined when the headers are complete. */
   #headers: HeadersParser | undefined;
   #hasBegun = false;
-  /** Bytes of body still to come. */
-  #left = 0;
+  /** How many bytes of the body have not arrived yet. */
+  #bodyLeft = 0;
 
-  constructor(socket: Socket, gateway: Gateway) {
-    super(socket, gateway);
-    this.#request = new ScgiRequest(gateway, this);
-    this.#headers = new HeadersParser(gateway.maxParamsSize);
+  constructor(socket: Socket, settings: ResidentSettings) {
+    super(socket, settings);
+    this.#request = new ScgiRequest(settings, this);
+    this.#headers = new HeadersParser(settings.maxParamsSize);
   }
 
-  protected override get busy(): boolean {
+  protected override get isBusy(): boolean {
     return this.#hasBegun;
   }
 
-  protected override get received(): boolean {
-    return !this.#headers && this.#left === 0;
+  protected override get hasReceivedAll(): boolean {
+    return !this.#headers && this.#bodyLeft === 0;
   }
 
-  protected override get waits(): boolean {
-    return !this.received && !this.#request.called;
+  protected override get awaitsRest(): boolean {
+    return !this.hasReceivedAll && !this.#request.called;
   }
 
   protected override receive(chunk: Buffer): void {
     this.#hasBegun = true;
     if (!this.#headers) this.#receiveBody(chunk);
-    // What follows headers that were refused is not looked at.
+    // Nothing that follows refused headers is parsed.
     else if (!this.#request.called) this.#receiveHeaders(this.#headers, chunk);
   }
 
@@ -49,32 +50,31 @@ export class ScgiConnection extends ResidentConnection {
     }
     if (!complete) return;
     this.#headers = undefined;
-    // It must be there, by the protocol; without it there is no body.
+    // The protocol demands CONTENT_LENGTH. Without it there is no body.
     complete.variables.CONTENT_LENGTH ||= '0';
     request.setVariables(complete.variables);
-    this.#left = request.announced ?? Infinity;
+    this.#bodyLeft = request.announced ?? Infinity;
     this.#receiveBody(chunk.subarray(complete.rest));
   }
 
   #receiveBody(chunk: Buffer): void {
     const request = this.#request;
-    this.#left = Math.max(0, this.#left - chunk.length);
+    this.#bodyLeft = Math.max(0, this.#bodyLeft - chunk.length);
     if (request.called) return;
     if (chunk.length > 0) request.addBody(chunk);
-    if (this.#left === 0) request.callApplication();
+    if (this.#bodyLeft === 0) request.callApplication();
   }
 
-  protected override gone(): void {
+  protected override abandonRequests(): void {
     this.#request.abandon();
   }
 
-  /** The response is sent; an incomplete one must not look like one that ends here. */
-  finish(complete: boolean): void {
-    if (complete || this.closed) {
+  endResponse(complete: boolean): void {
+    if (complete || this.isClosed) {
       this.close();
     } else {
-      this.closed = true;
-      // Only TCP can tell the one end from the other.
+      this.isClosed = true;
+      // Only TCP can reset a connection. On a Unix socket an incomplete response ends as a whole one does.
       if (this.socket.remoteAddress === undefined) this.socket.destroySoon();
       else this.socket.resetAndDestroy();
     }

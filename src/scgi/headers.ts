@@ -1,4 +1,4 @@
-// The head of an SCGI request: CGI variables in a netstring. Takes the bytes in any cutting.
+// Parses the head of an SCGI request, CGI variables in a netstring, however the bytes are cut into chunks.
 
 import { joinRepeated } from '../environ/repeated-headers.ts';
 import type { Variables } from '../environ/variables.ts';
@@ -10,26 +10,26 @@ const COMMA = 44;
 
 export class HeadersParser {
   #limit: number;
-  /** The length's digits have been read. */
+  /** Whether the length of the netstring is complete. */
   #hasLength = false;
   #digits = 0;
   #length = 0;
   #bytes: Buffer | undefined;
   #filled = 0;
 
-  /** Heads of more than `limit` bytes are an error. */
+  /** A head of more than `limit` bytes is an error. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   /**
-   * Takes the next bytes. When the head is complete, returns its variables and where in `chunk` the body begins.
-   * Throws a `RequestError` for what is no such head.
+   * Takes the next bytes. Once the head is complete, returns its variables, and the offset in `chunk` where the body begins.
+   * Throws a `RequestError` when the bytes are no head of SCGI.
    */
   feed(chunk: Buffer): { variables: Variables; rest: number } | undefined {
     let at = this.#hasLength ? 0 : this.#feedLength(chunk);
     if (!this.#hasLength) return undefined;
-    // With the comma behind it.
+    // A comma follows the content of a netstring.
     const size = this.#length + 1;
     let bytes: Buffer;
     if (!this.#bytes && chunk.length - at >= size) {
@@ -67,9 +67,12 @@ export class HeadersParser {
   }
 }
 
-/** Names and values, each with a NUL behind it. A header that is there twice is joined, of any other name the last one counts. */
+/**
+ * Parses names and values, each with a NUL behind it. The values of a header that comes twice are joined; of any other name the
+ * last value counts.
+ */
 function toVariables(text: string): Variables {
-  // To V8 it is a dictionary sooner or later; so from the beginning.
+  // V8 makes a dictionary of so many properties sooner or later. An object without a prototype is one from the beginning.
   const variables: Variables = Object.create(null);
   for (let at = 0; at < text.length; ) {
     const nameEnd = text.indexOf('\0', at);

@@ -1,21 +1,29 @@
-// One request of SCGI. Its response is that of a CGI script, and the end of the connection is its end.
+// One request of SCGI. Its response looks like that of a CGI script, and ends with the connection.
 
 import { clientGone } from '../gateway/interruptions.ts';
-import type { Gateway } from '../resident/options.ts';
+import type { ResidentSettings } from '../resident/options.ts';
 import { ResidentRequest } from '../resident/request.ts';
 import type { Block, ErrorStream, Header } from '../types.ts';
-import type { ScgiConnection } from './connection.ts';
 
-/** Up to here copying a block costs less than handing the system one more piece. */
+/** Copying a block of up to so many bytes costs less than giving the system one more piece to write. */
 const COPIED = 32_768;
+
+/** What a request needs of its connection. */
+export interface RequestConnection {
+  readonly isOpen: boolean;
+  /** Sends `pieces` in one go. The promise, if sending has to wait for the web server, never rejects. */
+  send(pieces: readonly Uint8Array[]): void | Promise<void>;
+  /** Closes the connection when the response is sent. An incomplete response must not look like a whole one. */
+  endResponse(complete: boolean): void;
+}
 
 export class ScgiRequest extends ResidentRequest {
   protected readonly errors: ErrorStream;
-  #connection: ScgiConnection;
+  #connection: RequestConnection;
 
-  constructor(gateway: Gateway, connection: ScgiConnection) {
-    super(gateway);
-    this.errors = gateway.errors;
+  constructor(settings: ResidentSettings, connection: RequestConnection) {
+    super(settings);
+    this.errors = settings.errors;
     this.#connection = connection;
   }
 
@@ -31,7 +39,7 @@ export class ScgiRequest extends ResidentRequest {
   }
 
   override end(complete: boolean): void {
-    this.#connection.finish(complete);
+    this.#connection.endResponse(complete);
   }
 
   #send(pieces: Uint8Array[]): void | Promise<void> {

@@ -1,17 +1,19 @@
-// The access log, in the common log format. Lines are gathered and leave ten times a second: a write for
-// each would cost a good part of what answering a small request does.
+// The access log, in the common log format. Lines are collected and written ten times a second, because a write for each
+// would cost a good part of what answering a small request does.
 
 import type { ServerResponse } from 'node:http';
 import type { Log } from '../gateway/error-stream.ts';
 
+/** Milliseconds between two writes. */
 const PERIOD = 100;
+/** The length of the collected lines above which they are written at once. */
 const FULL = 16_384;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 export class AccessLog {
   #target: Log;
   #lines = '';
-  /** When the lines that are gathered were begun. */
+  /** The time of the first collected line, which all of them are given. */
   #date = '';
   #timer: NodeJS.Timeout | undefined;
 
@@ -19,7 +21,7 @@ export class AccessLog {
     this.#target = target;
   }
 
-  /** Notes a request that has been answered with `bytes` of body, or not at all. */
+  /** Adds a line for a request that was answered with `bytes` bytes of body, or not at all. */
   add({ req: request, headersSent, statusCode }: ServerResponse, address: string, bytes: number): void {
     if (this.#timer === undefined) this.#begin();
     const status = headersSent ? statusCode : '-';
@@ -45,7 +47,7 @@ export class AccessLog {
   }
 }
 
-/** "[10/Oct/2000:13:55:36 -0700]", in local time. */
+/** Returns `date` in local time, like "[10/Oct/2000:13:55:36 -0700]". */
 export function formatDate(date: Date): string {
   const two = (number: number) => String(number).padStart(2, '0');
   const day = `${two(date.getDate())}/${MONTHS[date.getMonth()]}/${date.getFullYear()}`;
@@ -55,7 +57,7 @@ export function formatDate(date: Date): string {
   return `[${day}:${time} ${zone}]`;
 }
 
-/** Node lets no control characters pass in a request target, so that quotes are all that could garble a line. */
+/** Escapes quotes, which alone could garble a line: Node refuses control characters in a request target. */
 function escaped(target: string): string {
   return target.includes('"') || target.includes('\\') ? target.replace(/["\\]/g, '\\$&') : target;
 }

@@ -1,4 +1,5 @@
-// A client's connection: what is the same for all its requests, and which of them its end would interrupt.
+// A client's connection to the development server: the variables that all its requests share, and the exchanges that its end
+// interrupts.
 
 import type { Socket } from 'node:net';
 import type { Exchange } from '../gateway/exchange.ts';
@@ -9,12 +10,12 @@ export class Connection {
   readonly serverPort: string;
   readonly remoteAddress: string;
   readonly remotePort: string;
-  /** Whether it is one of node:https, as below toNode(). */
+  /** Whether it comes by TLS, as it may below toNode(). */
   readonly isSecure: boolean;
-  /** The exchanges that wait for something. Where requests are sent ahead, there can be several. */
+  /** The exchanges that wait for something. A client that does not wait for answers may have several. */
   readonly waiting = new Set<Exchange>();
 
-  /** `host` is where the server was told to listen. */
+  /** `host` is the address that the server was told to listen on. */
   constructor(socket: Socket, host: string) {
     const isAnywhere = host === '' || host === '0.0.0.0' || host === '::';
     this.serverName = toHost(isAnywhere ? toAddress(socket.localAddress) || 'localhost' : host);
@@ -28,12 +29,12 @@ export class Connection {
   }
 }
 
-/** A socket for IPv6 shows an address of IPv4 as "::ffff:127.0.0.1". */
+/** Returns an IPv4 address as such. A socket for IPv6 has it in the form "::ffff:127.0.0.1". */
 function toAddress(address = ''): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
-/** RFC 3986 §3.2.2: an IPv6 address stands in brackets. */
+/** Puts an IPv6 address in brackets. RFC 3986 §3.2.2 */
 function toHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }

@@ -1,4 +1,4 @@
-// The application that shows what an application is given: a greeting, and all of environ.
+// The demo application: a greeting, and everything that an application gets in environ.
 
 import { inspect } from 'node:util';
 import type { ApplicationFunction } from '../types.ts';

@@ -1,4 +1,4 @@
-// run-with-cgi/server: the development server.
+// run-with-cgi/server: the development server, an application behind node:http.
 
 export type { Log } from '../gateway/error-stream.ts';
 export { demoApp } from './demo.ts';

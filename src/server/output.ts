@@ -1,5 +1,5 @@
-// The response's way out of the server: head and blocks into a ServerResponse of node:http, which does the
-// framing. A block is handed over when the operating system has it, so that nothing piles up in memory.
+// The sink of the development server: writes head and blocks to a ServerResponse of node:http, which frames them. The next
+// block is asked for when the operating system has taken the one before, so that nothing piles up in memory.
 
 import type { ServerResponse } from 'node:http';
 import { isContentLength } from '../gateway/content-length.ts';
@@ -53,14 +53,14 @@ export class Output implements Sink {
     if (response.writableLength > 0) return new Promise((resolve) => response.once('close', resolve));
   }
 
-  /** Head, body and end at once. */
+  /** Sends head, body and end at once. */
   #endWith(block: Block | undefined): void {
     const response = this.#response;
     if (block === undefined) {
       response.end();
     } else if (typeof block === 'string') {
       this.#sent = Buffer.byteLength(block);
-      // Node joins head and text and encodes both alike, and the head is ISO-8859-1.
+      // Node joins head and text, and encodes both alike. The head has to be ISO-8859-1.
       if (this.#sent === block.length) response.end(block, 'latin1');
       else response.end(Buffer.from(block));
     } else {
@@ -71,15 +71,15 @@ export class Output implements Sink {
 }
 
 /**
- * Sets `headers` beside those that a framework has set before it called us. They win over its own of the same name, but for
- * cookies, which are added. Node 20's writeHead() would keep only the last one of each name, even if the framework has
- * removed all that it had set.
+ * Sets `headers` beside those that a framework has set before it called the application. They replace the framework's headers
+ * of the same name, but cookies are added. Node 20's writeHead() would keep only the last header of each name, even if the
+ * framework has removed all that it had set.
  */
 function setHeaders(response: ServerResponse, headers: readonly Header[]): void {
   if (response.getHeaderNames().length > 0) {
     for (const [name] of headers) if (name.toLowerCase() !== 'set-cookie') response.removeHeader(name);
   }
-  // Behind a Content-Length Node takes the bytes of a Content-Disposition for UTF-8.
+  // Content-Length comes last: Node encodes a Content-Disposition that follows it as UTF-8.
   let length: Header | undefined;
   for (const header of headers) {
     if (isContentLength(header)) length = header;

@@ -1,5 +1,4 @@
-// From a request of node:http to environ: RFC 3875 §4.1, and what PEP 3333 adds. Each request of a busy
-// server comes by here.
+// Makes environ of a request of node:http: the variables of RFC 3875 §4.1, and what PEP 3333 adds.
 
 import type { IncomingMessage } from 'node:http';
 import type { Extras } from '../environ/environ.ts';
@@ -13,9 +12,10 @@ import { wrapFile } from '../gateway/wrap-file.ts';
 import type { Environ, ErrorStream } from '../types.ts';
 import type { Connection } from './connection.ts';
 
+/** A request below a router of Express. */
 type Mounted = IncomingMessage & { baseUrl?: string; originalUrl?: string };
 
-/** Returns the environ of a request whose body is `body`. `extras`, the deployer's own, win. */
+/** Returns the environ of `request`, whose body is `body`. `extras` are the deployer's variables, and win over the request's. */
 export function environOf(
   request: IncomingMessage,
   connection: Connection,
@@ -25,7 +25,6 @@ export function environOf(
 ): Environ {
   const { url = '/', method = 'GET', rawHeaders } = request;
   const { path, query, authority } = parseTarget(url);
-  // A router of Express that this is mounted below.
   const { baseUrl = '', originalUrl = url } = request as Mounted;
   const environ: Environ = {
     GATEWAY_INTERFACE: 'CGI/1.1',
@@ -44,7 +43,7 @@ export function environOf(
     'wsgi.url_scheme': connection.isSecure ? 'https' : guessScheme(extras),
     'wsgi.input': body ? new Input(body, body.length) : new Input(NO_BODY, 0),
     'wsgi.errors': errors,
-    // There is one thread. But while one request waits others run, and change what they share: what this is meant to tell.
+    // There is one thread. But while one request waits others run and change shared variables, which is what this warns of.
     'wsgi.multithread': true,
     'wsgi.multiprocess': false,
     'wsgi.run_once': false,
@@ -57,11 +56,14 @@ export function environOf(
   if (connection.isSecure) environ.HTTPS = 'on';
   Object.assign(environ, extras);
   if (extras.SCRIPT_NAME !== undefined || extras.PATH_INFO !== undefined) normalizePath(environ);
-  // Last: an object that begins without a prototype is a dictionary to V8, and takes five times as long to fill.
+  // The prototype goes last. V8 makes a dictionary of an object that begins without one, which takes five times as long to fill.
   return Object.setPrototypeOf(environ, null);
 }
 
-/** How many bytes of body follow at least: 0 for a chunked one; undefined where there is none. RFC 9112 §6.3 */
+/**
+ * Returns how many bytes of body the request announces: 0 for a chunked body, whose length is unknown; undefined for none.
+ * RFC 9112 §6.3
+ */
 export function announcedLength({ rawHeaders }: IncomingMessage): number | undefined {
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const { length } = rawHeaders[at] ?? '';

@@ -1,5 +1,5 @@
-// The development server: an application behind node:http. It is for trying things out, not for a public
-// network: it has no TLS, no limits on slow clients beyond Node's own, and no way to serve files.
+// The development server: an application behind node:http. It is made for trying things out, and not for a public network: it
+// has no TLS, serves no files, and limits slow clients only as Node does.
 
 import { type IncomingMessage, Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -9,7 +9,7 @@ import { toFunction } from '../gateway/application.ts';
 import { errorStream, type Log } from '../gateway/error-stream.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
-import { timedOut } from '../gateway/interruptions.ts';
+import { runExchange } from '../gateway/run-exchange.ts';
 import { Spool } from '../gateway/spool.ts';
 import type { Application, ErrorStream } from '../types.ts';
 import { AccessLog } from './access-log.ts';
@@ -18,29 +18,33 @@ import { Output } from './output.ts';
 import { announcedLength, environOf } from './request.ts';
 
 export interface ServerOptions {
-  /** Bytes above which a request body is answered with 413. Default: no limit. */
+  /** A request body of more bytes is answered with 413. Default: no limit. */
   maxBodySize?: number;
-  /** Milliseconds that an application may wait for things: then the client gets a 504, or a response that ends short. Default: no limit. */
+  /**
+   * Milliseconds that an application may wait for things. Afterwards the client gets a 504, or a response that ends short.
+   * Default: no limit.
+   */
   timeout?: number;
-  /** What the deployer adds to environ; it wins over what the request says. */
+  /** Variables that the deployer adds to environ. They win over the request's. */
   env?: Extras;
-  /** Where `wsgi.errors` and the causes of failures go. Default: standard error. */
+  /** The log for `wsgi.errors` and the causes of failures. Default: standard error. */
   errors?: Log;
-  /** Where each request leaves a line in the common log format; false for nowhere. Default: standard error. */
+  /** The log that gets a line for each request, in the common log format; false for none. Default: standard error. */
   accessLog?: Log | false;
 }
 
 /**
- * Returns a server that listens on `host` and `port` (0 for a free one) and calls `application` for each
- * request, many at a time. Bodies arrive whole before that: in memory up to 1 MiB, then in a temporary
- * file. `server.close()` stops it gracefully: what runs is finished, what is idle is closed. Throws an
- * `ApplicationError` when `application` is none.
+ * Returns a server that listens on `host` and `port`, 0 for a free one, and calls `application` for each request, many at a
+ * time. A request body arrives whole before the call: up to 1 MiB in memory, the rest in a temporary file. `server.close()`
+ * stops it gracefully: it answers the requests that run, and closes idle connections.
+ *
+ * Throws an `ApplicationError` when `application` is none.
  */
 export function makeServer(host: string, port: number, application: Application, options: ServerOptions = {}): Server {
   return new ApplicationServer(host, application, options).listen(port, host);
 }
 
-/** A server that does not listen yet. */
+/** The server itself, which does not listen yet. */
 export class ApplicationServer extends Server {
   #application: Application;
   #host: string;
@@ -61,10 +65,9 @@ export class ApplicationServer extends Server {
     this.#timeout = timeout;
     this.#env = env;
     this.#accessLog = accessLog ? new AccessLog(accessLog) : undefined;
-    // What happened before stands before it, where both logs are one.
     this.#errors = errorStream({
       write: (text) => {
-        // If both logs go to one place, requests that came before stand before the error.
+        // If both logs go to one place, the lines of earlier requests stand before the error.
         this.#accessLog?.flush();
         errors.write(text);
       },
@@ -79,7 +82,7 @@ export class ApplicationServer extends Server {
   override close(callback?: (error?: Error) => void): this {
     this.#isClosing = true;
     super.close(callback);
-    // Node does not count those as idle on which nothing was asked yet; browsers open such in advance.
+    // Browsers open connections in advance, and Node does not count one as idle on which no request has come yet.
     for (const socket of this.#connections.keys()) if (socket.bytesRead === 0) socket.destroy();
     return this;
   }
@@ -93,15 +96,15 @@ export class ApplicationServer extends Server {
     return connection;
   }
 
-  /** Takes the body in before the application is called: its reads are synchronous, and cannot wait for a socket. PEP 3333 #33 */
+  /** Keeps the body until it is whole, then calls the application, whose synchronous reads cannot wait for a socket. PEP 3333 #33 */
   #receive(request: IncomingMessage, response: ServerResponse, awaitsContinue = false): void {
     const announced = announcedLength(request);
     if (announced === undefined) {
-      this.#perform(this.#application, request, response);
+      this.#run(this.#application, request, response);
       return;
     }
     if (announced > this.#maxBodySize) {
-      this.#perform(this.#refuseBody, request, response);
+      this.#run(this.#refuseBody, request, response);
       return;
     }
     if (awaitsContinue) response.writeContinue();
@@ -110,7 +113,7 @@ export class ApplicationServer extends Server {
     let called = false;
     const call = (application: Application) => {
       called = true;
-      this.#perform(application, request, response, body);
+      this.#run(application, request, response, body);
     };
     request.on('data', (chunk: Buffer) => {
       if (called) return;
@@ -121,28 +124,18 @@ export class ApplicationServer extends Server {
     request.on('close', () => called || body.close());
   }
 
-  #perform(application: Application, request: IncomingMessage, response: ServerResponse, body?: Spool): void {
+  #run(application: Application, request: IncomingMessage, response: ServerResponse, body?: Spool): void {
     const connection = this.#connectionOf(request.socket);
     const environ = environOf(request, connection, body, this.#errors, this.#env);
     const exchange = new Exchange(application, environ, this.#outputTo(response, connection), this.#report);
-    const finished = exchange.start();
-    if (exchange.over) body?.close();
-    else this.#wait(exchange, finished, connection, body);
-  }
-
-  #wait(exchange: Exchange, finished: Promise<void>, { waiting }: Connection, body: Spool | undefined): void {
-    waiting.add(exchange);
-    const timeout = this.#timeout;
-    const timer = timeout === undefined ? undefined : setTimeout(() => exchange.interrupt(timedOut(timeout)), timeout);
-    finished.then(() => {
-      waiting.delete(exchange);
-      clearTimeout(timer);
-      body?.close();
-    });
+    const running = runExchange(exchange, body, this.#timeout);
+    if (!running) return;
+    connection.waiting.add(exchange);
+    running.then(() => connection.waiting.delete(exchange));
   }
 
   #outputTo(response: ServerResponse, connection: Connection): Output {
-    // Once the server is closing, each connection's response is its last.
+    // Once the server is closing, a connection ends with its next response.
     if (this.#isClosing) response.shouldKeepAlive = false;
     return new Output(response, connection, this.#accessLog);
   }
@@ -153,7 +146,7 @@ export class ApplicationServer extends Server {
     throw bodyTooLarge(this.#maxBodySize);
   };
 
-  /** RFC 9110 §10.1.1 */
+  /** Answers an Expect header that is not "100-continue" with 417. RFC 9110 §10.1.1 */
   #refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
     const output = this.#outputTo(response, this.#connectionOf(request.socket));
     output.start('417 Expectation Failed', [['Content-Length', '0']], undefined, true);

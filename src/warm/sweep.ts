@@ -1,7 +1,7 @@
 // What workers that were killed have left beside the socket of this one, mostly those of older versions of the script.
 
 import { fs } from '../fs.ts';
-import { refuses } from '../resident/socket-path.ts';
+import { refusesConnections } from '../resident/socket-path.ts';
 import { PATIENCE } from './start.ts';
 
 /** Milliseconds for which what has no socket is left alone: its worker may have requests to finish. */
@@ -32,7 +32,7 @@ export async function sweep(folder: string, socket: string): Promise<void> {
 async function isDead(socket: string, paths: string[]): Promise<boolean> {
   const isStarting = paths.some((path) => path.endsWith('.lock') && age(path) < PATIENCE);
   if (isStarting) return false;
-  return fs.existsSync(socket) ? refuses(socket) : paths.every((path) => age(path) > LONG);
+  return fs.existsSync(socket) ? refusesConnections(socket) : paths.every((path) => age(path) > LONG);
 }
 
 /** Milliseconds since it was last written to. */

@@ -1,66 +1,54 @@
-// The socket that workers share: bound once, by the process that starts them, which itself never accepts. So what
-// waits to be accepted is lost with no worker, and no worker's end closes it.
+// The socket that workers share. The supervisor binds it and never accepts from it, so connections that wait are not lost
+// with any worker, and no worker's end closes the socket.
 
 import { lookup } from 'node:dns/promises';
-import { _createServerHandle, type Handle } from 'node:net';
-import { getSystemErrorName } from 'node:util';
 import { fs } from '../fs.ts';
-import { type ListenOptions, onePlace, withMode } from '../resident/listen.ts';
-import { nameBeside } from '../resident/path-lock.ts';
-import { free, publish } from '../resident/socket-path.ts';
+import { bindSocket } from '../node-internals/bound-socket.ts';
+import { checkOnePlace, type ListenOptions, withMode } from '../resident/listen.ts';
+import { temporaryName } from '../resident/path-lock.ts';
+import { publishSocket, removeDeadSocket } from '../resident/socket-path.ts';
 
-export interface Bound {
-  /** The descriptor for workers to listen on. */
+export interface SharedSocket {
+  /** The descriptor that workers inherit and listen on. */
   readonly fd: number;
-  /** A worker listens: a Unix socket gets its path. Throws EADDRINUSE when another process was faster. */
-  open(): void;
-  /** Nobody can connect any more, when the workers have closed it, too. A Unix socket's path is gone. */
+  /** Gives a Unix socket its path. Called when the first worker listens. Throws EADDRINUSE when another process was faster. */
+  publish(): void;
+  /** Removes a Unix socket's path, and closes the socket in this process. Workers that have it open close it themselves. */
   close(): void;
 }
 
-/** Rejects with a system error, or with a `TypeError` when `options` say no place, or two. */
-export async function bind(options: ListenOptions): Promise<Bound> {
-  onePlace(options);
+/**
+ * Binds the socket that `options` name. Returns undefined where this Node cannot bind a socket without accepting from it.
+ * Rejects with a system error, or with a `TypeError` when `options` name no place, or more than one.
+ */
+export async function bindShared(options: ListenOptions): Promise<SharedSocket | undefined> {
+  checkOnePlace(options);
   const { fd, socket, mode = 0o660, port = 0, host = '127.0.0.1' } = options;
-  if (fd !== undefined) return { fd, open() {}, close() {} };
+  if (fd !== undefined) return { fd, publish() {}, close() {} };
   return socket === undefined ? bindPort(port, host) : bindPath(socket, mode);
 }
 
-async function bindPath(path: string, mode: number): Promise<Bound> {
-  if (fs.existsSync(path)) await free(path);
-  const name = nameBeside(path);
-  const handle = withMode(mode, () => must(_createServerHandle(name, -1, -1), path));
-  fs.chmodSync(name, mode);
-  let withdraw = (): void => {};
+async function bindPath(path: string, mode: number): Promise<SharedSocket | undefined> {
+  if (fs.existsSync(path)) await removeDeadSocket(path);
+  const temporary = temporaryName(path);
+  const bound = withMode(mode, () => bindSocket(temporary, path));
+  if (!bound) return undefined;
+  fs.chmodSync(temporary, mode);
+  let removePath = (): void => {};
   return {
-    fd: handle.fd,
-    open() {
-      withdraw = publish(name, path);
+    fd: bound.fd,
+    publish() {
+      removePath = publishSocket(temporary, path);
     },
     close() {
-      withdraw();
-      handle.close();
+      removePath();
+      bound.close();
     },
   };
 }
 
-async function bindPort(port: number, host: string): Promise<Bound> {
+async function bindPort(port: number, host: string): Promise<SharedSocket | undefined> {
   const { address, family } = await lookup(host);
-  const handle = must(_createServerHandle(address, port, family), `${host}:${port}`);
-  // The system's refusal of a port is kept for who listens; but that would listen somewhere else.
-  const bound: { port?: number } = {};
-  if (port > 0 && (handle.getsockname?.(bound) !== 0 || bound.port !== port)) {
-    handle.close();
-    throw systemError('EADDRINUSE', `${host}:${port}`);
-  }
-  return { fd: handle.fd, open() {}, close: () => handle.close() };
-}
-
-function must(handle: Handle | number, place: string): Handle {
-  if (typeof handle === 'number') throw systemError(getSystemErrorName(handle), place);
-  return handle;
-}
-
-function systemError(code: string, place: string): Error {
-  return Object.assign(new Error(`bind ${code} ${place}`), { code, syscall: 'bind' });
+  const bound = bindSocket(address, `${host}:${port}`, port, family);
+  return bound && { fd: bound.fd, publish() {}, close: () => bound.close() };
 }

@@ -1,4 +1,5 @@
-// A resident gateway as a whole process: until when it serves, and how it leaves.
+// The life of a resident process: serves until a signal, a limit or an uncaught error ends it, then finishes what runs. It is
+// the only process of its gateway, or one of a supervisor's workers.
 
 import type { Server } from 'node:net';
 import { toFunction } from '../gateway/application.ts';
@@ -7,30 +8,31 @@ import { formatFailure } from '../gateway/format-failure.ts';
 import { ResidentServer } from '../resident/server.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
 import { DRAIN, onUncaught } from './uncaught.ts';
-import { followPrimary } from './worker-channel.ts';
+import { connectToSupervisor } from './worker-channel.ts';
 
-export interface LifeOptions {
-  /** As the log calls the gateway. */
+export interface LifetimeOptions {
+  /** The name of the gateway in the log. */
   name: string;
-  /** Requests after which the process ends, for another one to take its place. Default: never. */
+  /** Requests after which the process ends, and a supervisor replaces it. Default: no limit. */
   maxRequests?: number | undefined;
-  /** Milliseconds without a request after which it ends. Default: never. */
+  /** Milliseconds without a request after which the process ends. Default: no limit. */
   idleExit?: number | undefined;
-  /** Milliseconds for running requests when it ends, above any grace; then they are cut. Default: 30,000. */
+  /** Milliseconds for running requests when the process ends, on top of any grace. Then they are broken off. Default: 30,000. */
   drain?: number | undefined;
-  /** Whether it is one of several workers, and its primary process sees to its end. Default: false. */
+  /** Whether the process is one of several workers, and a supervisor decides when it ends. Default: false. */
   isWorker?: boolean | undefined;
 }
 
 /**
- * Serves `application` by `open` until SIGTERM, SIGINT or SIGUSR1 comes, the options say that it is enough, or there is an error
- * that nobody catches. Then no more is taken, what runs is finished, and the promise resolves with an exit status: 1 after
- * such an error. It rejects when there is nowhere to listen.
+ * Serves `application` by the server that `open` returns, until SIGTERM, SIGINT or SIGUSR1 comes, a limit of the options is
+ * reached, or an error is thrown that nobody catches. Then the server takes no more requests and answers those that run.
+ *
+ * Resolves to an exit status: 1 after an uncaught error, otherwise 0. Rejects when the server cannot listen.
  */
-export async function serveUntilTold(
+export async function serveUntilStopped(
   application: Application,
   open: (application: ApplicationFunction) => Server,
-  options: LifeOptions,
+  options: LifetimeOptions,
 ): Promise<number> {
   const { name, maxRequests = Infinity, idleExit, drain = DRAIN, isWorker = false } = options;
   const callable = toFunction(application);
@@ -38,73 +40,73 @@ export async function serveUntilTold(
   let count = 0;
   let isIdle = false;
   const counted: ApplicationFunction = (environ, startResponse) => {
-    idle?.refresh();
+    idleTimer?.refresh();
     if (isIdle) {
       isIdle = false;
-      primary?.say('busy');
+      supervisor?.send('busy');
     }
-    if (++count === maxRequests) enough();
+    if (++count === maxRequests) stop();
     return callable(environ, startResponse);
   };
   const server = open(counted);
+  const resident = server instanceof ResidentServer ? server : undefined;
+  const grace = resident?.grace ?? 0;
 
-  let cut: NodeJS.Timeout | undefined;
+  let breakOff: NodeJS.Timeout | undefined;
   const end = () => {
     server.close();
-    if (server instanceof ResidentServer) cut ??= setTimeout(() => server.cut(), server.grace + drain);
+    breakOff ??= setTimeout(() => resident?.closeAllConnections(), grace + drain);
   };
   const leave = () => {
-    if (server instanceof ResidentServer) server.leave((socket) => primary?.handOn(socket));
+    resident?.closeAndHandOver((socket) => supervisor?.handOver(socket) ?? false);
     end();
   };
-  const primary = isWorker
-    ? followPrimary({
-        end,
-        leave,
-        adopt: (connection) => server instanceof ResidentServer && server.adopt(connection),
-      })
+  const supervisor = isWorker
+    ? connectToSupervisor({ end, leave, adopt: (connection) => resident?.adopt(connection) ?? false })
     : undefined;
-  /** The primary process knows whether all ends, or who comes instead. */
-  const enough = () => {
+  /** Ends a process of its own. A worker asks its supervisor, which knows whether to replace it or to end them all. */
+  const stop = () => {
     count = 0;
-    if (primary && process.connected) primary.say('replace');
+    if (supervisor && process.connected) supervisor.send('replace');
     else end();
   };
-  const idle = idleExit === undefined ? undefined : setTimeout(rest, idleExit);
-  function rest(): void {
-    isIdle = true;
-    if (primary) primary.say('idle');
-    else end();
-  }
+  const idleTimer =
+    idleExit === undefined
+      ? undefined
+      : setTimeout(() => {
+          isIdle = true;
+          if (supervisor) supervisor.send('idle');
+          else end();
+        }, idleExit);
 
   let status = 0;
   onUncaught({
     name,
     errors,
-    deadline: (server instanceof ResidentServer ? server.grace : 0) + drain,
+    deadline: grace + drain,
     leave() {
       status = 1;
-      primary?.say('broken');
-      if (primary && process.connected) leave();
+      supervisor?.send('broken');
+      if (supervisor && process.connected) leave();
       else end();
     },
   });
 
-  // SIGUSR1 is how Apache's mod_fcgid and others ask for a graceful end; Node would begin to debug.
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, enough);
+  // Apache's mod_fcgid and others ask for a graceful end by SIGUSR1, at which Node would start its debugger.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, stop);
   try {
     await new Promise((resolve, reject) => {
       server.on('close', resolve);
       server.on('error', reject);
       server.on('listening', () => {
-        primary?.say('up');
-        // One connection could not be accepted; the others go on.
+        supervisor?.send('listening');
+        // From now on an error means that one connection could not be accepted. The others go on.
         server.off('error', reject).on('error', (error) => errors.write(formatFailure(name, error)));
       });
     });
   } finally {
-    clearTimeout(idle);
-    clearTimeout(cut);
+    clearTimeout(idleTimer);
+    clearTimeout(breakOff);
   }
   return status;
 }

@@ -1,117 +1,119 @@
-// Several processes that serve the same application on one socket: they are replaced when they crash, when they ask
-// for it, and one by one when the code has changed; and ended in good order. Who replaces another one gets its
-// connections, too: a web server that keeps them notices nothing.
+// The supervisor of several processes that serve the same application on one socket: replaces workers when they crash, when
+// they ask for it, and one by one when the code has changed, and ends them in good order. The connections of a worker that is
+// replaced go on in another one, so that a web server which keeps connections notices nothing.
 
-import type { Handle } from 'node:net';
-import type { Bound } from './bind.ts';
+import type { ConnectionHandle } from '../node-internals/connection-passing.ts';
+import type { SharedSocket } from './bind.ts';
 import { Worker } from './worker.ts';
 
-/** Milliseconds before a worker that has crashed is replaced: doubled from crash to crash. */
+/** Milliseconds after which a worker that has crashed is replaced. The delay doubles from crash to crash. */
 const FIRST_DELAY = 100;
 const LONGEST_DELAY = 10_000;
-/** A worker that has lived this long, in milliseconds, was not broken from the beginning. */
-const SOUND = 1_000;
+/** A worker that has lived for so many milliseconds was sound at its start, and the next delay is the first one again. */
+const SOUND_AFTER = 1_000;
 
-export interface WorkersOptions {
+export interface SupervisorOptions {
+  /** How many workers there are. */
   count: number;
-  /** Milliseconds after which a worker that is to end is killed. */
+  /** Milliseconds after which a worker that was told to end is killed. */
   deadline: number;
-  /** Is told what happens. */
+  /** Takes each line for the log. */
   log: (line: string) => void;
 }
 
 /**
- * Runs workers on `bound` until SIGTERM, SIGINT or SIGUSR1 comes, or all are idle, and resolves when the last one has
- * ended. On SIGHUP each is replaced in turn: a new one first, then the old one leaves. Returns an exit status: that of the
- * first worker, if it never listens; 0 otherwise.
+ * Runs workers on `socket` until SIGTERM, SIGINT or SIGUSR1 comes, or all of them are idle. Resolves when the last one has
+ * ended, to an exit status: that of the first worker if it never listens, otherwise 0. On SIGHUP workers are replaced in turn:
+ * a new one starts, then an old one leaves.
  */
-export async function runWorkers(bound: Bound, options: WorkersOptions): Promise<number> {
-  return new Workers(bound, options).run();
+export async function runWorkers(socket: SharedSocket, options: SupervisorOptions): Promise<number> {
+  return new Supervisor(socket, options).run();
 }
 
-class Workers {
-  #bound: Bound;
-  #options: WorkersOptions;
+class Supervisor {
+  #socket: SharedSocket;
+  #options: SupervisorOptions;
   #workers = new Set<Worker>();
-  /** Connections without a worker. */
-  #waiting: Handle[] = [];
+  /** Connections that wait for a worker. */
+  #waiting: ConnectionHandle[] = [];
   #delay = FIRST_DELAY;
   #isEnding = false;
-  /** One replacement at a time, and none before the first worker is up. */
+  /** The end of the queue of replacements, which run one at a time, and not before the first worker listens. */
   #replacements = Promise.resolve();
-  #isReloadAhead = false;
-  /** Ends it all. */
-  #end = (): void => {};
+  /** Whether a reload waits in the queue. */
+  #isReloadQueued = false;
+  /** Ends the gateway. */
+  #stop = (): void => {};
 
-  constructor(bound: Bound, options: WorkersOptions) {
-    this.#bound = bound;
+  constructor(socket: SharedSocket, options: SupervisorOptions) {
+    this.#socket = socket;
     this.#options = options;
   }
 
   async run(): Promise<number> {
     const { count } = this.#options;
-    const told = new Promise<void>((resolve) => {
-      this.#end = resolve;
+    const stopped = new Promise<void>((resolve) => {
+      this.#stop = resolve;
       for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, () => resolve());
     });
     process.on('SIGHUP', () => this.#reload());
 
-    // What is wrong with the application is said once: by the first.
+    // One worker starts before the others: an application that is broken then says so once.
     const first = this.#start();
-    let begun = (): void => {};
+    let beginReplacements = (): void => {};
     this.#replacements = new Promise((resolve) => {
-      begun = resolve;
+      beginReplacements = resolve;
     });
-    const isUp = await Promise.race([first.up, told]);
-    if (isUp === false) {
-      this.#bound.close();
+    const isListening = await Promise.race([first.started, stopped]);
+    if (isListening === false) {
+      this.#socket.close();
       return (await first.ended) ?? 1;
     }
-    if (isUp) {
+    if (isListening) {
       try {
-        this.#bound.open();
+        this.#socket.publish();
       } catch (error) {
         this.#isEnding = true;
-        this.#bound.close();
+        this.#socket.close();
         await first.end('end', this.#options.deadline);
         throw error;
       }
-      first.isSettled = true;
-      for (let others = 1; others < count; others++) this.#start().isSettled = true;
-      begun();
-      await told;
+      first.isNeeded = true;
+      for (let others = 1; others < count; others++) this.#start().isNeeded = true;
+      beginReplacements();
+      await stopped;
     }
     this.#isEnding = true;
-    this.#bound.close();
+    this.#socket.close();
     for (const connection of this.#waiting) connection.close();
     await Promise.all([...this.#workers].map((worker) => worker.end('end', this.#options.deadline)));
     return 0;
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#bound.fd, {
-      up: () => {
-        for (const connection of this.#waiting.splice(0)) this.#place(connection);
+    const worker = new Worker(this.#socket.fd, {
+      listening: () => {
+        for (const connection of this.#waiting.splice(0)) this.#giveToNext(connection);
       },
-      replace: () => this.#queue(() => this.#replace(worker)),
-      broken: () => this.#broken(worker),
+      replace: () => this.#enqueue(() => this.#replace(worker)),
+      broken: () => this.#onBroken(worker),
       idle: () => {
-        if ([...this.#workers].every(({ isIdle }) => isIdle)) this.#end();
+        if ([...this.#workers].every(({ isIdle }) => isIdle)) this.#stop();
       },
-      connection: (connection) => this.#place(connection),
+      connection: (connection) => this.#giveToNext(connection),
     });
     this.#workers.add(worker);
-    worker.ended.then(() => this.#ended(worker));
+    worker.ended.then(() => this.#onEnded(worker));
     return worker;
   }
 
-  /** Gives a connection that an old worker is done with, or that one has not taken, to the next one. */
-  #place(connection: Handle): void {
-    const [next] = [...this.#workers].filter((worker) => worker.isUp && !worker.isLeaving);
+  /** Gives a connection that a worker has given away, or has not confirmed, to each worker in turn. */
+  #giveToNext(connection: ConnectionHandle): void {
+    const [next] = [...this.#workers].filter((worker) => worker.isListening && !worker.isEnding);
     if (this.#isEnding) {
       connection.close();
     } else if (next) {
-      // It goes to the end of the row.
+      // A set keeps the order of insertion: this worker is the last one next time.
       this.#workers.delete(next);
       this.#workers.add(next);
       next.give(connection);
@@ -120,20 +122,20 @@ class Workers {
     }
   }
 
-  #ended(worker: Worker): void {
+  #onEnded(worker: Worker): void {
     this.#workers.delete(worker);
-    for (const connection of worker.given.splice(0)) this.#place(connection);
-    if (this.#isEnding || worker.isLeaving || !worker.isSettled) return; // somebody else sees to it
-    this.#again(worker, `ended ${worker.cause}`);
+    for (const connection of worker.unconfirmed.splice(0)) this.#giveToNext(connection);
+    if (this.#isEnding || worker.isEnding || !worker.isNeeded) return; // whoever ended it replaces it, if need be
+    this.#startAnother(worker, `ended ${worker.cause}`);
   }
 
-  /** As after a crash. Of those that have requests to finish there are never more than of those that work. */
-  #broken(worker: Worker): void {
+  /** Replaces a broken worker, which still answers what runs. There are never more broken workers than sound ones. */
+  #onBroken(worker: Worker): void {
     worker.isBroken = true;
     worker.end('leave', this.#options.deadline);
-    if (this.#isEnding || !worker.isSettled) return; // somebody else sees to it
-    worker.isSettled = false;
-    this.#again(worker, 'takes no more requests');
+    if (this.#isEnding || !worker.isNeeded) return; // it is being replaced already
+    worker.isNeeded = false;
+    this.#startAnother(worker, 'takes no more requests');
     const broken = [...this.#workers].filter(({ isBroken }) => isBroken);
     const [oldest] = broken;
     if (!oldest || broken.length <= this.#options.count) return;
@@ -141,55 +143,56 @@ class Workers {
     oldest.end('end', 0);
   }
 
-  #again(worker: Worker, what: string): void {
-    if (Date.now() - worker.began > SOUND) this.#delay = FIRST_DELAY;
+  /** Starts another worker in the place of `worker`, after a delay. `what` says in the log what happened to it. */
+  #startAnother(worker: Worker, what: string): void {
+    if (Date.now() - worker.startedAt > SOUND_AFTER) this.#delay = FIRST_DELAY;
     this.#options.log(`worker ${worker.pid} ${what}; another one begins in ${this.#delay} ms`);
-    this.#startLater();
+    this.#startAfterDelay();
   }
 
-  #startLater(): void {
+  #startAfterDelay(): void {
     setTimeout(() => {
-      if (!this.#isEnding) this.#start().isSettled = true;
+      if (!this.#isEnding) this.#start().isNeeded = true;
     }, this.#delay);
     this.#delay = Math.min(this.#delay * 2, LONGEST_DELAY);
   }
 
-  #queue(step: () => Promise<unknown>): void {
+  #enqueue(replacement: () => Promise<unknown>): void {
     this.#replacements = this.#replacements.then(async () => {
-      if (!this.#isEnding) await step();
+      if (!this.#isEnding) await replacement();
     });
   }
 
-  /** What comes while a reload has not begun is the same one. */
+  /** Replaces all workers. A reload that is asked for while another one still waits in the queue is that one. */
   #reload(): void {
-    if (this.#isReloadAhead) return;
-    this.#isReloadAhead = true;
-    this.#queue(async () => {
-      this.#isReloadAhead = false;
+    if (this.#isReloadQueued) return;
+    this.#isReloadQueued = true;
+    this.#enqueue(async () => {
+      this.#isReloadQueued = false;
       for (const old of [...this.#workers]) {
         if (!(await this.#replace(old))) return;
       }
     });
   }
 
-  /** The new one first; false when it does not start, and so the old one stays. */
+  /** Starts a new worker, then lets `old` leave. Resolves to false when the new one does not start; then the old one stays. */
   async #replace(old: Worker): Promise<boolean> {
     if (this.#isEnding) return false;
     if (!this.#workers.has(old)) return true;
-    old.isSettled = false;
+    old.isNeeded = false;
     const fresh = this.#start();
-    if (await fresh.up) {
-      fresh.isSettled = true;
+    if (await fresh.started) {
+      fresh.isNeeded = true;
       await old.end('leave', this.#options.deadline);
       return true;
     }
     if (this.#isEnding) return false;
     if (this.#workers.has(old)) {
-      old.isSettled = true;
+      old.isNeeded = true;
       this.#options.log(`worker ${fresh.pid} did not start; worker ${old.pid} stays`);
     } else {
       this.#options.log(`worker ${fresh.pid} did not start, and worker ${old.pid} has ended; another one begins in ${this.#delay} ms`);
-      this.#startLater();
+      this.#startAfterDelay();
     }
     return false;
   }

@@ -1,62 +1,84 @@
-// A worker's side of the channel to its primary process: what it says, what it is told, and the connections that
-// come and go that way.
+// A worker's end of the IPC channel to its supervisor: the messages between the two, and the connections that are passed
+// with them.
 
-import type { Handle, Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { type ConnectionHandle, isConnectionHandle, sendHandle, takeHandle } from '../node-internals/connection-passing.ts';
 
-/** In the environment of a worker. */
+/** The variable that marks the environment of a worker. */
 export const WORKER = 'RUN_WITH_CGI_WORKER';
 
 /**
- * The descriptor that a worker listens on. As 0, 1 or 2 the socket would be made a blocking one whenever a worker
- * begins, and the other workers would wait in accept() for what one of them has taken.
+ * The descriptor that a worker inherits to listen on. It is none of 0 to 2: libuv makes these blocking ones whenever a worker
+ * starts, for all processes that share the socket, and each would then wait in accept() while another has the connection.
  */
 export const INHERITED = 4;
 
-/**
- * What a worker says: that it listens; that it should be replaced; that it leaves by itself; that nobody has asked it for long, and that somebody
- * has again; here is a connection that I am done with; I have the one that I was given.
- */
-export type Said = 'up' | 'replace' | 'broken' | 'idle' | 'busy' | 'connection' | 'taken';
-/** What it is told: another one takes your place; the whole gateway ends; here is a connection. */
-export type Told = 'leave' | 'end' | 'connection';
+/** What a worker tells its supervisor. */
+export type WorkerMessage =
+  /** The worker listens. */
+  | 'listening'
+  /** The worker should be replaced: it has answered enough requests, or a signal asks it to end. */
+  | 'replace'
+  /** The worker takes no more requests after an error that nobody caught, and ends by itself. */
+  | 'broken'
+  /** No request has come for the time of --idle-exit. */
+  | 'idle'
+  /** A request has come to a worker that was idle. */
+  | 'busy'
+  /** Comes with a connection that the worker has handed over, for another worker. */
+  | 'connection'
+  /** The worker has taken, or sent back, the connection that it was given. */
+  | 'taken';
 
-export interface Primary {
-  say(said: Said): void;
-  /** Gives an idle connection away. What arrives on it from now on waits for who gets it. */
-  handOn(socket: Socket): void;
-}
+/** What a supervisor tells its worker. */
+export type SupervisorMessage =
+  /** Another worker takes over: hand idle connections over, answer what runs, and end. */
+  | 'leave'
+  /** The whole gateway ends: close idle connections, answer what runs, and end. */
+  | 'end'
+  /** Comes with a connection that another worker has handed over. */
+  | 'connection';
 
-export interface Orders {
+/** What a worker does when its supervisor asks for it. */
+export interface WorkerActions {
   leave(): void;
   end(): void;
-  /** False when it cannot be taken. */
-  adopt(connection: Handle): boolean;
+  /** Takes a connection. Returns false when the worker cannot. */
+  adopt(connection: ConnectionHandle): boolean;
 }
 
-/** Returns the way to the primary process of this worker, whose orders are followed. When that has gone, it is the end. */
-export function followPrimary({ leave, end, adopt }: Orders): Primary {
-  const say = (said: Said, connection?: Handle, done?: () => void) => {
-    // Who does not hear it any more has ended, and that is told by "disconnect".
-    if (!process.connected) done?.();
-    else if (connection) process.send?.(said, connection, done);
-    else process.send?.(said, () => {});
+export interface SupervisorChannel {
+  send(message: WorkerMessage): void;
+  /** Gives an idle connection to the supervisor. Returns false where this Node cannot pass connections. */
+  handOver(socket: Socket): boolean;
+}
+
+/** Connects this worker to its supervisor. The end of the supervisor ends the worker, too. */
+export function connectToSupervisor({ leave, end, adopt }: WorkerActions): SupervisorChannel {
+  const send = (message: WorkerMessage) => {
+    // A supervisor that has ended needs no messages. "disconnect" tells of its end.
+    if (process.connected) process.send?.(message, () => {});
   };
-  process.on('message', (told: Told, connection?: Handle) => {
-    if (told === 'leave') leave();
-    else if (told === 'end') end();
-    else if (told === 'connection' && connection) {
-      if (!adopt(connection)) say('connection', connection, () => connection.close());
-      say('taken');
+  const sendConnection = (handle: ConnectionHandle, done: () => void): boolean => {
+    const message: WorkerMessage = 'connection';
+    if (process.connected) return sendHandle(process, message, handle, done);
+    done();
+    return true;
+  };
+  process.on('message', (message: SupervisorMessage, connection?: unknown) => {
+    if (message === 'leave') leave();
+    else if (message === 'end') end();
+    else if (message === 'connection' && isConnectionHandle(connection)) {
+      if (!adopt(connection)) sendConnection(connection, () => connection.close());
+      send('taken');
     }
   });
   process.on('disconnect', end);
   return {
-    say: (said) => say(said),
-    handOn(socket) {
-      const handle = socket._handle;
-      if (!handle) return;
-      handle.readStop();
-      say('connection', handle, () => socket.destroy());
+    send,
+    handOver(socket) {
+      const handle = takeHandle(socket);
+      return handle !== undefined && sendConnection(handle, () => socket.destroy());
     },
   };
 }

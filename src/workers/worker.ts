@@ -1,42 +1,43 @@
-// A worker as its primary process sees it: a process that runs the same command, on the socket that it inherits.
+// A worker as its supervisor sees it: a child process that runs the same command on the socket that it inherits.
 
 import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
-import type { Handle } from 'node:net';
-import { INHERITED, type Said, type Told, WORKER } from './worker-channel.ts';
+import { type ConnectionHandle, isConnectionHandle, sendHandle } from '../node-internals/connection-passing.ts';
+import { INHERITED, type SupervisorMessage, WORKER, type WorkerMessage } from './worker-channel.ts';
 
-/** Milliseconds until a worker that does not listen has failed to start. */
-const START = 60_000;
-/** Milliseconds that a worker has, beyond its own deadline, to cut what still runs. */
-const CUT = 2_000;
+/** Milliseconds after which a worker that does not listen yet has failed to start. */
+const START_TIMEOUT = 60_000;
+/** Milliseconds, beyond a worker's own deadline, after which the supervisor kills it. */
+const KILL_DELAY = 2_000;
 
+/** Called when a worker says something. */
 export interface WorkerEvents {
-  up(): void;
-  /** It should be replaced: it has answered enough requests, or somebody wants it to end. */
+  listening(): void;
+  /** The worker should be replaced: it has answered enough requests, or a signal asks it to end. */
   replace(): void;
-  /** It takes no more requests, and ends when it has answered those that it has. */
+  /** The worker takes no more requests, and ends when those that run are answered. */
   broken(): void;
   idle(): void;
-  /** It is done with this one. */
-  connection(connection: Handle): void;
+  /** The worker gives a connection away. */
+  connection(connection: ConnectionHandle): void;
 }
 
 export class Worker {
-  readonly began = Date.now();
-  /** Whether it has come to listen; false when it has ended before. Never rejects. */
-  readonly up: Promise<boolean>;
-  /** Its exit status; null when a signal has ended it. Never rejects. */
+  readonly startedAt = Date.now();
+  /** Resolves to true when the worker listens, or to false when it ends before that. Never rejects. */
+  readonly started: Promise<boolean>;
+  /** Resolves when the worker has ended, to its exit status, or to null after a signal. Never rejects. */
   readonly ended: Promise<number | null>;
-  isUp = false;
+  isListening = false;
   isIdle = false;
-  /** Whether it has been told to end. */
-  isLeaving = false;
-  /** Whether it has said so. */
+  /** Whether the supervisor has told it to end. */
+  isEnding = false;
+  /** Whether an error that nobody caught has broken it. */
   isBroken = false;
-  /** Whether its end leaves a gap. */
-  isSettled = false;
-  /** Connections that it has been given and has not confirmed. */
-  readonly given: Handle[] = [];
-  /** How it ended, in words. */
+  /** Whether it is one of the workers that must be there: when it ends unasked, another one starts in its place. */
+  isNeeded = false;
+  /** Connections that the worker was given and has not confirmed. They are not lost with it. */
+  readonly unconfirmed: ConnectionHandle[] = [];
+  /** How the worker ended, for the log: "by SIGKILL", "with exit status 1". */
   cause = '';
   #process: ChildProcess;
 
@@ -48,36 +49,36 @@ export class Worker {
     this.#process = child;
     this.ended = new Promise((resolve) => {
       child.on('exit', (code, signal) => {
-        this.isUp = false;
+        this.isListening = false;
         this.cause = signal ? `by ${signal}` : `with exit status ${code}`;
         resolve(code);
       });
-      // The system has no room for another process.
+      // Without a pid the system had no room for another process, and no "exit" follows.
       child.on('error', (error) => {
         this.cause = `before it began (${error.message})`;
         if (child.pid === undefined) resolve(null);
       });
     });
-    this.up = new Promise((resolve) => {
-      const late = setTimeout(() => child.kill('SIGKILL'), START);
-      child.on('message', (said: Said, connection?: Handle) => {
-        if (said === 'up') {
-          clearTimeout(late);
-          this.isUp = true;
+    this.started = new Promise((resolve) => {
+      const tooLate = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT);
+      child.on('message', (message: WorkerMessage, connection?: unknown) => {
+        if (message === 'listening') {
+          clearTimeout(tooLate);
+          this.isListening = true;
           resolve(true);
-          events.up();
-        } else if (said === 'replace') events.replace();
-        else if (said === 'broken') events.broken();
-        else if (said === 'busy') this.isIdle = false;
-        else if (said === 'taken') this.given.shift()?.close();
-        else if (said === 'connection' && connection) events.connection(connection);
-        else if (said === 'idle') {
+          events.listening();
+        } else if (message === 'replace') events.replace();
+        else if (message === 'broken') events.broken();
+        else if (message === 'busy') this.isIdle = false;
+        else if (message === 'taken') this.unconfirmed.shift()?.close();
+        else if (message === 'connection' && isConnectionHandle(connection)) events.connection(connection);
+        else if (message === 'idle') {
           this.isIdle = true;
           events.idle();
         }
       });
       this.ended.then(() => {
-        clearTimeout(late);
+        clearTimeout(tooLate);
         resolve(false);
       });
     });
@@ -87,20 +88,22 @@ export class Worker {
     return this.#process.pid;
   }
 
-  /** Until it says that it has taken it, `connection` is not lost with it. */
-  give(connection: Handle): void {
-    this.given.push(connection);
-    this.#process.send('connection' satisfies Told, connection, () => {});
+  /** Gives a connection to the worker. */
+  give(connection: ConnectionHandle): void {
+    this.unconfirmed.push(connection);
+    const message: SupervisorMessage = 'connection';
+    sendHandle(this.#process, message, connection, () => {});
   }
 
-  /** Lets it finish what runs, and kills it when it has not ended after `deadline` milliseconds. */
+  /** Lets the worker answer what runs, and kills it when it has not ended after `deadline` milliseconds. */
   async end(how: 'leave' | 'end', deadline: number): Promise<void> {
-    const { isLeaving } = this;
-    this.isLeaving = true;
-    if (this.#process.connected) this.#process.send(how satisfies Told, () => {});
-    // One that still loads its application hears only this.
-    if (!this.isUp && !isLeaving) this.#process.kill('SIGTERM');
-    const kill = setTimeout(() => this.#process.kill('SIGKILL'), deadline + CUT);
+    const { isEnding } = this;
+    this.isEnding = true;
+    const message: SupervisorMessage = how;
+    if (this.#process.connected) this.#process.send(message, () => {});
+    // A worker that still loads its application reads no messages, and a signal ends it.
+    if (!this.isListening && !isEnding) this.#process.kill('SIGTERM');
+    const kill = setTimeout(() => this.#process.kill('SIGKILL'), deadline + KILL_DELAY);
     await this.ended;
     clearTimeout(kill);
   }

@@ -1,5 +1,5 @@
-// FastCGI connections that go wrong in every way: none may crash, hang, keep memory or answer twice.
-// FUZZ=10000000 sets how many, SEED where they begin.
+// FastCGI connections that go wrong in every way. None may crash the gateway, hang, keep memory or be answered twice.
+// FUZZ=10000000 sets how many there are, and SEED the seed of the random numbers.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
@@ -7,7 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { FastCgiConnection } from '../../src/fastcgi/connection.ts';
 import { serveFastCgi } from '../../src/fastcgi/index.ts';
-import { makeGateway } from '../../src/resident/options.ts';
+import { settingsOf } from '../../src/resident/options.ts';
 import type { ApplicationFunction } from '../../src/types.ts';
 import { begin, Client, pairs, params, parse, record, request, stdin } from './client.ts';
 import { below, cut, mutate, pick, type Random, random } from './fuzz.ts';
@@ -17,7 +17,7 @@ const COUNT = Number(process.env.FUZZ ?? 20_000);
 const SEED = Number(process.env.SEED ?? 1);
 const MAX_REQUESTS = 3;
 
-/** Requests that have begun, and bodies that were closed: as many, in the end. */
+/** How many bodies were opened, and how many closed. In the end these are as many. */
 let opened = 0;
 let closed = 0;
 
@@ -69,7 +69,7 @@ function stream(next: Random): Buffer {
   return Buffer.concat(pieces);
 }
 
-/** The ids of the BEGIN_REQUESTs in `bytes`, and whether it ends between two records. */
+/** Returns the ids of the BEGIN_REQUESTs in `bytes`, and whether `bytes` end between two records. */
 function begun(bytes: Buffer): { ids: number[]; isWhole: boolean } {
   const ids: number[] = [];
   let at = 0;
@@ -83,18 +83,18 @@ function begun(bytes: Buffer): { ids: number[]; isWhole: boolean } {
 
 test(`${COUNT} connections are answered or closed`, { timeout: 0 }, async () => {
   const next = random(SEED);
-  const gateway = makeGateway('fastcgi', application(next), { maxParamsSize: 400, maxBodySize: 25, errors: { write: () => {} } });
+  const settings = settingsOf('fastcgi', application(next), { maxParamsSize: 400, maxBodySize: 25, errors: { write: () => {} } });
   let answered = 0;
   let before = 0;
   for (let count = 0; count < COUNT; count++) {
     const bytes = mutate(next, stream(next));
     const wire = new Wire(below(next, 4) === 0);
-    const connection = new FastCgiConnection(wire.socket, gateway, MAX_REQUESTS);
+    const connection = new FastCgiConnection(wire.socket, settings, MAX_REQUESTS);
     for (const piece of cut(next, bytes)) if (!wire.destroyed) connection.take(piece);
     if (below(next, 2) === 0) await turn();
     wire.flush();
     const { ids, isWhole } = begun(bytes);
-    // What still runs is stopped, so that all must have been answered.
+    // Requests that still run are aborted. Then every request must have been answered.
     if (isWhole) for (const id of ids) if (!wire.over) connection.take(record('ABORT_REQUEST', id));
     const { isOpen } = connection;
     wire.flush();
@@ -125,7 +125,7 @@ test('300 real connections are answered or closed', async () => {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const clients = Array.from({ length: 300 }, () => new Client(connect(port, '127.0.0.1')).send(mutate(next, stream(next))));
-  // The gateway closes what the server closes.
+  // The gateway closes a connection when the web server does.
   for (const { socket } of clients) socket.end();
   for (const one of clients) parse(await one.end());
   server.close();

@@ -1,4 +1,4 @@
-// A socket without a system behind it, for millions of connections: what a resident gateway asks of one.
+// A socket without a system behind it, for millions of connections. It has what a resident gateway uses of a socket.
 
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
@@ -7,7 +7,7 @@ export class Wire extends EventEmitter {
   readonly sent: Uint8Array[] = [];
   writableLength = 0;
   destroyed = false;
-  /** Ended, or about to be destroyed. */
+  /** Whether it has ended, or is about to be destroyed. */
   over = false;
   paused = false;
   /** Whether the peer takes nothing until `flush`. */
@@ -19,7 +19,7 @@ export class Wire extends EventEmitter {
     this.isSlow = isSlow;
   }
 
-  /** The only cast: of all that a socket is, a gateway uses what is here. */
+  /** Itself as a socket. This is the only cast: a gateway uses nothing of a socket that is not here. */
   get socket(): Socket {
     return this as unknown as Socket;
   }
@@ -33,6 +33,10 @@ export class Wire extends EventEmitter {
       this.#callbacks.push(callback);
     }
     return true;
+  }
+
+  setTimeout(): this {
+    return this;
   }
 
   cork(): void {}
@@ -70,13 +74,13 @@ export class Wire extends EventEmitter {
     return this;
   }
 
-  /** The peer takes all there is. */
+  /** Lets the peer take everything that was sent. */
   flush(): void {
     this.writableLength = 0;
     for (const callback of this.#callbacks.splice(0)) callback();
   }
 
-  /** The peer leaves. */
+  /** Lets the peer leave. */
   leave(): void {
     this.emit('end');
     if (this.destroyed) return;

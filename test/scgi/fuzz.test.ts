@@ -1,9 +1,9 @@
-// SCGI connections that go wrong in every way: none may crash, hang, keep memory or answer twice.
-// FUZZ=10000000 sets how many, SEED where they begin.
+// SCGI connections that go wrong in every way. None may crash the gateway, hang, keep memory or be answered twice.
+// FUZZ=10000000 sets how many there are, and SEED the seed of the random numbers.
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { makeGateway } from '../../src/resident/options.ts';
+import { settingsOf } from '../../src/resident/options.ts';
 import { ScgiConnection } from '../../src/scgi/connection.ts';
 import type { ApplicationFunction } from '../../src/types.ts';
 import { below, cut, mutate, type Random, random } from '../fastcgi/fuzz.ts';
@@ -26,15 +26,15 @@ function application(next: Random): ApplicationFunction {
 
 test(`${COUNT} connections are answered once, or closed`, { timeout: 0 }, async () => {
   const next = random(SEED);
-  const gateway = makeGateway('scgi', application(next), { maxParamsSize: 300, maxBodySize: 25, errors: { write: () => {} } });
+  const settings = settingsOf('scgi', application(next), { maxParamsSize: 300, maxBodySize: 25, errors: { write: () => {} } });
   let answered = 0;
   for (let count = 0; count < COUNT; count++) {
     const valid = request({ QUERY_STRING: 'q'.repeat(below(next, 120)) }, 'b'.repeat(below(next, 30)));
     const wire = new Wire(below(next, 4) === 0);
-    const connection = new ScgiConnection(wire.socket, gateway);
+    const connection = new ScgiConnection(wire.socket, settings);
     const bytes = mutate(next, Buffer.from(valid));
     for (const piece of cut(next, bytes)) if (!wire.destroyed) connection.take(piece);
-    // Late ones need a few.
+    // An answer that comes late needs a few turns.
     for (let turns = 0; turns < (count % 8 === 0 ? 3 : 0); turns++) {
       await turn();
       wire.flush();

@@ -1,0 +1,22 @@
+// Runs an exchange of a gateway that stays: ends it after a time limit, and closes its request body afterwards.
+
+import type { Exchange } from './exchange.ts';
+import { timedOut } from './interruptions.ts';
+import type { Spool } from './spool.ts';
+
+/**
+ * Starts `exchange`, interrupts it after `timeout` milliseconds, and closes `body` when it is over. Returns a promise for that,
+ * which never rejects; undefined when the exchange is over already.
+ */
+export function runExchange(exchange: Exchange, body: Spool | undefined, timeout: number | undefined): Promise<void> | undefined {
+  const finished = exchange.start();
+  if (exchange.over) {
+    body?.close();
+    return undefined;
+  }
+  const timer = timeout === undefined ? undefined : setTimeout(() => exchange.interrupt(timedOut(timeout)), timeout);
+  return finished.then(() => {
+    clearTimeout(timer);
+    body?.close();
+  });
+}

@@ -1,0 +1,16 @@
+// The streams of the console. It looks up `process.stdout` when it prints for the first time, and keeps that stream for good; so
+// what a module prints before its gateway starts would decide where all later output goes.
+//
+// Undocumented parts of Node: the console reads its streams from the properties `_stdout` and `_stderr`. Without them
+// `console.log`, `info` and `debug` become `console.error`, which prints to the log in any case.
+
+/** From now on the console prints to the stream that `get` returns. It is called when something is printed. */
+export function setConsoleStreams(get: () => NodeJS.WritableStream): void {
+  // Bun has these properties, but prints to the descriptors whatever they hold.
+  /* v8 ignore next */ // test/build runs Bun, which writes no V8 coverage.
+  if (!('bun' in process.versions) && Reflect.has(console, '_stdout') && Reflect.has(console, '_stderr')) {
+    for (const name of ['_stdout', '_stderr']) Object.defineProperty(console, name, { configurable: true, get });
+  } else {
+    Object.assign(console, { log: console.error, info: console.error, debug: console.error });
+  }
+}

@@ -1,0 +1,161 @@
+// What still works when a Node lacks one of the undocumented parts that src/node-internals uses: everything, more slowly or with
+// a word in the log.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { answer, Client, request, text } from '../fastcgi/client.ts';
+import { until } from '../host/processes.ts';
+import { WITHOUT } from './without.ts';
+
+const command = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-fallbacks-'));
+const file = (name: string) => join(folder, name);
+
+const parts = Object.keys(WITHOUT) as (keyof typeof WITHOUT)[];
+const environment = (part: keyof typeof WITHOUT) => ({
+  PATH: process.env.PATH ?? '',
+  NODE_OPTIONS: `--require ${file(`without-${part}.cjs`)}`,
+});
+
+const source = (word: string) => `
+export default (environ, startResponse) => {
+  startResponse('200 OK', [['Content-Type', 'text/plain']]);
+  return '${word} ' + environ['wsgi.input'].read().length;
+};`;
+
+beforeAll(() => {
+  for (const part of parts) writeFileSync(file(`without-${part}.cjs`), WITHOUT[part]);
+  writeFileSync(file('app.mjs'), source('old'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Gateway {
+  process: ChildProcess;
+  client(): Client;
+  said(): string;
+}
+
+const gateways: Gateway[] = [];
+const clients: Client[] = [];
+
+/** Serves app.mjs under a Node that lacks `part`, until the test is over. */
+async function serve(part: keyof typeof WITHOUT, ...words: string[]): Promise<Gateway> {
+  const socket = file(`${part}-${gateways.length}.sock`);
+  const child = spawn(process.execPath, [command, 'fastcgi', 'app.mjs', '--socket', socket, ...words], {
+    cwd: folder,
+    env: environment(part),
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (bytes) => {
+    said += bytes;
+  });
+  const client = () => {
+    const one = new Client(connect(socket));
+    clients.push(one);
+    return one;
+  };
+  const gateway = { process: child, client, said: () => said };
+  gateways.push(gateway);
+  await until(() => existsSync(socket));
+  return gateway;
+}
+
+afterEach(async () => {
+  for (const { socket } of clients.splice(0)) socket.destroy();
+  for (const { process: child } of gateways) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill();
+    await once(child, 'exit');
+  }
+  writeFileSync(file('app.mjs'), source('old'));
+});
+
+describe.each(parts)('without what %s uses', (part) => {
+  test('fastcgi --help says how to use it', () => {
+    const help = execFileSync(process.execPath, [command, 'fastcgi', '--help'], { encoding: 'utf8', env: environment(part) });
+    expect(help).toMatch(/^Usage: run-with-cgi fastcgi <app> \[options\]\n/);
+  });
+
+  test('FastCGI requests with large and small bodies are answered, one after the other, and the gateway ends well', async () => {
+    const gateway = await serve(part);
+    const client = gateway.client();
+    for (const size of [0, 200_000, 3]) {
+      client.pieces.length = 0;
+      // A record has at most 65,535 bytes.
+      const body = 'b'.repeat(Math.min(size, 60_000));
+      client.send(request(1, {}, body));
+      await until(() => client.received.equals(answer(1, text(`old ${body.length}`))));
+    }
+    gateway.process.kill('SIGTERM');
+    expect(await once(gateway.process, 'exit')).toEqual([0, null]);
+    expect(gateway.said()).toBe('');
+  });
+});
+
+test('without a socket that can be shared, one process serves, and says so', async () => {
+  const gateway = await serve('bound-socket', '--workers', '2');
+  const client = gateway.client().send(request(1));
+  expect(await client.ends()).toEqual(answer(1, text('old 0')));
+  const { pid } = gateway.process;
+  expect(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')).toBe('');
+  expect(gateway.said()).toBe(
+    `fastcgi: Node ${process.versions.node} lets no processes share a socket; this one serves alone, without --workers\n`,
+  );
+});
+
+test('where no connection can be passed, a worker that is replaced closes those that are idle; new ones go to the next worker', async () => {
+  const gateway = await serve('connection-passing', '--workers', '1');
+  const kept = gateway.client().send(request(1));
+  expect(await kept.ends()).toEqual(answer(1, text('old 0')));
+  writeFileSync(file('app.mjs'), source('new'));
+  gateway.process.kill('SIGHUP');
+  // Nothing is broken off: the connection ends after its last answer.
+  expect(await kept.end()).toEqual(answer(1, text('old 0')));
+  const next = gateway.client().send(request(1));
+  expect(await next.ends()).toEqual(answer(1, text('new 0')));
+  expect(gateway.said()).toBe('');
+});
+
+test('where listen() cannot be held up, a program that listens is an application all the same', () => {
+  writeFileSync(
+    file('listens.mjs'),
+    `import { createServer } from 'node:http';
+    createServer((request, response) => response.end('listens')).listen({ port: 0, host: '127.0.0.1' });`,
+  );
+  const output = execFileSync(process.execPath, [command, 'request', 'listens.mjs', '/'], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: environment('listen-without-port'),
+  });
+  expect(output).toBe('listens');
+});
+
+test('where the console keeps the stream that it has used, what is printed later goes to the log, and not into the response', () => {
+  writeFileSync(
+    file('prints.mjs'),
+    `#!/usr/bin/env node
+    import { runWithCgi } from '${fileURLToPath(new URL('../../dist/index.js', import.meta.url))}';
+    console.log('too early');
+    runWithCgi((environ, startResponse) => {
+      for (const name of ['log', 'info', 'debug']) console[name](name);
+      startResponse('200 OK', [['Content-Type', 'text/plain']]);
+      return 'response';
+    });`,
+  );
+  // A file cannot be opened anew for the response, so that descriptor 1 stays what it is.
+  const stdout = openSync(file('stdout'), 'w');
+  const stderr = openSync(file('stderr'), 'w');
+  const env = { ...environment('console-streams'), REQUEST_METHOD: 'GET' };
+  execFileSync(process.execPath, [file('prints.mjs')], { env, stdio: ['ignore', stdout, stderr] });
+  expect(readFileSync(file('stdout'), 'utf8')).toBe(
+    'too early\nStatus: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\nresponse',
+  );
+  expect(readFileSync(file('stderr'), 'utf8')).toBe('log\ninfo\ndebug\n');
+});

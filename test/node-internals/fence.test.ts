@@ -1,0 +1,53 @@
+// Undocumented parts of Node are used in src/node-internals only, where each has a fallback.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const src = fileURLToPath(new URL('../../src', import.meta.url));
+
+/** Names with an underscore that Node documents: what a stream's author implements. */
+const DOCUMENTED = ['_read', '_write', '_final', '_destroy', '_construct', '_transform'];
+
+/** Names without one that Node does not document. */
+const UNDOCUMENTED = [
+  'onconnection',
+  'readStop',
+  'readStart',
+  'writeQueueSize',
+  'getsockname',
+  'moduleLoadList',
+  'binding',
+  'useUserBuffer',
+];
+
+/** Text of other programs, which a built file holds. */
+const TEXT = ['built-script/boot.ts', 'build/mime-types.ts'];
+
+/** The properties in `source` that Node does not document, by name or as a quoted name. */
+function undocumented(source: string): string[] {
+  const code = source.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+  const names = [...code.matchAll(/(?:\.|['"`])(_[A-Za-z]\w*|[a-z]\w*)/g)].map(([, name = '']) => name);
+  return names.filter((name) => UNDOCUMENTED.includes(name) || (/^_[a-zA-Z]/.test(name) && !DOCUMENTED.includes(name)));
+}
+
+describe('undocumented parts of Node', () => {
+  test.each([
+    ['socket._handle', '_handle'],
+    ["Reflect.get(server, '_connections')", '_connections'],
+    ['handle?.writeQueueSize', 'writeQueueSize'],
+    ['process.moduleLoadList', 'moduleLoadList'],
+    ["process.binding('fs')", 'binding'],
+  ])('%s is one', (code, name) => {
+    expect(undocumented(`// about _it\n${code};`)).toEqual([name]);
+  });
+
+  test('are used behind the fence, and nowhere else', () => {
+    const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !TEXT.includes(path));
+    const used = files.flatMap((path) => undocumented(readFileSync(join(src, path), 'utf8')).map((name) => `${path}: ${name}`));
+    const [inside, outside] = [true, false].map((isInside) => used.filter((use) => use.startsWith('node-internals/') === isInside));
+    expect(outside).toEqual([]);
+    expect(inside?.length).toBeGreaterThan(10);
+  });
+});
