@@ -1,5 +1,5 @@
-// The web server's side of FastCGI 1.0, written without a look at ours: records as bytes, and a connection
-// that sends them and notes what comes back.
+// The web server's side of FastCGI 1.0: makes records as bytes, sends them, and parses the answers. It was written without a
+// look at src/fastcgi, so that both do not share a mistake.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
@@ -24,7 +24,7 @@ export const TYPES = {
 } as const;
 export type TypeName = keyof typeof TYPES;
 
-/** One record. Content may be a byte string. */
+/** Returns one record. A string as its content is a byte string. */
 export function record(type: TypeName | number, id: number, content: string | Uint8Array = '', padding = 0, version = 1): Buffer {
   const body = typeof content === 'string' ? Buffer.from(content, 'latin1') : content;
   const number = typeof type === 'number' ? type : TYPES[type];
@@ -32,7 +32,7 @@ export function record(type: TypeName | number, id: number, content: string | Ui
   return Buffer.concat([Buffer.of(...head), body, Buffer.alloc(padding, 0xee)]);
 }
 
-/** Name-value pairs; with `long`, all lengths in four bytes. */
+/** Returns name-value pairs. With `long`, all lengths have four bytes. */
 export function pairs(variables: Record<string, string>, long = false): Buffer {
   const length = (text: string) => (text.length > 127 || long ? word(text.length + 2 ** 31) : Buffer.of(text.length));
   return Buffer.concat(
@@ -62,13 +62,13 @@ export function stdin(id: number, body = ''): Buffer {
   return Buffer.concat([body === '' ? Buffer.alloc(0) : record('STDIN', id, body), record('STDIN', id)]);
 }
 
-/** A whole request; CONTENT_LENGTH is that of `body` unless it is told. */
+/** Returns all records of a request. CONTENT_LENGTH is the length of `body`, unless `variables` have another one. */
 export function request(id: number, variables: Record<string, string> = {}, body = '', flags = KEEP): Buffer {
   const length = body === '' ? {} : { REQUEST_METHOD: 'POST', CONTENT_LENGTH: String(body.length) };
   return Buffer.concat([begin(id, flags), params(id, { ...length, ...variables }), stdin(id, body)]);
 }
 
-/** What answers a request with `stdout`: the output, its end, and END_REQUEST. */
+/** Returns the records of an answer: `stdout`, the end of that stream, and END_REQUEST. */
 export function answer(id: number, stdout: string, protocolStatus = 0): Buffer {
   return Buffer.concat([record('STDOUT', id, stdout), record('STDOUT', id), end(id, protocolStatus)]);
 }
@@ -77,12 +77,12 @@ export function end(id: number, protocolStatus = 0): Buffer {
   return record('END_REQUEST', id, Buffer.of(0, 0, 0, 0, protocolStatus, 0, 0, 0));
 }
 
-/** The response of a CGI script. */
+/** Returns the response of a CGI script. */
 export function response(status: string, headers: string[], body = ''): string {
   return [`Status: ${status}`, ...headers, '', body].join('\r\n');
 }
 
-/** A response of one text block. */
+/** Returns a response with a text as its body, and its length. */
 export function text(body: string, status = '200 OK'): string {
   return response(status, ['Content-Type: text/plain', `Content-Length: ${body.length}`], body);
 }
@@ -94,7 +94,7 @@ export interface Received {
   content: string;
 }
 
-/** Fails for anything that is not whole records of version 1. */
+/** Returns the whole records in `bytes`. Fails the test at another version than 1. */
 export function parse(bytes: Buffer): Received[] {
   const records: Received[] = [];
   let at = 0;
@@ -110,7 +110,7 @@ export function parse(bytes: Buffer): Received[] {
   return records;
 }
 
-/** The contents of all records of one type and request, joined. */
+/** Returns the joined contents of all records of one type and request. */
 export function stream(bytes: Buffer, type: TypeName, id = 1): string {
   return parse(bytes)
     .filter((one) => one.type === type && one.id === id)
@@ -120,11 +120,11 @@ export function stream(bytes: Buffer, type: TypeName, id = 1): string {
 
 export class Client {
   readonly socket: Socket;
-  /** One entry for each piece in which it came. */
+  /** What was received, in the pieces in which it came. */
   pieces: Buffer[] = [];
   closed = false;
   #length = 0;
-  /** Where the first record begins that has not been counted. */
+  /** The offset of the first record that has not been counted. */
   #counted = 0;
   #ends = 0;
 
@@ -186,12 +186,12 @@ export class Client {
 export interface Serving {
   server: Server;
   port: number;
-  /** What has gone to the log. */
+  /** What was written to the log. */
   readonly errors: string;
   client(): Client;
 }
 
-/** Serves `application` until the test is over; what the gateway does wrong fails the test. */
+/** Serves `application` until the test is over. The test fails when the gateway breaks the contract of PEP 3333. */
 export async function serve(application: ApplicationFunction, options: FastCgiOptions = {}): Promise<Serving> {
   let errors = '';
   const log = {

@@ -1,6 +1,6 @@
-// What no web server sends: valid requests with bytes changed, lost, doubled and put elsewhere.
+// Makes what no web server sends: valid requests with bytes changed, lost, doubled and moved.
 
-/** Numbers from 0 to 1, the same ones for the same seed. Mulberry32. */
+/** Returns a generator of numbers from 0 to 1, the same ones for the same seed. Mulberry32. */
 export function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -21,7 +21,7 @@ export function pick<Item>(next: Random, items: readonly [Item, ...Item[]]): Ite
   return items[below(next, items.length)] ?? items[0];
 }
 
-/** `bytes` with up to four changes; one time in four none. */
+/** Returns `bytes` with up to four changes; in one case of four without any. */
 export function mutate(next: Random, bytes: Buffer): Buffer {
   let result = Buffer.from(bytes);
   for (let changes = below(next, 5) - 1; changes > 0 && result.length > 0; changes--) {
@@ -51,7 +51,7 @@ export function mutate(next: Random, bytes: Buffer): Buffer {
   return result;
 }
 
-/** `bytes` in one to four pieces. */
+/** Returns `bytes` in one to four pieces. */
 export function* cut(next: Random, bytes: Buffer): Generator<Buffer> {
   let rest = bytes;
   for (let cuts = below(next, 4); cuts > 0 && rest.length > 1; cuts--) {

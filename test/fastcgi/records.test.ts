@@ -111,10 +111,10 @@ describe('the parser', () => {
   test('knows at each byte whether it stands between two records', () => {
     const parser = new RecordParser({ record() {}, badVersion() {} });
     const bytes = record('STDIN', 1, 'ab', 2);
-    expect(parser.isBetween).toBe(true);
+    expect(parser.isBetweenRecords).toBe(true);
     const isBetween = Array.from(bytes, (_byte, at) => {
       parser.feed(bytes.subarray(at, at + 1));
-      return parser.isBetween;
+      return parser.isBetweenRecords;
     });
     expect(isBetween).toEqual([...Array(bytes.length - 1).fill(false), true]);
   });

@@ -1,5 +1,5 @@
-// Requests at full speed to a FastCGI gateway that tells how much memory it holds: plain ones, bodies, failures,
-// asynchronous answers, and clients that leave in the middle of everything.
+// Sends requests at full speed to a FastCGI gateway, and asks it how much memory it holds. There are plain requests, bodies,
+// failures, asynchronous answers, and clients that leave in the middle of everything.
 
 import { connect, type Socket } from 'node:net';
 import {
@@ -15,7 +15,7 @@ import {
   STDOUT,
 } from '../../src/fastcgi/records.ts';
 
-/** To be run by a Node with --expose-gc. */
+/** The application. It needs a Node with --expose-gc. */
 export const APPLICATION = `
 import { setImmediate as turn } from 'node:timers/promises';
 
@@ -81,7 +81,7 @@ function makeRequest(path: string, body = Buffer.alloc(0)): Buffer {
 
 const REQUESTS = new Map(KINDS.map((path) => [path, makeRequest(path, path === '/body' ? BODY : undefined)]));
 
-/** What comes back on one kept connection, request by request. */
+/** One kept connection, on which one request follows the answer to another. */
 class Client {
   #socket: Socket;
   #bytes: Buffer = Buffer.alloc(0);
@@ -92,7 +92,7 @@ class Client {
     this.#socket = connect(path).on('data', (bytes) => this.#read(bytes));
   }
 
-  /** Resolves with what STDOUT had, when the request has ended. */
+  /** Resolves to the content of STDOUT when the request has ended. */
   ask(request: Buffer): Promise<string> {
     this.#answer = '';
     this.#socket.write(request);
@@ -102,7 +102,7 @@ class Client {
     }).finally(() => this.#socket.removeAllListeners('error')) as Promise<string>;
   }
 
-  /** Sends a part of a request, or a whole one and its end, and leaves. */
+  /** Sends a part of a request, or a whole one and an ABORT_REQUEST, and leaves. */
   leave(request: Buffer, how: number): void {
     const bytes =
       how % 2 === 0 ? request.subarray(0, request.length / 2) : Buffer.concat([request, makeRecord(ABORT_REQUEST, 1, Buffer.alloc(0))]);
@@ -152,7 +152,7 @@ export async function load(path: string, count: number): Promise<void> {
   await Promise.all(Array.from({ length: 16 }, one));
 }
 
-/** Bytes that the gateway behind `path` holds, when all is collected that can be. */
+/** Returns how many bytes the gateway behind `path` holds after garbage collection. */
 export async function heap(path: string): Promise<number> {
   const client = new Client(path);
   const answer = await client.ask(makeRequest('/heap'));

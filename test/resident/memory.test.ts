@@ -1,4 +1,4 @@
-// What a request leaves behind in a process that stays: nothing. `scripts/bench memory` does the same with a million.
+// A request leaves nothing behind in a process that stays. `scripts/bench memory` does the same with a million requests.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ test('60,000 requests of all kinds leave no more behind than 20,000', async () =
     await load(place, 20_000);
     const before = await heap(place);
     await load(place, 40_000);
-    // V8's own code and statistics still grow a little; a single object that each request leaves would be megabytes.
+    // V8's own code and statistics still grow a little. A single object that each request leaves would be megabytes.
     expect((await heap(place)) - before).toBeLessThan(300_000);
   } finally {
     gateway.kill('SIGKILL');

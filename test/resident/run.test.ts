@@ -1,4 +1,4 @@
-// One built file, started in every way there is: by a web server for a request, by spawn-fcgi, by systemd, by hand.
+// One built file, started in every way that there is: by a web server for a request, by spawn-fcgi, by systemd, by hand.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -56,7 +56,7 @@ function start(program: string, args: string[], env: Record<string, string> = {}
 
 const REQUEST = { REQUEST_METHOD: 'GET', SCRIPT_NAME: '', SERVER_NAME: 'a', SERVER_PORT: '80', SERVER_PROTOCOL: 'HTTP/1.1' };
 
-/** One request by cgi-fcgi; the words of the answer. */
+/** Sends one request by cgi-fcgi, and returns the words of the answer. */
 async function ask(place: string, path = '/'): Promise<string[]> {
   const child = spawn('cgi-fcgi', ['-bind', '-connect', place], {
     env: { PATH: process.env.PATH, ...REQUEST, PATH_INFO: path },
@@ -200,7 +200,7 @@ describe('run-with-cgi fastcgi', () => {
   }, 60_000);
 
   test('a connection that cannot be accepted ends nothing', async () => {
-    // As where the system has no memory for it.
+    // Node emits this error where the system has no memory for another connection.
     writeFileSync(
       file('refuse.mjs'),
       `import { Server } from 'node:net';

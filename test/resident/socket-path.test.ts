@@ -1,5 +1,5 @@
-// Several processes want the path of one Unix socket, step by step in any order: it has one owner at most, and nobody who
-// has been killed keeps it from the others.
+// Several processes want the path of one Unix socket, and take their steps in any order. The path has one owner at most, and a
+// process that was killed does not keep it from the others.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-path-'));
 const socket = join(folder, 's');
 const spare = join(folder, 'dead');
 
-/** A process of contender.ts, and what it has said last. */
+/** A process of contender.ts, and the last line that it has written. */
 class Contender {
   said = '';
   readonly process: ChildProcess;
@@ -26,7 +26,7 @@ class Contender {
   constructor() {
     const program = fileURLToPath(new URL('contender.ts', import.meta.url));
     const stdio = ['pipe', 'pipe', 'inherit', 'pipe'] as const;
-    this.process = spawn(process.execPath, ['--import', 'tsx', program, socket], { stdio: [...stdio] });
+    this.process = spawn(process.execPath, ['--import', 'tsx', program, socket, 'stepwise'], { stdio: [...stdio] });
     const { stdout, stdio: streams } = this.process;
     const turns = streams[3];
     if (!stdout || !(turns instanceof Writable)) throw new Error('no pipes');
@@ -40,7 +40,7 @@ class Contender {
     return value;
   }
 
-  /** Tells it what to want; it stands before its first step then, or has said how it ended. */
+  /** Tells the process what to want. Resolves when it is about to take its first step, or has written how it ended. */
   async want(what: 'listen' | 'close'): Promise<void> {
     this.process.stdin?.write(`${what}\n`);
     await this.hears();
@@ -75,7 +75,7 @@ async function begin(count: number): Promise<Contender[]> {
   return fresh;
 }
 
-/** Whether somebody answers at the path. */
+/** Whether a process accepts connections at the path. */
 async function isAlive(): Promise<boolean> {
   const probe = connect(socket);
   const answer = await once(probe, 'connect').then(
@@ -87,7 +87,7 @@ async function isAlive(): Promise<boolean> {
 }
 
 beforeAll(async () => {
-  // The socket of a process that was killed; the name it was bound by is the only one that is removed.
+  // Makes a dead socket. Closing the server removes only the name that it was bound by.
   const dead = createServer().listen(`${spare}.bound`);
   await once(dead, 'listening');
   linkSync(`${spare}.bound`, spare);
@@ -101,7 +101,7 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The same numbers from 0 to 1 for the same seed. */
+/** Returns a generator of numbers from 0 to 1, the same ones for the same seed. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,5 +1,4 @@
-// What the storm asks for, and the application that answers: of each request's number follows how much goes up and
-// down, and every byte of it.
+// The application of storm.test.ts, and its bodies. The number of a request determines every byte that goes up and down.
 
 import { openSync, writeSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -8,7 +7,7 @@ import type { Application } from '../../src/types.ts';
 const LONGEST = 3_000_000;
 const noise = makeNoise(LONGEST + 65_536);
 
-/** Both bodies of request `id`: most are small, some are megabytes. */
+/** Returns both bodies of request `id`. Most are small, some are megabytes. */
 export function bodies(id: number): { up: Buffer; down: Buffer } {
   return { up: part(id, 7), down: part(id, 11) };
 }
@@ -21,7 +20,7 @@ function part(id: number, salt: number): Buffer {
   return noise.subarray(start, start + Math.floor(random * longest));
 }
 
-/** The same in every process. */
+/** Returns random bytes that are the same in every process. */
 function makeNoise(length: number): Buffer {
   const words = new Uint32Array(Math.ceil(length / 4));
   let state = 1;
@@ -40,7 +39,7 @@ process.on('SIGUSR2', () => {
   throw new Error('nobody catches this');
 });
 
-/** Marks which process runs which request. A request arrives by its number; every other one takes a while. */
+/** Answers a request, whose path is its number, and notes which process runs it. Every second one takes several turns. */
 export const application: Application = async (environ, startResponse) => {
   const id = Number(environ.PATH_INFO.slice(1));
   if (marks !== undefined) writeSync(marks, `${id} ${process.pid}\n`);

@@ -1,5 +1,5 @@
-// Requests without a pause behind the real nginx, while workers are replaced and killed. nginx tries nothing twice
-// here, so that it hides nothing. STORM_REQUESTS says how many; the claim is made for 100000.
+// Sends requests without a pause through the real nginx while workers are replaced and killed. nginx is told to try nothing
+// twice, so that it hides no lost request. STORM_REQUESTS sets how many there are; docs/resident.md makes its claim for 100,000.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -54,7 +54,7 @@ let site: Running | undefined;
 let primary: ChildProcess | undefined;
 afterEach(async () => {
   if (primary && primary.exitCode === null && primary.signalCode === null) {
-    // Its workers follow.
+    // Its workers end when it has ended.
     primary.kill('SIGKILL');
     await once(primary, 'exit');
   }
@@ -68,7 +68,7 @@ interface Failure {
   ended: number;
 }
 
-/** nginx and a gateway of `workers` behind it. */
+/** Starts nginx, and a gateway of so many `workers` behind it. */
 async function begin(workers: number): Promise<{ port: number; gateway: ChildProcess; marks: string; log: () => string }> {
   site = await start(nginx, () => {});
   const { folder, port, log } = site;
@@ -96,7 +96,7 @@ function workersOf({ pid }: ChildProcess): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 }
 
-/** Sends `count` requests, `disturb` being called after each that is answered. Returns those that failed, and bytes that were wrong. */
+/** Sends `count` requests, and calls `disturb` after each answer. Returns the requests that failed, and those with wrong bytes. */
 async function storm(port: number, count: number, disturb: (answered: number) => void): Promise<{ failures: Failure[]; wrong: string[] }> {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   const failures: Failure[] = [];
@@ -183,10 +183,10 @@ describe('a storm of requests', () => {
       const kills: { pid: number; at: number; over: number }[] = [];
       const { failures, wrong } = await storm(port, REQUESTS / 2, (answered) => {
         if (answered % 300 === 0) gateway.kill('SIGHUP');
-        // The system takes a while to close what a killed process had open: until its last thread has ended.
+        // The system closes a killed process's connections when its last thread has ended, which takes a while.
         for (const kill of kills) if (kill.over === Infinity && !existsSync(`/proc/${kill.pid}`)) kill.over = Date.now();
         if (answered % 100 !== 0) return;
-        // When all are there, the oldest: one that dies young is given time before it is replaced.
+        // Kills the oldest worker, once all are there: a worker that dies young is replaced only after a while.
         const [pid, ...others] = workersOf(gateway);
         if (pid === undefined || others.length < 3) return;
         process.kill(pid, 'SIGKILL');
@@ -204,13 +204,13 @@ describe('a storm of requests', () => {
       );
       const unexplained = failures.filter(({ id, began, ended }) => {
         const pid = ran.get(id);
-        // What the application has not seen was on its way in: then a worker was killed while it was.
+        // A request without a mark never reached the application. Then it was lost with a worker that was killed meanwhile.
         const wasCut = kills.some((kill) => (pid === undefined || kill.pid === pid) && began <= kill.over && kill.at <= ended);
         return !wasCut || (pid !== undefined && !killed.has(pid));
       });
       expect(unexplained).toEqual([]);
       expect(kills.length).toBeGreaterThan(3);
-      // There was always a socket to connect to.
+      // nginx could connect at any time.
       expect(log()).not.toMatch(/connect\(\)/);
     },
     60_000 + REQUESTS * 10,

@@ -1,4 +1,4 @@
-// The web server's side of SCGI: a request as bytes, and what comes until the connection ends.
+// The web server's side of SCGI: makes requests as bytes, and collects the answer until the connection ends.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
@@ -10,7 +10,7 @@ import { until } from '../host/processes.ts';
 
 export const VARIABLES = { SCGI: '1', REQUEST_METHOD: 'GET', SCRIPT_NAME: '/app', SERVER_NAME: 'site.example', SERVER_PORT: '80' };
 
-/** `headers` as a netstring, CONTENT_LENGTH first. */
+/** Returns `headers` as a netstring, CONTENT_LENGTH first. */
 export function head(variables: Record<string, string>, length: string | number): string {
   const text = Object.entries({ CONTENT_LENGTH: String(length), ...VARIABLES, ...variables })
     .map((pair) => `${pair.join('\0')}\0`)
@@ -18,17 +18,17 @@ export function head(variables: Record<string, string>, length: string | number)
   return `${text.length}:${text},`;
 }
 
-/** A whole request, a byte string. */
+/** Returns a whole request as a byte string. */
 export function request(variables: Record<string, string> = {}, body = ''): string {
   return head(variables, body.length) + body;
 }
 
-/** The response of a CGI script. */
+/** Returns the response of a CGI script. */
 export function response(status: string, headers: string[], body = ''): string {
   return [`Status: ${status}`, ...headers, '', body].join('\r\n');
 }
 
-/** A response of one text block. */
+/** Returns a response with a text as its body, and its length. */
 export function text(body: string, status = '200 OK'): string {
   return response(status, ['Content-Type: text/plain', `Content-Length: ${body.length}`], body);
 }
@@ -47,7 +47,7 @@ export class Client {
     });
   }
 
-  /** A byte string. */
+  /** What was received, a byte string. */
   get received(): string {
     return Buffer.concat(this.#pieces).toString('latin1');
   }
@@ -74,7 +74,7 @@ export interface Serving {
   client(): Client;
 }
 
-/** Serves `application` until the test is over; what the gateway does wrong fails the test. */
+/** Serves `application` until the test is over. The test fails when the gateway breaks the contract of PEP 3333. */
 export async function serve(application: ApplicationFunction, options: ScgiOptions = { port: 0 }): Promise<Serving> {
   let errors = '';
   const violations: ContractError[] = [];

@@ -24,7 +24,7 @@ const hello: ApplicationFunction = (_environ, startResponse) => {
   return 'hello';
 };
 
-/** An answer of the gateway's own. */
+/** Returns an answer that the gateway itself makes. */
 const bare = (status: string) => text(`${status}\n`, status);
 
 describe('a request', () => {

@@ -1,4 +1,4 @@
-// A server for the time of a test, and requests to it byte for byte.
+// A development server for the time of a test, and requests to it byte for byte.
 
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -11,7 +11,7 @@ import { open } from '../servers/client.ts';
 export interface Serving {
   server: Server;
   port: number;
-  /** What it has written to wsgi.errors, and to its access log. */
+  /** What the server has written to wsgi.errors, and to its access log. */
   readonly errors: string;
   readonly access: string;
 }
@@ -51,15 +51,15 @@ export async function serve(application: Application, options: ServerOptions = {
   };
 }
 
-/** Sends `bytes` and returns all that comes until the server closes the connection, as a byte string. */
+/** Sends `bytes`, and returns what the server sends until it closes the connection, as a byte string. */
 export async function exchange(port: number, bytes: string): Promise<string> {
   const socket = open(port, Buffer.from(bytes, 'latin1'));
   let received = '';
   socket.on('data', (piece) => {
     received += piece.toString('latin1');
   });
-  // node:http closes a connection before it has read all of a head that is too long, and the system resets it then:
-  // that comes behind the answer, and is no failure where there is one.
+  // node:http closes a connection before it has read all of a head that is too long, and the system then resets it. The reset
+  // comes behind the answer, and is no failure if there is one.
   const error = await new Promise<unknown>((resolve) => {
     socket.on('error', resolve).on('close', () => resolve(undefined));
   });
@@ -67,7 +67,7 @@ export async function exchange(port: number, bytes: string): Promise<string> {
   return received;
 }
 
-/** `text` without the header lines that Node adds by itself. */
+/** Returns `text` without the header lines that Node adds by itself. */
 export function withoutDate(text: string): string {
   return text.replace(/Date: [^\r]*\r\n/g, '');
 }

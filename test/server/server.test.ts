@@ -20,7 +20,7 @@ const echo: ApplicationFunction = validator(async (environ, startResponse) => {
   return [Buffer.concat(pieces)];
 });
 
-/** An application that shows `seen` what it is given. */
+/** Returns an application that shows `seen` its environ. */
 function seeing(seen: Environ[]): ApplicationFunction {
   return validator((environ, startResponse) => {
     seen.push(environ);

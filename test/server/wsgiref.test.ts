@@ -1,4 +1,4 @@
-// The cases of CPython's test_wsgiref for simple_server, by their names there.
+// The cases of CPython's test_wsgiref for simple_server, under the names that they have there.
 
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
@@ -24,7 +24,7 @@ const HELLO =
   '\r\n' +
   'Hello, world!';
 
-/** The response to `request`, and what was logged. */
+/** Returns the response to `request`, and what was logged. */
 async function amock(application: ApplicationFunction = hello, request = REQUEST): Promise<{ out: string; err: string; access: string }> {
   const serving = await serve(application);
   const out = await exchange(serving.port, request);

@@ -1,5 +1,5 @@
-// Errors that nobody catches, in the development server, which is a process of ours, and in a process of somebody else that
-// uses a server of ours.
+// Errors that nobody catches: in the development server, whose process is the command's own, and in a program that calls
+// makeServer().
 
 import { once } from 'node:events';
 import { get } from 'node:http';
@@ -35,7 +35,7 @@ const body = (url: string): Promise<string> =>
     get(url, { agent: false }, (response) => resolve(text(response).catch(() => 'broken off'))).on('error', () => resolve('no answer'));
   });
 
-/** Runs `words`, asks for "/slow", "/reject" and, when that has been said, "/"; returns the answers, and what came of the process. */
+/** Runs the command `words`, sends it requests for "/slow", "/reject" and, after the error, "/". Returns the answers, and how it ended. */
 async function run(words: string[]) {
   const child = start(words, { cwd: folder });
   let stdout = '';

@@ -1,0 +1,139 @@
+// Errors that nobody catches, in a process that serves alone and in workers.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { request } from '../fastcgi/client.ts';
+import { isRunning, until } from '../host/processes.ts';
+import { areUp, ask, ended, file, isHeld, release, serve, workersOf } from './gateway.ts';
+
+describe('an error that nobody catches', () => {
+  /** Returns a pattern for the lines of the log about the first error, and its stack. */
+  const said = (origin: string, text = 'on purpose') =>
+    `fastcgi: \\[error-uncaught\\] Nobody has caught an error \\(${origin}\\); this process takes no more requests, and ends when those that it has are answered\nfastcgi: Error: ${text}\n(?:    at .*app\\.mjs:\\d+:\\d+.*\n)(?:    at .*\n)*`;
+
+  test.each([
+    ['/reject', 'unhandledRejection'],
+    ['/throw', 'uncaughtException'],
+  ])('%s: what runs is answered, nothing more is taken, and the process ends with 1', async (path, origin) => {
+    const gateway = serve();
+    await until(() => existsSync(gateway.place));
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    expect(await ask(gateway, path)).toMatch(/^old \d+$/);
+    await until(() => !existsSync(gateway.place));
+    release();
+    expect(await held).toMatch(/^old \d+$/);
+    expect(await ended(gateway)).toEqual([1, null]);
+    expect(gateway.said()).toMatch(new RegExp(`^${said(origin)}$`));
+  });
+
+  test('again and again changes nothing, and ten are said', async () => {
+    const gateway = serve();
+    await until(() => existsSync(gateway.place));
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    await ask(gateway, '/throw-on');
+    await until(() => gateway.said().includes('further'));
+    release();
+    expect(await held).toMatch(/^old \d+$/);
+    expect(await ended(gateway)).toEqual([1, null]);
+    expect(gateway.said().match(/Error: again/g)).toHaveLength(10);
+    expect(gateway.said()).toMatch(/\nfastcgi: further errors of this process are not said\n$/);
+  });
+
+  test.each(['/throw-on', '/throw-at-once'])('%s, --drain: keeps no process for longer', async (path) => {
+    const gateway = serve('--drain', '1');
+    await until(() => existsSync(gateway.place));
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    ask(gateway, path);
+    expect(await held).toBe('');
+    expect(await ended(gateway)).toEqual([1, null]);
+  });
+
+  test.each(['1', '2'])('--workers %s: another one takes its place at once, and no request is lost', async (count) => {
+    const gateway = serve('--workers', count);
+    await areUp(gateway, Number(count));
+    const workers = workersOf(gateway);
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    const holder = Number(readFileSync(file('held'), 'utf8'));
+    const answers: string[] = [];
+    while (!gateway.said().includes(`worker ${holder} takes no more`)) {
+      answers.push(await ask(gateway, '/reject'));
+      await sleep(100);
+    }
+    await until(() => workersOf(gateway).some((pid) => !workers.includes(pid)));
+    for (let more = 0; more < 20; more++) answers.push(await ask(gateway));
+    release();
+    answers.push(await held);
+    expect(answers.filter((answer) => !/^old \d+$/.test(answer))).toEqual([]);
+    expect(gateway.said()).toMatch(
+      new RegExp(`^(?:${said('unhandledRejection')}|fastcgi: worker \\d+ takes no more requests; another one begins in \\d+ ms\n)+$`),
+    );
+  });
+
+  test('--workers 1, in each process after a while: who asks waits, and is answered', async () => {
+    const gateway = serve('--workers', '1');
+    await areUp(gateway, 1);
+    const answers: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      const [broken = 0] = workersOf(gateway);
+      answers.push(await ask(gateway, '/reject'));
+      await until(() => gateway.said().includes(`worker ${broken} takes no more requests`));
+      answers.push(await ask(gateway));
+      await until(() => !isRunning(broken));
+    }
+    expect(answers.filter((answer) => !/^old \d+$/.test(answer))).toEqual([]);
+    expect(new Set(answers).size).toBeGreaterThanOrEqual(5);
+  });
+
+  test('--workers 1: who breaks again and again does not make others wait for what the first ones never finish', async () => {
+    const gateway = serve('--workers', '1');
+    await areUp(gateway, 1);
+    const held: Promise<string>[] = [];
+    for (let round = 0; round < 3; round++) {
+      const [pid] = (await ask(gateway)).split(' ').slice(1);
+      held.push(ask(gateway, '/hold'));
+      await until(() => readFileSync(file('held'), 'utf8').includes(`${pid}\n`));
+      await ask(gateway, '/reject');
+      await until(() => gateway.said().includes(`worker ${pid} takes no more`));
+    }
+    const [first] = readFileSync(file('held'), 'utf8').split('\n');
+    expect(gateway.said()).toContain(`fastcgi: worker ${first} is killed, whatever it has to finish: others have broken since\n`);
+    expect(await held[0]).toBe('');
+    expect(await ask(gateway)).toMatch(/^old \d+$/);
+    release();
+    expect(await held[2]).toMatch(/^old \d+$/);
+  });
+
+  test('--workers 1: a connection that the web server keeps goes on in the next one', async () => {
+    const gateway = serve('--workers', '1');
+    await areUp(gateway, 1);
+    const [broken] = workersOf(gateway);
+    const kept = connect(gateway.place);
+    onTestFinished(() => void kept.destroy());
+    let answers = '';
+    kept.on('data', (text) => {
+      answers += text;
+    });
+    kept.write(request(1, { PATH_INFO: '/reject' }));
+    await until(() => answers.includes(`old ${broken}`));
+    await until(() => gateway.said().includes('another one begins'));
+    kept.write(request(1));
+    await until(() => answers.match(/old \d+/g)?.length === 2);
+    expect(answers.match(/old \d+/g)).toEqual([`old ${broken}`, `old ${workersOf(gateway)[0]}`]);
+    expect(workersOf(gateway)).not.toContain(broken);
+  });
+
+  test('is the application’s, where that has a way with it', async () => {
+    const gateway = serve();
+    await until(() => existsSync(gateway.place));
+    for (const path of ['/catch', '/throw', '/reject']) expect(await ask(gateway, path)).toBe(`old ${gateway.process.pid}`);
+    await until(() => readFileSync(file('caught'), 'utf8') === 'on purpose\non purpose\n');
+    expect(await ask(gateway)).toBe(`old ${gateway.process.pid}`);
+    expect(gateway.said()).toBe('');
+  });
+});

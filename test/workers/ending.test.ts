@@ -1,0 +1,85 @@
+// How a gateway with workers ends: what runs is finished, and no process is left.
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { isRunning, until } from '../host/processes.ts';
+import { areUp, ask, command, ended, folder, gateways, isHeld, release, serve, workersOf } from './gateway.ts';
+
+describe('the end', () => {
+  test.each(['SIGTERM', 'SIGINT', 'SIGUSR1'] as const)('%s: what runs is finished, nothing more is taken', async (signal) => {
+    const gateway = serve('--workers', '2');
+    await areUp(gateway, 2);
+    const workers = workersOf(gateway);
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    gateway.process.kill(signal);
+    await until(() => !existsSync(gateway.place));
+    release();
+    expect(await held).toMatch(/^old \d+$/);
+    expect(await ended(gateway)).toEqual([0, null]);
+    expect(workers.filter(isRunning)).toEqual([]);
+    expect(gateway.said()).toBe('');
+  });
+
+  test('a signal to the whole group does the same, as from a terminal or from systemd', async () => {
+    const gateway = serve('--workers', '2');
+    await areUp(gateway, 2);
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    process.kill(-(gateway.process.pid ?? 0), 'SIGINT');
+    await until(() => !existsSync(gateway.place));
+    release();
+    expect(await held).toMatch(/^old \d+$/);
+    expect(await ended(gateway)).toEqual([0, null]);
+  });
+
+  test('--drain: what takes longer is cut', async () => {
+    const gateway = serve('--workers', '2', '--drain', '1');
+    await areUp(gateway, 2);
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    gateway.process.kill('SIGTERM');
+    expect(await held).toBe('');
+    expect(await ended(gateway)).toEqual([0, null]);
+  });
+
+  test('--drain: the same without workers', async () => {
+    const gateway = serve('--drain', '1');
+    await until(() => existsSync(gateway.place));
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    gateway.process.kill('SIGTERM');
+    expect(await held).toBe('');
+    expect(await ended(gateway)).toEqual([0, null]);
+  });
+
+  test('workers do not outlive a primary process that is killed; they finish what runs', async () => {
+    const gateway = serve('--workers', '2');
+    await areUp(gateway, 2);
+    const workers = workersOf(gateway);
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    gateway.process.kill('SIGKILL');
+    await until(() => workers.filter(isRunning).length === 1);
+    release();
+    expect(await held).toMatch(/^old \d+$/);
+    await until(() => workers.filter(isRunning).length === 0);
+    // The socket that it leaves behind keeps no other gateway from its path.
+    const next = spawn(process.execPath, [command, 'fastcgi', 'app.mjs', '--socket', gateway.place, '--workers', '2'], {
+      cwd: folder,
+      env: { PATH: process.env.PATH },
+      stdio: 'ignore',
+      detached: true,
+    });
+    gateways.push({ process: next, place: gateway.place, said: () => '' });
+    await until(() => workersOf({ ...gateway, process: next }).length === 2);
+    expect(await ask(gateway)).toMatch(/^old \d+$/);
+  });
+
+  test('--idle-exit: when nobody has asked any of them, all end', async () => {
+    const gateway = serve('--workers', '2', '--idle-exit', '1');
+    expect(await ended(gateway)).toEqual([0, null]);
+    expect(existsSync(gateway.place)).toBe(false);
+  });
+});
