@@ -4,5 +4,8 @@ import config from '../vitest.config.ts';
 
 export default {
   resolve: config.resolve,
-  test: { include: ['test/{environ,gateway,testing}/*.test.ts', 'test/{headers,util}.test.ts', 'test/fastcgi/records.test.ts'] },
+  test: {
+    include: ['test/{environ,gateway,testing}/*.test.ts', 'test/{headers,util}.test.ts', 'test/fastcgi/records.test.ts'],
+    testTimeout: 30_000,
+  },
 };

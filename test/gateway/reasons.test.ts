@@ -1,0 +1,11 @@
+// The reason phrases that the gateway has instead of node:http's.
+
+import { STATUS_CODES } from 'node:http';
+import { expect, test } from 'vitest';
+import { reasonOf } from '../../src/gateway/reasons.ts';
+
+test('are those of node:http for every final status that it knows, and "Unknown" for any other', () => {
+  const finals = Object.entries(STATUS_CODES).filter(([code]) => Number(code) >= 200);
+  expect(finals.map(([code]) => [code, reasonOf(Number(code))])).toEqual(finals);
+  expect([reasonOf(299), reasonOf(999)]).toEqual(['Unknown', 'Unknown']);
+});
