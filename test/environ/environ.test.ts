@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bodyLength, bodyTooLarge, checkBodySize, hasBody } from '../../src/environ/body-length.ts';
+import { bodyLength, checkBodySize } from '../../src/environ/body-length.ts';
 import { requestVariables } from '../../src/environ/environ.ts';
 import { environmentBlock, exactVariables, processVariables } from '../../src/environ/variables.ts';
 import type { Environ } from '../../src/types.ts';
@@ -296,23 +296,6 @@ describe('the length of the body', () => {
   test('a server that does not name itself is none that decodes a chunked body; a length that is no string is none', () => {
     expect(() => bodyLength({ HTTP_TRANSFER_ENCODING: 'chunked' })).toThrow('under SERVER_SOFTWARE ""; the client');
     expect(() => bodyLength({ CONTENT_LENGTH: 5 })).toThrow('CONTENT_LENGTH must be digits, got 5');
-  });
-
-  test.each([
-    [{}, false],
-    [{ CONTENT_LENGTH: '' }, false],
-    [{ CONTENT_LENGTH: '0' }, false],
-    [{ CONTENT_LENGTH: '0', HTTP_TRANSFER_ENCODING: 'chunked' }, false],
-    [{ CONTENT_LENGTH: '1' }, true],
-    [{ HTTP_TRANSFER_ENCODING: 'chunked' }, true],
-    [{ CONTENT_LENGTH: '', HTTP_TRANSFER_ENCODING: 'chunked' }, true],
-  ])('%j announces a body: %j', (variables, expected) => {
-    expect(hasBody(variables)).toBe(expected);
-  });
-
-  test('one that is too large is named with its length, if that is known', () => {
-    expect(bodyTooLarge(10, 11).message).toBe('The request body of 11 bytes is larger than maxBodySize, 10 bytes');
-    expect(bodyTooLarge(10).message).toBe('The request body is longer than maxBodySize, 10 bytes');
   });
 
   test('one above maxBodySize is answered with 413 before the application runs, as one that no number can count', async () => {
