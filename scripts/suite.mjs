@@ -1,4 +1,4 @@
-// Preloaded into a framework's own tests: what an http.Server of theirs would answer goes through run-with-cgi.
+// Preloaded by scripts/suite into the tests of a framework: puts run-with-cgi between each http.Server and its listener.
 
 import { appendFileSync } from 'node:fs';
 import { Server } from 'node:http';
@@ -10,13 +10,13 @@ import { fromNode, toNode } from '../dist/node/index.js';
 const { GATEWAY, GATEWAY_LOG } = process.env;
 const errors = { write: (text) => GATEWAY_LOG && appendFileSync(GATEWAY_LOG, String(text)) };
 
-/** A listener in the place of `listener`, a function or a server. */
+/** Returns a listener that calls `listener`, a function or a server, through the gateway. */
 const through = memoized((listener) => {
   const application = fromNode(listener);
   return toNode(GATEWAY === 'cgi' ? asScript(application) : application, { errors });
 });
 
-/** For scripts/suite-hono.config.mjs: calls `dispatch` behind a gateway, with the environment and context that the test has given. */
+/** Calls `dispatch` of Hono through the gateway, with the `env` and `context` that the test has passed. scripts/suite-hono.config.mjs puts this into Hono. */
 globalThis.throughGateway = (request, env, context, dispatch) =>
   toFetch(
     fromFetch((inner) => dispatch(inner, env, context)),
@@ -28,7 +28,7 @@ const passed = new WeakSet();
 
 Server.prototype.emit = function (event, ...args) {
   const [request] = args;
-  // What has passed is on its way through the server that toNode() has.
+  // toNode() has a server of its own, and emits the same request on that.
   if (event !== 'request' || this.listenerCount(event) === 0 || passed.has(request)) return emit.call(this, event, ...args);
   passed.add(request);
   through(this)(...args);
@@ -41,10 +41,10 @@ try {
   const injectThrough = (dispatch, ...rest) => inject(through(dispatch), ...rest);
   require.cache[require.resolve('light-my-request')].exports = Object.assign(injectThrough, inject);
 } catch {
-  // not Fastify
+  // Only Fastify has light-my-request.
 }
 
-/** Returns an application that runs `application` as a CGI script, and takes the script's output apart. */
+/** Returns an application that runs `application` by runWithCgi() and parses what that writes to standard output. */
 function asScript(application) {
   return async (environ, startResponse) => {
     let head = '';
