@@ -1,0 +1,67 @@
+// Exchanges of a gateway that stays: their time limit, and what is left of them.
+
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Exchange } from '../../src/gateway/exchange.ts';
+import { runExchange } from '../../src/gateway/run-exchange.ts';
+import { Spool } from '../../src/gateway/spool.ts';
+import type { Application, Environ } from '../../src/types.ts';
+import { answering } from '../fakes.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** An exchange that notes what is sent, with a request body that notes when it is closed. */
+function exchangeOf(application: unknown) {
+  const events: string[] = [];
+  const sink = {
+    start: (status: string) => void events.push(status),
+    write() {},
+    end: (complete: boolean) => void events.push(`end ${complete}`),
+  };
+  const exchange = new Exchange(application as Application, { REQUEST_METHOD: 'GET' } as Environ, sink, () => {});
+  const body = new Spool();
+  body.close = () => void events.push('body closed');
+  return { exchange, body, events };
+}
+
+test('one that is over at once leaves nothing to wait for', () => {
+  const { exchange, body, events } = exchangeOf(answering('x'));
+  expect(runExchange(exchange, body, 1000)).toBeUndefined();
+  expect(events).toEqual(['200 OK', 'end true', 'body closed']);
+  expect(vi.getTimerCount()).toBe(0);
+  expect(runExchange(exchangeOf(answering('x')).exchange, undefined, undefined)).toBeUndefined();
+});
+
+test('one that waits keeps its request body until it is over, and no timer behind that', async () => {
+  let resolve!: (body: string) => void;
+  const { exchange, body, events } = exchangeOf(async (environ: Environ, startResponse: never) => {
+    const text = await new Promise<string>((settle) => {
+      resolve = settle;
+    });
+    return answering(text)(environ, startResponse);
+  });
+  const finished = runExchange(exchange, body, 1000);
+  expect([vi.getTimerCount(), events]).toEqual([1, []]);
+  resolve('x');
+  await finished;
+  expect(events).toEqual(['200 OK', 'end true', 'body closed']);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('one that takes longer than its time is answered with 504', async () => {
+  const { exchange, body, events } = exchangeOf(() => new Promise(() => {}));
+  const finished = runExchange(exchange, body, 1000);
+  vi.advanceTimersByTime(999);
+  expect(events).toEqual([]);
+  vi.advanceTimersByTime(1);
+  await finished;
+  expect(events).toEqual(['504 Gateway Timeout', 'end true', 'body closed']);
+});
+
+test('one without a time limit and without a request body has no timer', async () => {
+  const { exchange, events } = exchangeOf(async () => answering('x'));
+  const finished = runExchange(exchange, undefined, undefined);
+  expect(vi.getTimerCount()).toBe(0);
+  await finished;
+  expect(events.at(-1)).toBe('end true');
+});
