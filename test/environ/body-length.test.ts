@@ -1,7 +1,64 @@
 // The length of a request body, as far as environ tells.
 
-import { expect, test } from 'vitest';
-import { bodyTooLarge, checkBodySize, hasBody } from '../../src/environ/body-length.ts';
+import { describe, expect, test } from 'vitest';
+import { bodyLength, bodyTooLarge, checkBodySize, hasBody } from '../../src/environ/body-length.ts';
+import { answering, run } from '../fakes.ts';
+
+describe('the length of the body', () => {
+  const chunked = (SERVER_SOFTWARE: string) => ({ HTTP_TRANSFER_ENCODING: 'chunked', SERVER_SOFTWARE });
+  test.each<[Record<string, string>, number]>([
+    [{}, 0],
+    [{ CONTENT_LENGTH: '' }, 0],
+    [{ CONTENT_LENGTH: '0' }, 0],
+    [{ CONTENT_LENGTH: '0005' }, 5],
+    [{ CONTENT_LENGTH: '5', ...chunked('nginx/1.22') }, 5],
+    [{ HTTP_TRANSFER_ENCODING: 'gzip' }, 0],
+    [{ ...chunked('nginx/1.22'), HTTP_TRANSFER_ENCODING: 'chunked, gzip' }, 0],
+    [chunked('Apache/2.4.71 (Debian)'), Infinity],
+    [{ ...chunked('CivetWeb/1.15'), HTTP_TRANSFER_ENCODING: 'gzip, Chunked ' }, Infinity],
+    [{ ...chunked('nginx/1.22.1'), CONTENT_LENGTH: '' }, Infinity],
+  ])('%j: %d', (variables, length) => {
+    expect(bodyLength(variables)).toBe(length);
+  });
+
+  test.each(['+5', '-1', '-5', '5x', '5, 5', ' 5', '0x5', '5.0'])(
+    'RFC 3875 #11: CONTENT_LENGTH %j is answered with 400',
+    async (CONTENT_LENGTH) => {
+      const { output, errors } = await run(answering('never'), { environ: { CONTENT_LENGTH } });
+      expect(output).toMatch(/^Status: 400 Bad Request\r\n/);
+      expect(errors).toBe(
+        `cgi: RequestError [content-length-not-a-number]: CONTENT_LENGTH must be digits, got ${JSON.stringify(CONTENT_LENGTH)}\n`,
+      );
+    },
+  );
+
+  test.each(['busybox httpd/1.35.0', 'SimpleHTTP/0.6 Python/3.11.2', 'merecat/2.32', 'Not-Apache/2.4', ''])(
+    'a chunked body under %j cannot be read: 411',
+    async (server) => {
+      const { output, errors } = await run(answering('never'), { environ: chunked(server) });
+      expect(output).toMatch(/^Status: 411 Length Required\r\n/);
+      const told = `cannot be read under SERVER_SOFTWARE ${JSON.stringify(server)}; the client must send Content-Length`;
+      expect(errors).toBe(`cgi: RequestError [body-of-unknown-length]: A chunked request body ${told}\n`);
+    },
+  );
+
+  test('a server that does not name itself is none that decodes a chunked body; a length that is no string is none', () => {
+    expect(() => bodyLength({ HTTP_TRANSFER_ENCODING: 'chunked' })).toThrow('under SERVER_SOFTWARE ""; the client');
+    expect(() => bodyLength({ CONTENT_LENGTH: 5 })).toThrow('CONTENT_LENGTH must be digits, got 5');
+  });
+
+  test('one above maxBodySize is answered with 413 before the application runs, as one that no number can count', async () => {
+    for (const CONTENT_LENGTH of ['11', '18446744073709551611']) {
+      const { output } = await run(
+        () => {
+          throw new Error('ran');
+        },
+        { environ: { CONTENT_LENGTH }, options: { maxBodySize: 10 } },
+      );
+      expect(output).toMatch(/^Status: 413 Content Too Large\r\n/);
+    }
+  });
+});
 
 test.each<[string, Record<string, string>, boolean]>([
   ['nothing', {}, false],

@@ -1,4 +1,4 @@
-// Computations that wait only where they must, as the exchange uses them.
+// Coroutines, which wait only for the promises that they yield.
 
 import { describe, expect, test } from 'vitest';
 import { runCoroutine } from '../../src/gateway/coroutine.ts';
@@ -50,5 +50,24 @@ describe('runCoroutine()', () => {
     expect(interrupt('now')).toBe(true);
     expect(interrupt('again')).toBe(false);
     expect([await finished, seen]).toEqual(['done', ['now']]);
+  });
+
+  test('a promise that settles after the interruption changes nothing', async () => {
+    const late = [Promise.resolve('late'), Promise.reject(new Error('late'))];
+    for (const promise of late) {
+      const { finished, interrupt } = runCoroutine(
+        (function* (): Generator<PromiseLike<unknown>, string> {
+          try {
+            yield promise;
+          } catch (reason) {
+            return String(reason);
+          }
+          return 'resumed';
+        })(),
+      );
+      expect(interrupt('interrupted')).toBe(true);
+      expect(interrupt('again')).toBe(false);
+      expect(await finished).toBe('interrupted');
+    }
   });
 });

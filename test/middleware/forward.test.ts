@@ -231,18 +231,19 @@ describe('the response', () => {
     expect(events).toEqual(['asked', 'left']);
   });
 
-  test('when the client leaves, so do we', async () => {
-    let left: Promise<unknown> | undefined;
+  test('when the client leaves in the middle of the body, the connection to the server is closed', async () => {
+    const events: string[] = [];
     const url = await upstream((_request, response) => {
-      left = once(response, 'close');
+      response.on('close', () => events.push(`closed, ${response.writableFinished ? 'complete' : 'incomplete'}`));
       response.write('endless');
     });
     const body = (await forward([url])({ ...plain(), PATH_INFO: '/' } as never, () => () => {})) as AsyncIterable<Buffer> & {
       close(): void;
     };
-    await body[Symbol.asyncIterator]().next();
+    const { value } = await body[Symbol.asyncIterator]().next();
+    expect([String(value), events]).toEqual(['endless', []]);
     body.close();
-    await left;
+    await vi.waitFor(() => expect(events).toEqual(['closed, incomplete']), { timeout: 10_000 });
   });
 });
 

@@ -1,0 +1,65 @@
+// The log of a CGI script.
+
+import { describe, expect, test } from 'vitest';
+import { response } from '../fakes.ts';
+import { launch, withScripts } from './launch.ts';
+
+withScripts();
+
+const ok = (body: string, headers: string[] = []) => response('200 OK', ['Content-Type: text/plain', ...headers], body);
+
+const sized = (body: string) => ok(body, [`Content-Length: ${Buffer.byteLength(body, 'latin1')}`]);
+
+describe('the log', () => {
+  test('standard output is the response and nothing else', async () => {
+    const expected = ['printed log', 'printed error', 'printed stdout', 'printed stderr'];
+    for (const [env, first] of [
+      [{}, ''],
+      [{ BEFORE: 'print' }, 'printed before\n'],
+    ] as const) {
+      const { output, errors } = await launch('print', { env });
+      // What was printed before the call is beyond help, what comes after is not.
+      expect(output).toBe(first + sized('fd 2\n'));
+      for (const line of expected) expect(errors).toContain(`${line}\n`);
+    }
+  });
+
+  test('from guardStdout() on, for what modules print while they load', async () => {
+    const { output, errors } = await launch('print', { env: { BEFORE: 'guard' } });
+    expect(output).toBe(sized('fd 2\n'));
+    expect(errors).toMatch(/^printed before\nprinted log\n/);
+  });
+
+  test('nor is what a child process prints', async () => {
+    for (const mode of ['pipes', 'fifos']) {
+      expect([mode, (await launch('child-prints', { mode })).output]).toEqual([mode, sized('done\n')]);
+    }
+  });
+
+  test('PEP 3333 #34 to #36: takes any text, and passes it on at once', async () => {
+    expect((await launch('errors')).errors).toBe('one\ntwo\ndrei ü €\n5');
+    expect((await launch('errors-hostile')).output).toBe(sized('logged\n'));
+  });
+
+  test('trap 25, mini_httpd, merecat: what would land in the response is dropped', async () => {
+    for (const mode of ['same_pipe', 'same_fifo', 'tcp_log']) {
+      expect([mode, (await launch('errors', { mode })).output]).toEqual([mode, sized('logged\n')]);
+    }
+  });
+
+  test('a socket that is no TCP connection is a log', async () => {
+    expect((await launch('errors', { mode: 'unix_log' })).output).toBe(`${sized('logged\n')}one\ntwo\ndrei \xc3\xbc \xe2\x82\xac\n5`);
+  });
+
+  test('trap 25, civetweb: one that nobody reads does not hold the response up; nor one that is gone, or never was', async () => {
+    for (const mode of ['undrained_log', 'undrained_fifo']) {
+      expect([mode, (await launch('errors-megabyte', { mode })).output]).toEqual([mode, sized('logged\n')]);
+    }
+    expect((await launch('errors', { mode: 'foreign_log' })).output).toBe(sized('logged\n'));
+    expect((await launch('errors', { mode: 'closed', env: { CLOSED: '2' } })).output).toBe(sized('logged\n'));
+  });
+
+  test('a megabyte arrives whole where it is read', async () => {
+    expect((await launch('errors-megabyte')).errors.length).toBe(1_000_000);
+  });
+});

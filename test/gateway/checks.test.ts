@@ -1,0 +1,105 @@
+// The status and the headers that startResponse() refuses.
+
+import { describe, expect, test } from 'vitest';
+import { answering, response, run, SERVER_ERROR } from '../fakes.ts';
+
+type Start = (status: unknown, headers: unknown, excInfo?: unknown) => (block: unknown) => void;
+
+describe('PEP 3333 #42: what startResponse() refuses, with a 500 for the client and a code for the log', () => {
+  const rows: [why: string, status: unknown, headers: unknown, code: string, message: string][] = [
+    ['PEP 3333 #48: no reason', '200', [], 'status-malformed', 'got "200"'],
+    ['PEP 3333 #48: an empty reason', '200 ', [], 'status-malformed', 'got "200 "'],
+    ['PEP 3333 #48: two spaces', '200  OK', [], 'status-malformed', 'one space'],
+    ['PEP 3333 #48: outer whitespace', '200 OK ', [], 'status-malformed', 'got "200 OK "'],
+    ['PEP 3333 #48: CR LF', '200 OK\r\nX: y', [], 'status-malformed', String.raw`"200 OK\r\nX: y"`],
+    ['PEP 3333 #48: letters', 'abc OK', [], 'status-malformed', 'three digits'],
+    ['PEP 3333 #52: U+0100', '200 Āha', [], 'status-malformed', 'ISO-8859-1'],
+    ['a number', 200, [], 'status-malformed', 'got 200'],
+    ['an interim status', '103 Early Hints', [], 'status-malformed', 'cannot be interim'],
+    ['four digits', '2000 OK', [], 'status-malformed', 'three digits'],
+    ['PEP 3333 #49: an object', '200 OK', { 'Content-Type': 'a/b' }, 'headers-not-a-list', 'got an object of Object'],
+    ['PEP 3333 #49: a Map', '200 OK', new Map(), 'headers-not-a-list', 'make it [...headers]'],
+    ['PEP 3333 #49: nothing', '200 OK', undefined, 'headers-not-a-list', 'got undefined'],
+    ['PEP 3333 #49: a triple', '200 OK', [['a', 'b', 'c']], 'headers-not-a-list', 'got an array of 3'],
+    ['PEP 3333 #49: a string', '200 OK', ['a: b'], 'headers-not-a-list', 'got "a: b"'],
+    ['PEP 3333 #50: a colon', '200 OK', [['A:', 'b']], 'header-name', 'got "A:"'],
+    ['PEP 3333 #50: a space', '200 OK', [['A b', 'c']], 'header-name', 'got "A b"'],
+    ['PEP 3333 #50: empty', '200 OK', [['', 'c']], 'header-name', 'got ""'],
+    ['PEP 3333 #50: no string', '200 OK', [[1, 'c']], 'header-name', 'got 1'],
+    ['PEP 3333 #51: LF', '200 OK', [['A', 'b\nC: d']], 'header-value', String.raw`got "b\nC: d"`],
+    ['PEP 3333 #51: a control character at the end', '200 OK', [['A', 'b\r']], 'header-value', 'control characters'],
+    ['PEP 3333 #51: a tab', '200 OK', [['A', 'b\tc']], 'header-value', 'control characters'],
+    ['PEP 3333 #51: DEL', '200 OK', [['A', '\x7f']], 'header-value', 'control characters'],
+    ['PEP 3333 #52: U+0100', '200 OK', [['A', 'Ā']], 'header-value', 'must fit ISO-8859-1'],
+    ['a value that is no string', '200 OK', [['A', 1]], 'header-value', 'must be a string, got 1'],
+    ['a function', '200 OK', [['A', run]], 'header-value', 'got the function run'],
+    ['a long value is shown in part', '200 OK', [['A', `\n${'x'.repeat(999)}`]], 'header-value', '…'],
+    ['PEP 3333 #55: Connection', '200 OK', [['Connection', 'close']], 'header-hop-by-hop', '"Connection"'],
+    ['PEP 3333 #55, #53: TRANSFER-ENCODING', '200 OK', [['TRANSFER-ENCODING', 'chunked']], 'header-hop-by-hop', 'leave the header out'],
+    ['RFC 3875 #29: Keep-Alive', '200 OK', [['keep-alive', '1']], 'header-hop-by-hop', 'keep-alive'],
+    ['Status as a header', '200 OK', [['status', '200 OK']], 'header-status', 'first argument'],
+    [
+      'RFC 3875 #23: Content-Type twice',
+      '200 OK',
+      [
+        ['Content-Type', 'a/b'],
+        ['content-type', 'c/d'],
+      ],
+      'header-duplicate',
+      '"c/d"',
+    ],
+    [
+      'RFC 3875 #23: Content-Length twice',
+      '200 OK',
+      [
+        ['Content-Length', '1'],
+        ['Content-Length', '1'],
+      ],
+      'header-duplicate',
+      'only once',
+    ],
+    [
+      'RFC 3875 #23: Location twice',
+      '302 Found',
+      [
+        ['Location', '/'],
+        ['Location', '/a'],
+      ],
+      'header-duplicate',
+      '"/a"',
+    ],
+    ['Content-Length that is no number', '200 OK', [['Content-Length', '5x']], 'content-length-malformed', 'must be digits, got "5x"'],
+    ['an empty Content-Length', '200 OK', [['Content-Length', '']], 'content-length-malformed', 'must be digits'],
+  ];
+  test.each(rows)('%s', async (_why, status, headers, code, message) => {
+    const { output, errors } = await run((_environ: unknown, start: Start) => {
+      start(status, headers);
+      return 'never sent';
+    });
+    expect(output).toBe(SERVER_ERROR);
+    expect(errors.split('\n')[0]).toMatch(new RegExp(`^cgi: \\[${code}\\] ApplicationError: `));
+    expect(errors.split('\n')[0]).toContain(message);
+  });
+
+  const accepted: [string, string, [string, string][]][] = [
+    ['a reason in ISO-8859-1', '200 Très bien', [['X-Name', 'Dürer']]],
+    ['999', '999 Whatever', []],
+    ['every token character', '200 OK', [["!#$%&'*+-.^_`|~09azAZ", '']]],
+    ['RFC 3875 #27: an absolute Location', '302 Found', [['Location', 'mailto:a@b']]],
+    ['RFC 9110 §10.2.2: a relative Location', '302 Found', [['Location', '../a%2Fb?c#d']]],
+    ['one that is only a query', '303 See Other', [['Location', '?a']]],
+    ['an empty one, which is the page itself', '303 See Other', [['Location', '']]],
+    [
+      'a header that is repeated',
+      '200 OK',
+      [
+        ['Set-Cookie', 'a=1'],
+        ['Set-Cookie', 'b=2'],
+      ],
+    ],
+  ];
+  test.each(accepted)('but not %s', async (_what, status, headers) => {
+    const { output } = await run(answering('x', headers, status));
+    expect(output).toBe(response(status, [...headers.map(([name, value]) => `${name}: ${value}`), 'Content-Length: 1'], 'x'));
+  });
+});
