@@ -31,7 +31,7 @@ export interface Ended {
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 let folder: string;
-/** The scripts, and what Node notes down of their runs; scripts/test reads that afterwards. */
+/** Holds the scripts, and in raw/ what Node writes down of their runs where PROCESS_COVERAGE asks for it; scripts/coverage.ts reads that. */
 let coverage: string;
 /** Each leads a process group, to which its script and that one's children belong. */
 const running = new Set<ChildProcess>();
@@ -73,7 +73,7 @@ export function launch(
   const child = spawn('/usr/bin/python3', [join(here, 'launch.py'), mode, path, process.execPath, join(coverage, name), ...argv], {
     env: {
       PATH: '/usr/bin:/bin',
-      NODE_V8_COVERAGE: join(coverage, 'raw'),
+      ...(process.env.PROCESS_COVERAGE !== undefined && { NODE_V8_COVERAGE: join(coverage, 'raw') }),
       CASE: testCase,
       MARK: mark,
       OPTIONS: JSON.stringify(options),

@@ -124,8 +124,9 @@ export class Client {
   pieces: Buffer[] = [];
   closed = false;
   #length = 0;
-  /** The offset of the first record that has not been counted. */
-  #counted = 0;
+  /** The beginning of a record whose end has not come. */
+  #unfinished: Buffer = Buffer.alloc(0);
+  /** How many END_REQUESTs have come. */
   #ends = 0;
 
   constructor(socket: Socket) {
@@ -133,6 +134,7 @@ export class Client {
     socket.on('data', (piece: Buffer) => {
       this.pieces.push(piece);
       this.#length += piece.length;
+      this.#countEnds(piece);
     });
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -151,23 +153,20 @@ export class Client {
 
   /** Waits for `count` END_REQUESTs, and returns all that was received. */
   async ends(count = 1): Promise<Buffer> {
-    let length = 0;
-    await until(() => {
-      if (this.#length === length) return false;
-      length = this.#length;
-      return this.#countEnds(this.received) >= count;
-    });
+    await until(() => this.#ends >= count);
     return this.received;
   }
 
-  #countEnds(bytes: Buffer): number {
-    while (this.#counted + 8 <= bytes.length) {
-      const next = this.#counted + 8 + bytes.readUInt16BE(this.#counted + 4) + bytes.readUInt8(this.#counted + 6);
+  #countEnds(piece: Buffer): void {
+    const bytes = Buffer.concat([this.#unfinished, piece]);
+    let at = 0;
+    while (at + 8 <= bytes.length) {
+      const next = at + 8 + bytes.readUInt16BE(at + 4) + bytes.readUInt8(at + 6);
       if (next > bytes.length) break;
-      if (bytes[this.#counted + 1] === TYPES.END_REQUEST) this.#ends++;
-      this.#counted = next;
+      if (bytes[at + 1] === TYPES.END_REQUEST) this.#ends++;
+      at = next;
     }
-    return this.#ends;
+    this.#unfinished = bytes.subarray(at);
   }
 
   /** Waits for `count` bytes. */

@@ -141,20 +141,6 @@ describe('listening', () => {
     expect(statSync(file).size).toBe(8);
   });
 
-  test('§2.2: on descriptor 0 when nothing else is said, as spawn-fcgi starts a program', async () => {
-    const socket = join(folder(), 's');
-    const program = fileURLToPath(new URL('program.ts', import.meta.url));
-    const options = ['-n', '-s', socket, '-M', '0600', '--', process.execPath, '--import', 'tsx', program];
-    const child = spawn('/usr/bin/spawn-fcgi', options, { stdio: 'ignore' });
-    await until(() => existsSync(socket));
-    const client = new Client(connect(socket)).send(request(1));
-    expect(stream(await client.ends(), 'STDOUT')).toBe(text(`${child.pid} /app`));
-    child.kill('SIGTERM');
-    const [code] = await once(child, 'exit');
-    expect(code).toBe(0);
-    await client.end();
-  });
-
   test('on two places is refused', () => {
     expect(() => serveFastCgi(hello, { port: 0, fd: 0 })).toThrow('A gateway listens on one of socket, port and fd, got 2 of them');
   });
