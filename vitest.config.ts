@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 
@@ -32,6 +33,8 @@ export default defineConfig({
   },
   test: {
     projects: [group('quick', ['test/**'], [...SERVERS, ...PROCESSES]), group('processes', PROCESSES, SERVERS), group('servers', SERVERS)],
+    // One more than processors: many tests wait for a process or a clock.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 30_000,
     coverage: {
       provider: 'v8',
