@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Running, start } from '../servers/servers.ts';
-import { applications, type Question, type Sample } from './applications.ts';
+import { applications } from './applications.ts';
 import {
   type Answer,
   apacheWithHosts,
@@ -19,6 +19,7 @@ import {
   type Place,
   startNatively,
 } from './places.ts';
+import type { Question, Sample } from './sample.ts';
 import { type Row, readTable, toTable, writeTable } from './table.ts';
 
 interface Asked {

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { ask } from '../servers/client.ts';
 import { apache, type RealServer } from '../servers/servers.ts';
-import type { Question, Sample } from './applications.ts';
+import type { Question, Sample } from './sample.ts';
 
 export interface Answer {
   status: number;

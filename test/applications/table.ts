@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Sample } from './applications.ts';
+import type { Sample } from './sample.ts';
 
 export interface Row {
   sample: Sample;

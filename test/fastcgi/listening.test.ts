@@ -13,7 +13,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { serveFastCgi } from '../../src/fastcgi/index.ts';
 import { until } from '../host/processes.ts';
 import { hello } from './applications.ts';
-import { answer, Client, request, serve, stream, text } from './client.ts';
+import { answer, Client, request, serve, text } from './client.ts';
 
 describe('listening', () => {
   const folder = () => {
