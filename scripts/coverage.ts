@@ -1,5 +1,5 @@
-// Whether the process tests reach every line and branch of src/cgi. That code runs in scripts of its own,
-// where vitest cannot see it; Node has written down in the folder PROCESS_COVERAGE what it ran.
+// Checks that the tests of test/cgi reach every line and branch of src/cgi. That code runs in processes that vitest cannot look
+// into; each of them has written its coverage into the folder PROCESS_COVERAGE.
 
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';

@@ -1,4 +1,4 @@
-// The second half of scripts/demo: the built scripts under the development server, by the built package.
+// The second half of scripts/demo: serves the built scripts by the development server of the built package.
 
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';

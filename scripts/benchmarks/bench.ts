@@ -1,4 +1,4 @@
-// Whole processes, in turn with what they are compared with, in a clean environment. Prints Markdown.
+// Runs whole processes in turn with the programs they are compared with, in a clean environment. Prints Markdown.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const runs = Number(process.env.RUNS ?? 40);
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-bench-'));
 const file = (name: string) => join(folder, name);
 const node = (script: string, binary = process.execPath) => [binary, script];
-/** An empty script, started as a server starts it: by a small program that starts Node, as the shell is for a built file. */
+/** An empty script. A small program starts Node for it, as the shell does for a built file. */
 const emptyScript = (binary = 'node'): string => {
   const script = file(`empty-${binary.replaceAll('/', '-')}.cjs`);
   writeFileSync(script, `#!/usr/bin/env ${binary}\n`, { mode: 0o755 });
@@ -39,7 +39,7 @@ interface Measured {
   /** Medians, in seconds and MiB. */
   seconds: number;
   mebibytes: number;
-  /** Run by run against the last command: median, least and greatest. */
+  /** The ratios to the last command, run by run: median, least and greatest. */
   ratio: number;
   least: number;
   greatest: number;
@@ -95,7 +95,7 @@ const verdict = (met: boolean) => (met ? 'met' : '**missed**');
 const outward = (bytes: number): Conditions => ({ env: { BENCH_BYTES: String(bytes) } });
 const inward = (bytes: number): Conditions => ({ env: { REQUEST_METHOD: 'POST', CONTENT_LENGTH: String(bytes) }, input: 'body' });
 
-/** The examples in cgi-bin/, and what each may take. */
+/** The examples in cgi-bin/, and the time that each may take. */
 const FRAMEWORKS = { hello: 1.06, hono: 1.35, express: 2.2, koa: 2.2, fastify: 2.6 };
 
 const rows: Record<string, () => void | Promise<void>> = {
@@ -208,7 +208,7 @@ function timeRow(what: string, { ratio, least, greatest }: Measured, bar: number
   row(what, two(ratio), `${two(least)} to ${two(greatest)}`, `at most ${two(bar)}`, verdict(ratio <= bar));
 }
 
-/** A gibibyte against what sets the floor; then a quarter of it, which must not need less memory than both. */
+/** Sends a gibibyte, against the program that sets the floor; then a quarter of it, which must not need less memory than both. */
 function throughput(what: string, commands: string[][], bar: number, conditions: (bytes: number) => Conditions): void {
   const [ours, floor] = measure(commands, { count: 7, ...conditions(GIB) }) as [Measured, Measured];
   const ratio = 1 / ours.ratio;
@@ -230,7 +230,7 @@ function throughput(what: string, commands: string[][], bar: number, conditions:
   );
 }
 
-/** A program that fails fast would look fast. */
+/** Throws when a program fails: one that fails fast would look fast. */
 function mustSayHello(name: string, program: string, args: string[], env: Record<string, string>): void {
   const response = execFileSync(program, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   if (!/^Content-type: text\/plain/im.test(response) || !response.endsWith('\r\n\r\nHello, world!\n'))

@@ -1,4 +1,4 @@
-// The programs that are measured: ours, the bare ones that set the floor, and the same "hello" by peers.
+// The programs that are measured: ours, bare ones that set the floor, and the same "hello" by other gateways.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -80,7 +80,7 @@ export default (request, response) => {
 `,
 };
 
-/** The same as a module whose interpreter line names the command. */
+/** The same program as a module whose interpreter line names the command run-with-cgi. */
 const INTERPRETED = `export default (environ, startResponse) => {
   startResponse('200 OK', [['Content-Type', 'text/plain']]);
   return ['Hello, world!\\n'];
@@ -124,7 +124,7 @@ int main(void) { fputs("Status: 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\n
 `,
 };
 
-/** Writes into `folder` and builds what all rows but the peers need. */
+/** Writes the programs of all rows but "peers" into `folder`, and builds them. */
 export async function makePrograms(folder: string): Promise<void> {
   for (const [name, source] of Object.entries(BARE)) writeFileSync(join(folder, `bare-${name}.cjs`), source);
   for (const [name, source] of Object.entries(OURS)) {

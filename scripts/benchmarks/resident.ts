@@ -1,6 +1,6 @@
-// One resident process behind nginx, against the same answer by other ways to keep a process: node:http behind
-// proxy_pass, php-fpm with one child, Go's net/http/fcgi on one core. In one run, in turn. And what a process holds
-// after a million requests. Prints Markdown.
+// Measures one resident process behind nginx against other processes that give the same answer: node:http behind proxy_pass, php-fpm
+// with one child, Go's net/http/fcgi on one core; all in one run, in turn. Measures the memory that a process holds after a
+// million requests, too. Prints Markdown.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { APPLICATION, heap, load as requests } from '../../test/resident/load.ts
 const ROUNDS = Number(process.env.ROUNDS ?? 7);
 const SECONDS = 3;
 const CONNECTIONS = 64;
-/** proc(5): utime and stime are counted in these. */
+/** The unit of utime and stime, per second: proc(5). */
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
 const HELLO = `export function application(environ, startResponse) {
@@ -53,7 +53,7 @@ const PHP = `<?php header('Content-Type: text/plain'); header('Content-Length: 1
 `;
 
 interface Contender {
-  /** The program, told where to listen. */
+  /** The command of the program, which is told where to listen. */
   command(place: string): string[];
   port?: number;
   /** How nginx asks it: the module's name, and whether connections are kept. */
@@ -181,7 +181,7 @@ function processorTime(pid: number): number {
 interface Figures {
   /** Requests per second. */
   rate: number;
-  /** Microseconds of processor time that one took. */
+  /** Microseconds of processor time that one request took. */
   cost: number;
 }
 
@@ -230,7 +230,7 @@ export async function resident(): Promise<void> {
   }
 }
 
-/** Medians; and of the ratios to what each is measured against, round by round. */
+/** Prints medians: of the figures, and of the ratios to the contender that each is measured against, round by round. */
 function print(all: readonly Running[], rounds: readonly Figures[][]): void {
   const figures = (at: number, what: keyof Figures) => median(rounds.map((round) => round[at]?.[what] ?? 0));
   const ratio = (at: number, against: number, what: keyof Figures) =>
@@ -245,7 +245,7 @@ function print(all: readonly Running[], rounds: readonly Figures[][]): void {
   }
 }
 
-/** How much a process holds after ever more requests of all kinds. */
+/** Measures the memory that a process holds after ever more requests of all kinds. */
 export async function memory(): Promise<void> {
   const place = file('memory.sock');
   writeFileSync(file('memory.mjs'), APPLICATION);
@@ -266,7 +266,7 @@ export async function memory(): Promise<void> {
   }
 }
 
-/** One worker and two, told to answer as fast as they can by a client that costs little: what a second core brings. */
+/** Measures what a second core brings: one worker and two, asked as fast as they answer by a client that costs little. */
 export async function workers(): Promise<void> {}
 
 function median(values: number[]): number {

@@ -1,5 +1,5 @@
-// The development server against a bare node:http server that does the same work, both under wrk: one after the
-// other, again and again, with ever more connections. Prints Markdown.
+// Measures the development server against a bare node:http server that does the same work. wrk asks them in turn, with ever more
+// connections. Prints Markdown.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
 import { until } from '../host/processes.ts';
+import { freePort } from '../servers/servers.ts';
 import { shown } from './page.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-systemd-'));
@@ -41,7 +42,7 @@ test('systemd-analyze finds what is wrong', () => {
 });
 
 test('the built file answers on the socket that it is started with, as a user who may do nothing, and ends on SIGTERM', async () => {
-  const port = '18974';
+  const port = await freePort();
   const words = ['-l', `127.0.0.1:${port}`, '-E', 'MACHINE=here', file('app.cgi')];
   const unprivileged = ['--reuid=65534', '--regid=65534', '--clear-groups', '--no-new-privs', '--bounding-set=-all'];
   const worker = spawn('setpriv', [...unprivileged, 'systemd-socket-activate', ...words], { env, stdio: ['ignore', 'inherit', 'pipe'] });
