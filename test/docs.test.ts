@@ -1,5 +1,5 @@
-// The pages with examples, run as they stand. A block "js name", or of another language, is a file, a block "console" is commands,
-// each after "$ ", and what they print; a page is one shell session in a folder that has nothing in it but an empty www/cgi-bin.
+// Runs the examples of the pages as they stand. A block "js name", or of another language, is a file; a block "console" has
+// commands, each after "$ ", and their output. A page is one shell session, in a folder with nothing in it but an empty www/cgi-bin.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ interface Step {
   expected: string;
 }
 
-/** The pages, and what is read of them: files, and commands with what they print. */
+/** The pages, and the blocks that are read of them: files, and commands with their output. */
 const PAGES = [
   'README.md',
   ...['guide', 'testing', 'troubleshooting', 'middleware', 'cli', 'cgi-programs', 'frameworks', 'build', 'resident', 'warm'].map(
@@ -46,17 +46,17 @@ function toStep(text: string): Step {
   return { command: text.slice(0, end), expected: text.slice(end) };
 }
 
-/** The package comes as it is packed, and another one from where it is; none from a registry. */
+/** Returns the command that stands for `npm install <name>` here: nothing is downloaded. */
 function installing(name: string): string {
   return name === 'run-with-cgi' ? `npm install --silent --offline ${archive}` : `ln -s ${join(root, 'node_modules', name)} node_modules`;
 }
 
-/** The same for every machine: how long and how large is not what the pages promise. */
+/** Takes out times and sizes, which differ from machine to machine. */
 function withoutMeasures(output: string): string {
   return output.replace(/[\d.]+ (?=kB|ms)/g, '');
 }
 
-/** Runs all steps in one shell and returns what each has printed. */
+/** Runs all steps in one shell, and returns the output of each. */
 function run(page: string, steps: Step[]): string[] {
   const place = join(folder, page.replaceAll('/', '-'));
   const installs = steps.some(({ command }) => command.startsWith('npm install'));

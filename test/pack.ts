@@ -1,4 +1,4 @@
-// The package as npm would publish it, and an empty folder into which it alone is installed.
+// Packs the package as npm would publish it, and installs it alone in an empty folder.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// The package as its users get it: packed, installed alone in an empty folder, each export imported, each command run.
+// The package as its users get it: it is packed and installed alone in an empty folder, each export is imported, each command run.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,7 +39,7 @@ const entries = Object.keys(manifest.exports)
   .filter((name) => !name.endsWith('.json'))
   .map((name) => name.replace(/^\./, 'run-with-cgi'));
 
-/** The installed files below `path`. */
+/** Returns the installed files below `path`. */
 function files(path = ''): string[] {
   return readdirSync(join(installed, path), { withFileTypes: true }).flatMap((entry) => {
     const name = join(path, entry.name);
@@ -91,7 +91,7 @@ describe('an installation', () => {
       const text = readFileSync(join(installed, page), 'utf8').replace(/^```.*?^```$/gms, '');
       for (const [, path = ''] of text.matchAll(/\]\((?!\w+:)([^)#\s]+)(?:#[^)]*)?\)/g)) {
         const file = join(dirname(page), path);
-        // An application that is tested is for those who have the sources; `map[name](file)` is code.
+        // Links to applications of the tests are for readers of the sources; `map[name](file)` is code.
         if (/\.\w+$/.test(path) && !file.startsWith('test/')) expect([page, file, all.includes(file)]).toEqual([page, file, true]);
       }
     }

@@ -1,6 +1,5 @@
-// Applications as people have them, with their real packages: asked as their authors would start them, then built and
-// asked by pipe and by Apache. The answers are the same; docs/frameworks.md has the table of them.
-// With WRITE_TABLE=1 that table is written anew.
+// Applications as people have them, with their real packages, are asked as their authors would start them, then built and asked by
+// pipe and by Apache. The answers are the same. docs/frameworks.md has a table of them, which WRITE_TABLE=1 writes anew.
 
 import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -30,7 +29,7 @@ interface Asked {
 }
 
 interface Found {
-  /** What the build has said when it failed, or whatever else went wrong. */
+  /** The message of the build when it has failed, or another error. */
   refused: string | undefined;
   asked: Asked[];
 }
@@ -54,7 +53,7 @@ beforeAll(async () => {
   const work = async () => {
     for (let sample = left.shift(); sample; sample = left.shift()) {
       const { name } = sample;
-      found.set(name, await look(sample).catch((error: unknown) => ({ refused: String(error), asked: [] })));
+      found.set(name, await askEverywhere(sample).catch((error: unknown) => ({ refused: String(error), asked: [] })));
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
@@ -65,7 +64,7 @@ afterAll(async () => {
   await server?.stop();
 });
 
-async function look(sample: Sample): Promise<Found> {
+async function askEverywhere(sample: Sample): Promise<Found> {
   const env = envOf(sample);
   await make(sample);
   const [answers, refused] = await Promise.all([askNatively(sample, env), build(sample, site, env)]);

@@ -1,5 +1,5 @@
-// Where an application is asked: started as its author would, on a port; and built, by pipe and by Apache, each at the
-// root and under the path of the script.
+// The places where an application is asked: on a port, started as its author would start it; and built, by pipe and by Apache, each
+// at the root and under the path of the script.
 
 import { type ChildProcess, execFile, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,7 +29,7 @@ const PATH = [join(here, 'node_modules/.bin'), join(project, 'node_modules/.bin'
 const run = promisify(execFile);
 
 export const hostOf = ({ name }: Sample): string => `${name}.example`;
-/** The path of the script in its URL. */
+/** Returns the path of the script in its URL. */
 export const mountOf = ({ name }: Sample): string => `/cgi-bin/${name}.cgi`;
 export const scriptOf = (site: string, { name }: Sample): string => join(site, name, `${name}.cgi`);
 
@@ -38,7 +38,7 @@ export interface Native {
   stop(): Promise<void>;
 }
 
-/** Starts what the application's author would start. */
+/** Starts the application as its author would. */
 export async function startNatively({ name, start, file }: Sample, env: Record<string, string>): Promise<Native> {
   const entry = start ?? file;
   const loaders = [new URL('native.mjs', import.meta.url).href];
@@ -60,12 +60,12 @@ export async function startNatively({ name, start, file }: Sample, env: Record<s
   return { port, stop };
 }
 
-/** Makes the file that is built where the framework has a build of its own. */
+/** Runs the framework's own build, where it has one: that makes the file that is built here. */
 export async function make({ name, make: [command, ...words] = [] }: Sample): Promise<void> {
   if (command !== undefined) await run(command, words, { cwd: join(here, name), env: { PATH } });
 }
 
-/** Builds the script. Returns what the command has said if it did not. */
+/** Builds the script. Returns the message of the command when it fails. */
 export async function build(sample: Sample, site: string, env: Record<string, string>): Promise<string | undefined> {
   const { name, file, isBuiltFromAbove = false, options = [], installed = [] } = sample;
   mkdirSync(join(site, name), { mode: 0o755 });
@@ -90,7 +90,7 @@ export async function build(sample: Sample, site: string, env: Record<string, st
   }
 }
 
-/** One process, with no more variables than RFC 3875 asks for. */
+/** Asks one process of the script, which gets no more variables than RFC 3875 asks for. */
 async function byPipe(sample: Sample, site: string, question: Question, mount: string, env: Record<string, string>): Promise<Answer> {
   const { method, path, headers = [], body } = question;
   const [pathname = '', query = ''] = path.split(/\?(.*)/s);
@@ -129,7 +129,7 @@ async function byPipe(sample: Sample, site: string, question: Question, mount: s
   return parse(output(), log);
 }
 
-/** What is no response has the status 0, and the log. */
+/** Takes the output of a script apart. Output that is no response becomes an answer of status 0, whose body has the log. */
 function parse(output: string, log: () => string): Answer {
   const [head = '', body = ''] = output.split(/\r\n\r\n(.*)/s);
   const [status, ...headers] = head.split('\r\n').map((line): [string, string] => {
@@ -140,7 +140,7 @@ function parse(output: string, log: () => string): Answer {
   return { status: Number(status[1].slice(0, 3)), headers, body };
 }
 
-/** Apache with a host for each application, which has its script at the root and in its own cgi-bin. */
+/** Returns an Apache with a host for each application; the host has the script at its root, and in a cgi-bin. */
 export function apacheWithHosts(samples: Sample[], envOf: (sample: Sample) => Record<string, string>): RealServer {
   const host = (sample: Sample, { folder, port }: { folder: string; port: number }) => {
     const site = join(folder, 'root/cgi-bin');
@@ -175,7 +175,7 @@ export interface Site {
   port: number;
 }
 
-/** Asks the built application at that place. */
+/** Asks the built application at `place`. */
 export function askBuilt(
   sample: Sample,
   place: Place,
@@ -201,8 +201,8 @@ export async function askHost(sample: Sample, port: number, { method, path, head
 
 /** Headers of the connection, of the moment, or of the web server itself. */
 const UNCOMPARED = new Set(['date', 'connection', 'keep-alive', 'transfer-encoding', 'server']);
-/** A moment, as cookies name it; and the space that Apache takes out of Vary, and @hono/node-server puts into Content-Type. */
-const likeness = (value: string) => value.replace(/expires=[^;]+GMT/, 'expires').replaceAll(/([,;]) /g, '$1');
+/** Takes out the moment that a cookie names, and spaces: Apache removes them from Vary, and @hono/node-server adds one to Content-Type. */
+const normalized = (value: string) => value.replace(/expires=[^;]+GMT/, 'expires').replaceAll(/([,;]) /g, '$1');
 
 /**
  * What is compared of an answer beside another one. An application may tell its own path, which is longer under a script's;
@@ -222,13 +222,13 @@ export function comparable(answer: Answer, other: Answer, sample: Sample, { rand
     status: answer.status,
     headers: answer.headers
       .filter(isCompared)
-      .map(([name, value]) => `${name}: ${likeness(plain(value))}`)
+      .map(([name, value]) => `${name}: ${normalized(plain(value))}`)
       .sort(),
     body: plain(answer.body),
   };
 }
 
-/** What a child process writes, as a byte string. */
+/** Returns a function that returns the output of a child process so far, as a byte string. */
 function gather(child: ChildProcess, ...names: ('stdout' | 'stderr')[]): () => string {
   let text = '';
   for (const name of names.length > 0 ? names : (['stdout', 'stderr'] as const))

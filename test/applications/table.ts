@@ -7,7 +7,7 @@ import type { Sample } from './sample.ts';
 export interface Row {
   sample: Sample;
   isBuilt: boolean;
-  /** How many answers were the same as natively. */
+  /** How many answers were the same as those of the application that its author starts. */
   byPipe: number;
   byApache: number;
 }

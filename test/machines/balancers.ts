@@ -1,4 +1,4 @@
-// HAProxy and nginx on a machine each, with the configuration of docs/machines.md.
+// HAProxy and nginx, each on a machine of its own, with the configuration of docs/machines.md.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { shown } from './page.ts';
 export interface Balancer {
   readonly name: string;
   readonly machine: Machine;
-  /** How often it has said that the machine of this address is left out. */
+  /** Returns how often the log says that the machine of this address is left out. */
   leftOut(address: string): number;
 }
 
@@ -34,7 +34,7 @@ export async function startNginx(network: Network, address: string, folder: stri
   return { name: 'nginx', machine, leftOut: (at) => log().filter(isLeftOut(at)).length };
 }
 
-/** Of an nginx in the foreground that has `site` beside what nginx.conf has where it is installed. */
+/** Returns the arguments of an nginx in the foreground whose configuration is `site`, in an "http" block. */
 export function nginxArguments(site: string, folder: string): string[] {
   const place = (name: string) => join(folder, 'nginx', name);
   mkdirSync(place(''));
@@ -52,7 +52,7 @@ async function answers(machine: Machine): Promise<void> {
   await succeeds(machine, 'wget', '-q', '-O', '-', '-T', '2', '-t', '1', `http://${machine.address}/health`);
 }
 
-/** Tries a command on the machine until it succeeds. */
+/** Runs a command on the machine again and again, until it succeeds. */
 export async function succeeds(machine: Machine, ...command: string[]): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     if ((await exitStatus(machine, ...command)) === 0) return;

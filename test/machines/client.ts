@@ -1,4 +1,4 @@
-// The client of load.ts, as a process on a machine.
+// Starts the client load.ts as a process on a machine.
 
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -8,11 +8,11 @@ import type { Machine } from './network.ts';
 const program = fileURLToPath(new URL('load.ts', import.meta.url));
 
 export interface Load {
-  /** No request is begun any more; what was seen, when all are answered. */
+  /** Lets the client begin no further request. Resolves with what it has seen when all requests are answered. */
   stop(): Promise<Seen>;
 }
 
-/** Asks without a pause, on `connections` at a time. Resolves when the first answer is there. */
+/** Asks without a pause, on `connections` connections. Resolves when the first answer has come. */
 export async function startLoad(machine: Machine, method: string, url: string, connections: number): Promise<Load> {
   const child = machine.start(process.execPath, ['--import', 'tsx', program, method, url, String(connections)], {
     env: { PATH: process.env.PATH },

@@ -1,12 +1,12 @@
-// A client that asks without a pause on many connections until its input ends, and looks at every answer:
-// load.ts <method> <url> <connections>. It prints a line after the first, and in the end what it has seen, as JSON.
+// A client that asks without a pause on many connections, until its input ends, and checks every answer:
+// load.ts <method> <url> <connections>. It prints a line after the first answer, and what it has seen, as JSON, at the end.
 
 import { Agent, request } from 'node:http';
 
 export interface Seen {
-  /** The numbers of the requests that each machine has answered as it should. */
+  /** The numbers of the requests that were answered rightly, by the machine that answered. */
   answered: Record<string, number[]>;
-  /** Those that were not, and what came instead. */
+  /** The other requests, and what came instead of the answer. */
   failed: [number: number, why: string][];
 }
 
@@ -40,7 +40,7 @@ async function askOn(): Promise<void> {
   }
 }
 
-/** The machine that has answered request `number`. */
+/** Sends request `number`, and returns the machine that has answered it rightly. */
 function ask(number: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const message = request(`${url}?${number}`, { method, agent }, (response) => {

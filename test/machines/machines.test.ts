@@ -1,5 +1,5 @@
-// One application on three machines behind HAProxy and behind nginx, configured as docs/machines.md shows: what its users
-// notice when a machine is killed, ended in good order, or cut off. Both balancers are asked at the same time.
+// One application on three machines, behind HAProxy and behind nginx, which are configured as docs/machines.md shows. The tests say
+// what users notice when a machine is killed, ended in good order, or cut off. Both balancers are asked at the same time.
 
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -60,7 +60,7 @@ describe('three machines behind HAProxy and behind nginx', () => {
     const ended = await stop(loads);
     expect(failures(ended, 'GET')).toEqual([]);
     expect(sentTwice(ended)).toEqual([]);
-    // Those that a killed machine had begun are lost, and their clients know.
+    // The POSTs that a killed machine had begun are lost, and their clients know.
     expect(failures(ended, 'POST')).not.toEqual([]);
     expect(answeredButNotSent(ended)).toEqual([]);
   }, 60_000);
@@ -119,7 +119,7 @@ class Worker {
   }
 }
 
-/** Ends one after the other, and begins it again a second later. */
+/** Ends one machine after the other, and starts each again a second later. */
 async function endInTurn(signal: NodeJS.Signals): Promise<void> {
   for (const worker of workers) {
     await sleep(1000);
@@ -131,7 +131,7 @@ async function endInTurn(signal: NodeJS.Signals): Promise<void> {
 
 interface RunningLoad extends Load {
   method: string;
-  /** By which the machines write down its POSTs. */
+  /** The path of its requests, by which the machines write down its POSTs. */
   path: string;
 }
 
@@ -140,7 +140,7 @@ interface EndedLoad extends Seen {
   path: string;
 }
 
-/** GET and POST on each balancer. */
+/** Starts two loads on each balancer: one of GET, one of POST. */
 function startLoads(path: string): Promise<RunningLoad[]> {
   const starts = balancers.flatMap(({ name, machine }) =>
     ['GET', 'POST'].map(async (method) => {
@@ -165,15 +165,15 @@ function failures(loads: EndedLoad[], method: string): string[] {
   return those.flatMap(({ path, failed }) => failed.map(([number, why]) => `${method} ${path} ${number}: ${why}`));
 }
 
-/** What the machines have written down for a load. */
+/** Returns the lines that the machines have written down for the POSTs of a load. */
 function written({ path }: EndedLoad): string[] {
   const lines = readFileSync(file('posts'), 'latin1').split('\n');
   return lines.filter((line) => line.startsWith(`${path} `));
 }
 
 function sentTwice(loads: EndedLoad[]): string[] {
-  const once = new Set<string>();
-  return posts(loads).flatMap((load) => written(load).filter((line) => once.size === once.add(line).size));
+  const seen = new Set<string>();
+  return posts(loads).flatMap((load) => written(load).filter((line) => seen.size === seen.add(line).size));
 }
 
 function answeredButNotSent(loads: EndedLoad[]): string[] {

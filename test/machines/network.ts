@@ -1,5 +1,5 @@
-// Several machines in one: network namespaces with an address each, on a bridge in a namespace of its own. Nothing of it
-// touches the network of the host.
+// Several machines in one: network namespaces with an address each, on a bridge in a namespace of its own. The network of the host
+// stays as it is.
 
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,17 +9,17 @@ const PREFIX = 'run-with-cgi';
 
 export interface Machine {
   readonly address: string;
-  /** Starts a program on the machine; its environment is PATH, where the options say no other. */
+  /** Starts a program on the machine. Its environment is PATH, unless the options give another. */
   start(program: string, args: string[], options?: SpawnOptions): ChildProcess;
-  /** Pulls the cable: what is sent is lost, and nobody is told. */
+  /** Pulls the cable: packets are lost, and neither end is told. */
   unplug(): void;
   plug(): void;
 }
 
 export interface Network {
-  /** A machine of this address in 10.0.0.0/24. */
+  /** Returns a new machine with this address, in 10.0.0.0/24. */
   add(address: string): Machine;
-  /** Ends every program on it and takes it away. */
+  /** Ends every program on its machines, and removes them. */
   remove(): Promise<void>;
 }
 
@@ -68,7 +68,7 @@ function addNamespace(name: string): string {
   return full;
 }
 
-/** A namespace goes when nobody is in it any more, and takes its end of each cable along. */
+/** Ends all processes in a namespace, and removes it together with its end of each cable. */
 function removeNamespace(name: string): void {
   for (const pid of ip('netns', 'pids', name).split('\n').filter(Boolean)) {
     try {
@@ -80,7 +80,7 @@ function removeNamespace(name: string): void {
   ip('netns', 'delete', name);
 }
 
-/** Those of a test that was killed. */
+/** Removes the namespaces of tests that were killed. */
 function removeLeftovers(): void {
   for (const line of ip('netns', 'list').split('\n')) {
     const [name = ''] = line.split(' ');
@@ -93,7 +93,7 @@ function ip(...words: string[]): string {
   return execFileSync('ip', words, { encoding: 'utf8' });
 }
 
-/** Runs a command on the machine. */
+/** Runs a command on the machine, and returns its exit status. */
 export async function exitStatus(machine: Machine, ...command: string[]): Promise<number> {
   const [program = '', ...args] = command;
   const [status] = await once(machine.start(program, args), 'exit');

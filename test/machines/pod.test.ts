@@ -1,5 +1,5 @@
-// The container and the Kubernetes manifests of docs/machines.md, as far as they can be tried without either: the steps run
-// as plain commands in a folder, and the pod's containers as processes in a network namespace.
+// The container and the Kubernetes manifests of docs/machines.md, as far as they can be tried without Docker and Kubernetes: the
+// steps of the image are plain commands in a folder, and the containers of the pod are processes in a network namespace.
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -37,7 +37,7 @@ function container(name: string): Container {
   return found;
 }
 
-/** The words of the last `instruction`, where it has the exec form. */
+/** Returns the words of the last `instruction` in exec form. */
 function words(instruction: string): string[] {
   const [, json = ''] = [...shown('Dockerfile').matchAll(new RegExp(`\\b${instruction} (\\[.*\\])$`, 'gm'))].at(-1) ?? [];
   return inFolder(JSON.parse(json));
@@ -95,7 +95,7 @@ test('a pod: both are ready, and when it ends no request is lost', async () => {
   await succeeds(pod, 'wget', '-q', '-O', '-', '-t', '1', '-T', '2', `http://127.0.0.1:8080${path}`);
 
   const load = await startLoad(pod, 'GET', 'http://10.0.0.1:8080/', 8);
-  // As the kubelet does: each container's preStop, then its signal; and what leads to the pod sends nothing more after a while.
+  // The kubelet runs the preStop of each container, then sends its signal. Meanwhile the service stops sending requests to the pod.
   const ends = [container('app'), container('web')].map(async ({ name, lifecycle }) => {
     await exitStatus(pod, ...lifecycle.preStop.exec.command);
     const child = name === 'app' ? app : web;

@@ -1,4 +1,4 @@
-// The units of docs/machines.md, as far as systemd looks at them without being process 1.
+// The units of docs/machines.md, as far as systemd checks and starts them without being process 1.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

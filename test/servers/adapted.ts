@@ -1,5 +1,5 @@
-// Applications that test scripts and resident applications have in common: the adapters, each at a place of its own, which
-// answer with the path that is seen through them, and one that redirects.
+// The applications that test scripts and resident applications share: one for each adapter, which answers with the path that it
+// sees, and one that redirects.
 
 import type { ApplicationFunction } from 'run-with-cgi';
 import { fromFetch } from 'run-with-cgi/fetch';
@@ -26,6 +26,6 @@ export const adapted: ApplicationFunction = urlMap({
     response.setHeader('Content-Type', 'text/plain');
     response.end(url.replace(/\?.*/, ''));
   }),
-  /** To a server of HTTP on the port in the query, which answers with the path that it is sent. */
+  /** Forwards to the HTTP server on the port that the query names; that server answers with the path it is sent. */
   '/forward': (environ, startResponse) => forward([`http://127.0.0.1:${environ.QUERY_STRING}`])(environ, startResponse),
 });

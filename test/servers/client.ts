@@ -1,4 +1,4 @@
-// A client that sends the bytes it is told to, and shows the response as it came.
+// An HTTP client that sends exactly the bytes it is given, and shows the response as it came.
 
 import { connect, type Socket } from 'node:net';
 
@@ -42,7 +42,7 @@ export function ask(
       arrivals.push(Date.now());
     });
     socket.on('error', (error) => {
-      // A server may close a connection before it has read all that we send; what it answered counts.
+      // A server may close a connection before it has read all that we send; its answer counts all the same.
       if (pieces.length === 0) reject(error);
     });
     socket.on('close', () => {
@@ -52,7 +52,7 @@ export function ask(
   });
 }
 
-/** A connection on which `bytes` have been sent. */
+/** Returns a new connection on which `bytes` are sent. */
 export function open(port: number, bytes: Buffer | string): Socket {
   const socket = connect(port, '127.0.0.1');
   socket.write(bytes);
@@ -87,7 +87,7 @@ function unchunk(text: string): string {
   return body;
 }
 
-/** The values of one header. */
+/** Returns the values of the header `name`, which is in lower case. */
 export function header(answer: Answer, name: string): string[] {
   return answer.headers.filter(([one]) => one === name).map(([, value]) => value);
 }

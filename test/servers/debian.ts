@@ -1,12 +1,12 @@
-// A Debian on which nobody has done anything since its packages were installed: this machine, in namespaces of its own.
-// What is changed there is gone with the last command, and no port, process or file of this machine is touched.
+// Runs commands on a Debian as it is when its packages have just been installed: this machine, in namespaces of its own. The
+// commands see and change no port, process or file of this machine, and their changes are gone when the last one ends.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const dist = fileURLToPath(new URL('../../dist', import.meta.url));
 
-/** Without /run/systemd, `service` starts what /etc/init.d has. What is under /tmp has to be taken along before that is covered. */
+/** Without /run/systemd, `service` starts the scripts of /etc/init.d. dist/ and Node are copied first, as they may lie under /tmp, which is covered later. */
 const SETUP = `set -e
 ip link set lo up
 mount -t tmpfs fresh /mnt
@@ -31,7 +31,7 @@ chmod 755 /usr/local/bin/apt-get
 cd /mnt
 `;
 
-/** Runs `script` by the shell, as root and up to the first command that fails, and returns what it prints. Throws, with that, when one does. */
+/** Runs `script` by the shell, as root, and returns its output. Throws an error with the output when a command fails. */
 export function onFreshDebian(script: string): string {
   const namespaces = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const { status, stdout, stderr } = spawnSync('/usr/bin/unshare', [...namespaces, '/bin/sh', '-c', SETUP + script], {

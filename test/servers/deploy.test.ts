@@ -1,5 +1,5 @@
-// docs/deploy.md as it stands, on a fresh Debian for each of its web servers: its files by their path, its commands in their
-// order, and what it says of each server besides.
+// Follows docs/deploy.md on a fresh Debian for each of its web servers: writes its files, runs its commands in their order, and
+// checks what the page says of each server besides.
 
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,13 +10,13 @@ const page = readFileSync(fileURLToPath(new URL('../../docs/deploy.md', import.m
 
 interface Step {
   command: string;
-  /** What it prints, where that is shown: behind "$", not behind root's "#". */
+  /** The output that the page shows; it shows that of commands behind "$", not of root's behind "#". */
   expected: string | undefined;
 }
 
 const BLOCK = /^```(\w+)(?: (\/\S+))?\n([\s\S]*?)^```$/gm;
 
-/** The files and the commands of a section. */
+/** Returns the files and the commands of a section, in their order. */
 function stepsOf(section: string): Step[] {
   return [...section.matchAll(BLOCK)].flatMap(([, language, path, block = '']) => {
     if (path !== undefined) return [{ command: `cat >${path} <<'END OF FILE'\n${block}END OF FILE\n`, expected: undefined }];
@@ -34,7 +34,7 @@ const INSTALLED = 'cp dist/cgi-bin/*.cgi /srv/www/cgi-bin/\nset +e\n';
 
 type Check = [claim: string, command: (site: string) => string, expected: string, ...not: string[]];
 
-/** What each server does beside what the page shows. */
+/** What each server does besides the commands of the page. */
 const CHECKS: Check[] = [
   ['takes a body of 2 MB', (site) => `head -c 2000000 /dev/zero | curl -s --data-binary @- ${site}/echo.cgi | wc -c`, '2000000\n'],
   [
@@ -66,7 +66,7 @@ const SERVERS: [section: string, log: string | undefined, service: string | unde
 
 const MARK = '=== next ===';
 
-/** Runs all of it in one session, and returns what each has printed. */
+/** Runs all steps in one session, and returns the output of each. */
 function run(steps: Step[], site: string): string[] {
   const session = steps.map(({ command }) => {
     const upFirst = command.includes('curl ') ? `curl -s -o /dev/null --retry 30 --retry-delay 1 --retry-connrefused ${site}\n` : '';

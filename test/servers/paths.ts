@@ -1,4 +1,4 @@
-// A script for the tests of real servers: what paths its adapters see.
+// A script for the tests of real servers: answers with the path that an adapter sees.
 
 import { runWithCgi } from 'run-with-cgi';
 import { adapted } from './adapted.ts';

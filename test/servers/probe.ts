@@ -1,5 +1,5 @@
-// A script for the tests of real servers: PATH_INFO says what it does, and it leaves marks in a folder
-// beside the server's root, for what happens when no client listens any more.
+// A script for the tests of real servers: PATH_INFO says what it does. It leaves marks in a folder beside the server's root, by
+// which a test sees what happens when no client listens any more.
 
 import { appendFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -41,7 +41,7 @@ const paths: Record<string, ApplicationFunction> = {
   '/slow-close': (_environ, startResponse) => {
     startResponse('200 OK', TEXT);
     return {
-      // With a length, which is when lighttpd ends the script.
+      // The gateway sends the length of one block, and lighttpd ends a script when that length has come.
       [Symbol.iterator]: () => ['done\n'].values(),
       async close() {
         await sleep(400);

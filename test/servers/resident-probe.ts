@@ -1,5 +1,5 @@
-// An application for the tests of resident gateways behind real servers: PATH_INFO says what it does, and QUERY_STRING is
-// what it needs for it: a status, a URL, or a file by which it and the test tell each other how far they are.
+// An application for the tests of resident gateways behind real servers: PATH_INFO says what it does. QUERY_STRING gives it a
+// status, a URL, or a file by which it and the test tell each other how far they are.
 
 import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -65,7 +65,7 @@ const paths: Record<string, ApplicationFunction> = {
       throw new Error('thrown within the length');
     })();
   },
-  /** The second block is made when somebody has seen the first. */
+  /** Makes the second block when the test has seen the first, and has written the file. */
   '/blocks': (environ, startResponse) => {
     startResponse('200 OK', TEXT);
     return (async function* () {
@@ -86,7 +86,7 @@ const paths: Record<string, ApplicationFunction> = {
       close: () => appendFileSync(environ.QUERY_STRING, 'closed'),
     };
   },
-  /** Says in whose hands the request is, and waits. */
+  /** Writes down which process has the request, and waits until the test writes a file. */
   '/held': async (environ, startResponse) => {
     appendFileSync(environ.QUERY_STRING, `${process.pid} `);
     await exists(`${environ.QUERY_STRING}.go`);
@@ -95,7 +95,7 @@ const paths: Record<string, ApplicationFunction> = {
   },
 };
 
-/** Everything that is text or a flag, byte strings in UTF-8. */
+/** Answers with the texts and flags of environ as JSON, in which byte strings are UTF-8. */
 const showEnviron: ApplicationFunction = (environ, startResponse) => {
   startResponse('200 OK', [['Content-Type', 'application/json']]);
   return JSON.stringify({ ...environ, pid: String(process.pid) });

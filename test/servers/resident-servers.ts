@@ -1,5 +1,5 @@
-// The real servers that speak FastCGI or SCGI, each with the configuration that docs/resident-servers.md shows for it, and
-// with what has to stand around it. "/app" is a resident application: started beside the server, or by it.
+// The real servers that speak FastCGI or SCGI, each with the configuration that docs/resident-servers.md shows for it, and the lines
+// that a whole configuration needs besides. "/app" is a resident application, which the test or the server starts.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { apache, haproxy, lighttpd, nginx, type RealServer, type Site } from './servers.ts';
 
 export interface ResidentServer extends RealServer {
-  /** The command of the application's process; undefined where the server starts it. */
+  /** Returns the command of the application's process; undefined where the server starts that. */
   worker?(site: Site): string[];
 }
 
@@ -15,7 +15,7 @@ const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const page = readFileSync(path('../../docs/resident-servers.md'), 'utf8');
 const files = new Map([...page.matchAll(/^```\w+ (\S+)\n([\s\S]*?)^```$/gm)].map(([, name = '', content = '']) => [name, content]));
 
-/** The file `name` of the page, with the places of this site in it. */
+/** Returns the file `name` of the page, with the paths and ports of this site in it. */
 function shown(name: string, { folder, gatewayPort }: Site): string {
   const content = files.get(name);
   if (content === undefined) throw new Error(`docs/resident-servers.md shows no file ${name}`);
@@ -26,7 +26,7 @@ function shown(name: string, { folder, gatewayPort }: Site): string {
     .replaceAll(/include (?=\w+_params;)/g, 'include /etc/nginx/');
 }
 
-/** The command run-with-cgi, with a socket that the server's user can connect to. */
+/** The command run-with-cgi with a socket that the server's user may connect to. */
 const onSocket =
   (protocol: string) =>
   ({ folder }: Site) => [...runWithCgi(protocol), '--socket', join(folder, 'app.sock'), '--mode', '666'];
@@ -56,7 +56,7 @@ function behind(name: string, worker: ((site: Site) => string[]) | undefined, co
   };
 }
 
-/** The page shows a location, or all that stands in "http". */
+/** nginx with a file of the page, which shows a location, or the whole "http" block. */
 function nginxWith(file: string): (site: Site) => string[] {
   return (site) => {
     const lines = shown(file, site);

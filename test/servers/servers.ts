@@ -1,5 +1,5 @@
-// The real web servers, each as its own documentation would configure it for a cgi-bin, in the
-// foreground on a free port of the loopback interface.
+// The real web servers, each configured for a cgi-bin as its own documentation does it. They run in the foreground, on a free port
+// of the loopback interface.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,19 +14,19 @@ export interface Site {
   /** Holds everything: root/cgi-bin/, logs/, marks/. */
   folder: string;
   port: number;
-  /** Another free one, for what the server connects to. */
+  /** A free port for the application that the server connects to. */
   gatewayPort: number;
 }
 
 export interface RealServer {
   name: string;
-  /** The cases that are for it; undefined for all. */
+  /** The claims of the cases that are for this server; undefined for all. */
   only?: RegExp;
-  /** Writes configuration into the folder and returns the commands to run, in order. */
+  /** Writes the configuration into the site's folder, and returns the commands to run, in order. */
   commands(site: Site): string[][];
 }
 
-/** Apache with these modules, and `lines` about what it serves. */
+/** Returns the command of an Apache with these modules; `lines` say what it serves. */
 export function apache({ folder, port }: Site, modules: string[], lines: string): string[] {
   writeFileSync(
     join(folder, 'httpd.conf'),
@@ -45,7 +45,7 @@ ${lines}
   return ['/usr/sbin/apache2', '-f', join(folder, 'httpd.conf'), '-DFOREGROUND'];
 }
 
-/** lighttpd with these modules, and `lines` about what it serves. */
+/** Returns the command of a lighttpd with these modules; `lines` say what it serves. */
 export function lighttpd({ folder, port }: Site, modules: string[], lines: string): string[] {
   writeFileSync(
     join(folder, 'lighttpd.conf'),
@@ -63,7 +63,7 @@ ${lines}
   return ['/usr/sbin/lighttpd', '-D', '-f', join(folder, 'lighttpd.conf')];
 }
 
-/** nginx with `lines` in its "http" block. */
+/** Returns the command of an nginx with `lines` in its "http" block. */
 export function nginx({ folder }: Site, lines: string): string[] {
   const places = ['client_body', 'fastcgi', 'proxy', 'scgi', 'uwsgi'].map((kind) => `  ${kind}_temp_path ${folder}/${kind};`);
   writeFileSync(
@@ -107,7 +107,7 @@ const fcgiwrap = ({ folder }: Site): string[] => [
   ...['--', '/usr/sbin/fcgiwrap', '-c', '8', '-f'],
 ];
 
-/** HAProxy with `lines` behind its defaults. */
+/** Returns the command of a HAProxy with `lines` behind its defaults. */
 export function haproxy({ folder }: Site, lines: string): string[] {
   writeFileSync(
     join(folder, 'haproxy.cfg'),
@@ -172,7 +172,7 @@ $HTTP["url"] =~ "^/cgi-bin/" {
   },
   {
     name: 'HAProxy with fcgiwrap',
-    // HAProxy 2.6.12 crashes in the middle of others.
+    // HAProxy 2.6.12 crashes during other cases.
     only: /^hello$|required variable|every adapter|Location|^a 200|an application of/,
     commands: (site) => [
       fcgiwrap(site),
@@ -214,7 +214,7 @@ export interface Running extends Site {
   stop(): Promise<void>;
 }
 
-/** Starts `server` with the scripts that `fill` puts into its cgi-bin. Fails, with the log, when it does not come up. */
+/** Starts `server` with the scripts that `fill` puts into its cgi-bin. Throws an error with the log when the server does not start. */
 export async function start(server: RealServer, fill: (cgiBin: string) => void): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-server-'));
   const site = { folder, port: await freePort(), gatewayPort: await freePort() };
