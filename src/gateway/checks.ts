@@ -94,7 +94,6 @@ function checkSpecialHeader(name: string, value: string, seen: string[]): void {
 /** A status 1xx is an interim response, which a CGI server cannot pass on. */
 function isStatus(status: string): boolean {
   return (
-    status.length > 4 &&
     isDigits(status.slice(0, 3)) &&
     status.charAt(0) > '1' &&
     status.charAt(3) === ' ' &&

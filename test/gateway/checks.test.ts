@@ -1,6 +1,8 @@
 // The status and the headers that startResponse() refuses.
 
 import { describe, expect, test } from 'vitest';
+import { ApplicationError } from '../../src/errors.ts';
+import { checkHeader, checkHeaders, checkStatus, isToken } from '../../src/gateway/checks.ts';
 import { answering, response, run, SERVER_ERROR } from '../fakes.ts';
 
 type Start = (status: unknown, headers: unknown, excInfo?: unknown) => (block: unknown) => void;
@@ -102,4 +104,98 @@ describe('PEP 3333 #42: what startResponse() refuses, with a 500 for the client 
     const { output } = await run(answering('x', headers, status));
     expect(output).toBe(response(status, [...headers.map(([name, value]) => `${name}: ${value}`), 'Content-Length: 1'], 'x'));
   });
+});
+
+const CHARACTERS = Array.from({ length: 300 }, (_, code) => String.fromCharCode(code));
+
+/** Whether `check` throws nothing. */
+function passes(check: () => unknown): boolean {
+  try {
+    check();
+    return true;
+  } catch (error) {
+    if (error instanceof ApplicationError) return false;
+    throw error;
+  }
+}
+
+test('RFC 9110 §5.6.2: the characters of a token', () => {
+  const isTokenCharacter = (character: string) => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]$/.test(character);
+  expect(CHARACTERS.filter((one) => isToken(one))).toEqual(CHARACTERS.filter(isTokenCharacter));
+  expect(CHARACTERS.filter((one) => isToken(`a${one}b`))).toEqual(CHARACTERS.filter(isTokenCharacter));
+  expect(isToken('')).toBe(false);
+});
+
+test('PEP 3333 #51, #52: the characters of a value, and of a reason', () => {
+  const isPrintable = (character: string) => /^[\x20-\x7e\x80-\xff]$/.test(character);
+  expect(CHARACTERS.filter((one) => passes(() => checkHeader(['A', `a${one}`])))).toEqual(CHARACTERS.filter(isPrintable));
+  expect(CHARACTERS.filter((one) => passes(() => checkStatus(`200 a${one}b`)))).toEqual(CHARACTERS.filter(isPrintable));
+});
+
+test('the characters of a Content-Length, and of a status code', () => {
+  const digits = [...'0123456789'];
+  expect(CHARACTERS.filter((one) => passes(() => checkHeaders([['Content-Length', `1${one}`]])))).toEqual(digits);
+  expect(CHARACTERS.filter((one) => passes(() => checkStatus(`20${one} OK`)))).toEqual(digits);
+  expect(CHARACTERS.filter((one) => passes(() => checkStatus(`${one}00 OK`)))).toEqual([...'23456789']);
+});
+
+test.each(['', '200', '200 ', '20 OK', '200OK', '200-OK', '200  OK', '200 OK ', ' 200 OK', '2000 OK', 200, undefined])(
+  'PEP 3333 #48: %j is no status',
+  (status) => expect(passes(() => checkStatus(status))).toBe(false),
+);
+
+test.each<[string, () => unknown, string]>([
+  [
+    'status-malformed',
+    () => checkStatus('OK'),
+    'Status must be three digits, one space and a reason in ISO-8859-1, like "200 OK", got "OK"',
+  ],
+  [
+    'status-malformed',
+    () => checkStatus('103 Early Hints'),
+    'Status cannot be interim, got "103 Early Hints"; a gateway sends one final response',
+  ],
+  [
+    'status-malformed',
+    () => checkStatus(' 103 x'),
+    'Status must be three digits, one space and a reason in ISO-8859-1, like "200 OK", got " 103 x"',
+  ],
+  ['headers-not-a-list', () => checkHeaders({}), 'Headers must be an array of [name, value] pairs, got an object of Object'],
+  ['headers-not-a-list', () => checkHeaders(null), 'Headers must be an array of [name, value] pairs, got null'],
+  ['headers-not-a-list', () => checkHeaders('a: b'), 'Headers must be an array of [name, value] pairs, got "a: b"'],
+  [
+    'headers-not-a-list',
+    () => checkHeaders(new Map()),
+    'Headers must be an array of [name, value] pairs, got an object of Map; make it [...headers]',
+  ],
+  ['headers-not-a-list', () => checkHeaders([{ length: 2 }]), 'A header must be a [name, value] pair, got an object of Object'],
+  ['header-name', () => checkHeaders([['A:', 'b']]), 'A header\'s name must be a token of RFC 9110 without ":", got "A:"'],
+  [
+    'header-hop-by-hop',
+    () => checkHeaders([['Upgrade', 'b']]),
+    'Hop-by-hop header "Upgrade" is not allowed; the connection is the web server\'s, leave the header out',
+  ],
+  ['header-value', () => checkHeaders([['A', 1]]), 'The value of A must be a string, got 1'],
+  [
+    'header-value',
+    () => checkHeaders([['A', 'a\u0100']]),
+    'The value of A must fit ISO-8859-1; encode other characters, for instance as RFC 8187 says, got "a\u0100"',
+  ],
+  ['header-value', () => checkHeaders([['A', 'b\n']]), 'The value of A cannot hold control characters, got "b\\n"'],
+  ['header-status', () => checkHeaders([['STATUS', '200 OK']]), 'Status cannot be a header; it is the first argument of startResponse()'],
+  ['content-length-malformed', () => checkHeaders([['content-length', 'x']]), 'Content-Length must be digits, got "x"'],
+  [
+    'header-duplicate',
+    () => checkHeaders(['/a', '/b'].map((place) => ['Location', place])),
+    'Location can be set only once; its second value is "/b"',
+  ],
+])('%s is told in full, case %#', (code, check, message) => {
+  expect(check).toThrow(expect.objectContaining({ name: 'ApplicationError', code, message }));
+});
+
+test('what was checked is what is sent: the list and its pairs are copies', () => {
+  const pair: [string, string] = ['A', 'b'];
+  const checked = checkHeaders([pair]);
+  pair[1] = 'c\n';
+  expect(checked).toEqual([['A', 'b']]);
 });

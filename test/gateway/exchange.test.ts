@@ -7,14 +7,15 @@ import { answering, response, run, SERVER_ERROR } from '../fakes.ts';
 type Start = (status: string, headers: [string, string][], excInfo?: unknown) => (block: unknown) => void;
 
 describe('the body', () => {
-  test.each<[string, () => unknown]>([
-    ['a number', () => 5],
-    ['a plain object', () => ({ body: 'x' })],
-    ['a symbol', () => Symbol('x')],
-  ])('%s is refused', async (_what, body) => {
+  test.each<[string, () => unknown, string]>([
+    ['a number', () => 5, '5'],
+    ['a plain object', () => ({ body: 'x' }), 'an object of Object'],
+    ['a symbol', () => Symbol('x'), 'Symbol(x)'],
+  ])('%s is refused', async (_what, body, shown) => {
     const { output, errors } = await run(answering(body()));
     expect(output).toBe(SERVER_ERROR);
-    expect(errors).toContain('[body-not-iterable]');
+    const rule = 'An application must return a string, a Uint8Array or an iterable of them';
+    expect(errors.split('\n')[0]).toBe(`cgi: [body-not-iterable] ApplicationError: ${rule}, got ${shown}`);
   });
 
   test('PEP 3333 #67: a block that is neither bytes nor text ends the response', async () => {

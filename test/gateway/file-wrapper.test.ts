@@ -90,12 +90,15 @@ describe('PEP 3333 #79 to #85: wsgi.file_wrapper', () => {
     expect(new FileWrapper({ read: () => '' }).close()).toBeUndefined();
   });
 
-  test.each<[string, unknown]>([
-    ['a stream that is not open yet', { fd: null, pipe() {} }],
-    ['a string', 'path'],
-    ['nothing', null],
-  ])('%s is refused', (_what, file) => {
-    expect(() => new FileWrapper(file as FileLike)).toThrow(expect.objectContaining({ code: 'file-not-readable' }));
+  test.each<[string, unknown, string]>([
+    ['a stream that is not open yet', { fd: null, pipe() {} }, 'an object of Object'],
+    ['an object whose read is no method', { read: true }, 'an object of Object'],
+    ['a string', 'path', '"path"'],
+    ['nothing', null, 'null'],
+  ])('%s is refused', (_what, file, shown) => {
+    const rule = 'A file must be an open descriptor, have one as fd, or have read(size)';
+    const message = `${rule}, got ${shown}; a stream can be the body itself`;
+    expect(() => new FileWrapper(file as FileLike)).toThrow(expect.objectContaining({ code: 'file-not-readable', message }));
   });
 });
 

@@ -141,7 +141,8 @@ describe('PEP 3333 #24 to #30: wsgi.input', () => {
     );
     const pending = body[Symbol.asyncIterator]().next();
     expect(body.reading).toBeInstanceOf(Promise);
-    expect(() => body.read()).toThrow(expect.objectContaining({ code: 'input-busy' }));
+    const message = 'wsgi.input cannot be read while an asynchronous read is under way; await it first';
+    expect(() => body.read()).toThrow(expect.objectContaining({ code: 'input-busy', message }));
     await expect(body[Symbol.asyncIterator]().next()).rejects.toThrow(expect.objectContaining({ code: 'input-busy' }));
     body.spool();
     body.discard(10);

@@ -153,7 +153,9 @@ describe('startResponse()', () => {
       return 'body';
     });
     expect(output).toBe(SERVER_ERROR);
-    expect(errors).toContain('[write-before-start-response] ApplicationError: write() after a startResponse() that was refused');
+    expect(errors).toContain(
+      '[write-before-start-response] ApplicationError: write() after a startResponse() that was refused; call it again, with excInfo\n',
+    );
   });
 
   test('PEP 3333 #61: it may be called as late as by the first step of the iteration', async () => {

@@ -13,7 +13,8 @@ describe('write()', () => {
   ])('PEP 3333 #57: %s before startResponse() is an error', async (_what, body) => {
     const { output, errors } = await run(() => body);
     expect(output).toBe(SERVER_ERROR);
-    expect(errors).toContain('[write-before-start-response] ApplicationError: write() before startResponse()');
+    const message = 'write() before startResponse(); the application sent its body, or ended, without having called it';
+    expect(errors).toContain(`[write-before-start-response] ApplicationError: ${message}\n`);
   });
 
   test('PEP 3333 #58: what it sends comes before what is iterated', async () => {
