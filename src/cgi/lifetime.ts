@@ -1,5 +1,5 @@
-// What can end the process of a CGI script before its request is over, and what must not keep it alive after that: signals,
-// exit(), errors that nobody catches, an event loop with nothing left to do, and open handles.
+// The lifetime of the process of a CGI script. Signals, exit(), uncaught errors and an event loop with nothing left to do may
+// end it before its request is over; open handles must not keep it alive after that.
 
 import { ApplicationError, RequestError } from '../errors.ts';
 import type { Exchange, Report } from '../gateway/exchange.ts';

@@ -1,5 +1,5 @@
-// What the path of a request is. Every gateway makes SCRIPT_NAME and PATH_INFO here, before anything routes by them or refuses
-// them, and every adapter takes the path as the client wrote it from here. So all parts of the program see the same path.
+// The path of a request. Every gateway makes SCRIPT_NAME and PATH_INFO here, before anything routes by them or refuses them, and
+// every adapter takes the path as the client wrote it from here. So all parts of the program see the same path.
 
 /**
  * Makes SCRIPT_NAME and PATH_INFO what an application may rely on, in place. Each is empty or begins with "/", and has no

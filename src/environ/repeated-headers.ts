@@ -1,4 +1,4 @@
-// One variable for several headers of one name.
+// Joins headers of one name, for which environ has one variable.
 
 /**
  * Returns the value of `variable` for a header that came twice, with `earlier` and `later`: a list with ", " between its

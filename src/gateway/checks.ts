@@ -1,6 +1,6 @@
-// What startResponse() accepts: the rules of PEP 3333 and RFC 3875 on the status and the headers. No status or header that
-// passes here can split or garble the head of a response. The checks are loops, not patterns: a process that lives for one
-// request pays for compiling each pattern, and that takes longer than all the checks together.
+// Checks the status and the headers that startResponse() gets, by the rules of PEP 3333 and RFC 3875. No status or header that
+// passes can split or garble the head of a response. The checks are loops, not patterns: a process that lives for one request
+// pays for compiling each pattern, and that takes longer than all the checks together.
 
 import { ApplicationError } from '../errors.ts';
 import { show } from '../show.ts';

@@ -74,6 +74,7 @@ export class Exchange {
     return !this.#returned || this.#iterator?.return !== undefined || closeOf(this.#body) !== undefined;
   }
 
+  /** Runs the request from the call of the application to the close() of its body. */
   *#perform(): Coroutine<void> {
     const response = this.#response;
     try {
@@ -87,32 +88,7 @@ export class Exchange {
       this.#body = body;
       this.#returned = true;
 
-      // Only an array of one is certain to have no other block. PEP 3333 #62, #72
-      const isOnly = Array.isArray(body) && body.length === 1;
-      const whole: unknown = isOnly ? body[0] : body;
-      if (typeof whole === 'string' || whole instanceof Uint8Array) {
-        const sent = response.send(whole, true);
-        if (sent) yield sent;
-      } else if (body instanceof FileWrapper) {
-        yield* this.#sendFile(body);
-      } else if (body !== null && body !== undefined) {
-        const iterator = iterate(body);
-        this.#iterator = iterator;
-        while (!response.satisfied) {
-          const next = this.#next(iterator);
-          const step = isPromiseLike(next) ? ((yield next) as IteratorResult<unknown>) : next;
-          this.#pulling = false;
-          if (step.done) {
-            this.#iterator = undefined;
-            break;
-          }
-          const block = isPromiseLike(step.value) ? yield step.value : step.value;
-          // Sent before the next block is asked for. PEP 3333 #59
-          const sent = response.send(checkBlock(block), isOnly);
-          if (sent) yield sent;
-        }
-      }
-
+      yield* this.#sendBody(body);
       const finished = response.finish();
       if (finished) yield finished;
       const ended = this.#end(true);
@@ -125,10 +101,40 @@ export class Exchange {
     this.over = true;
   }
 
+  /** Ends the request for `reason` while the application is on the call stack. */
   *#abort(reason: unknown): Coroutine<void> {
     yield* this.#fail(reason);
     yield* this.#close();
     this.over = true;
+  }
+
+  /** Sends the blocks of `body`, each one before it asks for the next. PEP 3333 #59 */
+  *#sendBody(body: unknown): Coroutine<void> {
+    const response = this.#response;
+    // Only an array of one is certain to have no other block. PEP 3333 #62, #72
+    const isOnly = Array.isArray(body) && body.length === 1;
+    const whole: unknown = isOnly ? body[0] : body;
+    if (typeof whole === 'string' || whole instanceof Uint8Array) {
+      const sent = response.send(whole, true);
+      if (sent) yield sent;
+      return;
+    }
+    if (body instanceof FileWrapper) return yield* this.#sendFile(body);
+    if (body === null || body === undefined) return;
+    const iterator = iterate(body);
+    this.#iterator = iterator;
+    while (!response.satisfied) {
+      const next = this.#next(iterator);
+      const step = isPromiseLike(next) ? ((yield next) as IteratorResult<unknown>) : next;
+      this.#pulling = false;
+      if (step.done) {
+        this.#iterator = undefined;
+        return;
+      }
+      const block = isPromiseLike(step.value) ? yield step.value : step.value;
+      const sent = response.send(checkBlock(block), isOnly);
+      if (sent) yield sent;
+    }
   }
 
   #next(iterator: BlockIterator): IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>> {

@@ -1,5 +1,5 @@
-// Where a response goes: the seam between the exchange, which knows the contract, and a gateway, which knows the wire. Its
-// counterpart for the request body is source.ts.
+// Sink: the destination of a response, and the seam between the exchange, which knows the contract, and a gateway, which knows
+// the wire. Its counterpart for the request body is source.ts.
 
 import type { Block, Header } from '../types.ts';
 

@@ -1,6 +1,7 @@
-// Where a request body comes from: the seam between `wsgi.input`, which knows the contract, and a gateway, which knows the
-// wire. Its counterpart for the response is sink.ts.
+// Source: the origin of a request body, and the seam between `wsgi.input`, which knows the contract, and a gateway, which knows
+// the wire. Its counterpart for the response is sink.ts.
 
+/** Bytes of a request body, in order. */
 export interface Source {
   /** Fills the start of `buffer` and returns how many bytes it has put there. Returns 0 only at the end of the body. */
   read(buffer: Uint8Array): number;

@@ -1,4 +1,4 @@
-// What Web IDL asks of every class of a platform: how arguments are converted, and which properties classes have.
+// Web IDL for the light classes: converts arguments and defines properties as every class of a platform does.
 
 import type { InspectOptions } from 'node:util';
 
