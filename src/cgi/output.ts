@@ -2,6 +2,7 @@
 // never waits for a server that in turn waits for the script to read the request body.
 
 import { fs } from '../fs.ts';
+import { toBytes } from '../gateway/block.ts';
 import type { Input } from '../gateway/input.ts';
 import type { Sink } from '../gateway/sink.ts';
 import type { Block } from '../types.ts';
@@ -50,7 +51,7 @@ export function openOutput({ write, isSynchronous, renderHead, input, mustReadFi
       if (typeof block === 'string' && block.length <= FIRST_PIECE && Buffer.byteLength(head) === head.length) {
         return sink.write(head + block);
       }
-      const bytes = typeof block === 'string' ? Buffer.from(block) : block;
+      const bytes = toBytes(block);
       const rest = bytes.subarray(FIRST_PIECE);
       const begun = sink.write(Buffer.concat([Buffer.from(head, 'latin1'), bytes.subarray(0, FIRST_PIECE)]));
       if (rest.length === 0) return begun;

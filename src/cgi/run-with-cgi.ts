@@ -5,6 +5,7 @@ import { bodyLength, checkBodySize } from '../environ/body-length.ts';
 import { type Extras, requestVariables, toEnviron } from '../environ/environ.ts';
 import { processVariables, type Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
+import { toBytes } from '../gateway/block.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
@@ -163,7 +164,7 @@ function descriptorWriter(descriptor: number): (block: Block) => void {
 
 function objectWriter(stdout: Exclude<Stdout, number>): (block: Block) => void | Promise<void> {
   return (block) => {
-    const written = stdout.write(typeof block === 'string' ? Buffer.from(block) : block);
+    const written = stdout.write(toBytes(block));
     return isPromiseLike(written) ? Promise.resolve(written).then(() => {}) : undefined;
   };
 }

@@ -3,6 +3,7 @@
 
 import { joinRepeated } from '../environ/repeated-headers.ts';
 import type { Variables } from '../environ/variables.ts';
+import { toBytes } from '../gateway/block.ts';
 import type { Block } from '../types.ts';
 
 // Types of records. §8
@@ -268,7 +269,7 @@ export function stdoutRecords(id: number, head: string, block: Block | undefined
 
 function manyRecords(id: number, head: string, block: Block, isLast: boolean, endsStderr: boolean): Uint8Array[] {
   const pieces: Uint8Array[] = [];
-  for (const bytes of [Buffer.from(head, 'latin1'), typeof block === 'string' ? Buffer.from(block) : block]) {
+  for (const bytes of [Buffer.from(head, 'latin1'), toBytes(block)]) {
     // The pieces are of equal size, because a block is often one byte longer than a record can be.
     const size = Math.ceil(bytes.length / Math.ceil(bytes.length / LARGEST));
     for (let at = 0; at < bytes.length; at += size) {

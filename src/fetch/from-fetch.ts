@@ -5,8 +5,8 @@
 import { clientAddress } from '../environ/address.ts';
 import { hasBody } from '../environ/body-length.ts';
 import { ApplicationError } from '../errors.ts';
+import { checkBlock } from '../gateway/block.ts';
 import { reasonOf } from '../gateway/reasons.ts';
-import { checkBlock } from '../gateway/response.ts';
 import { sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
 import { show } from '../show.ts';
 import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Write } from '../types.ts';

@@ -5,6 +5,7 @@ import { requestVariables, toEnviron } from '../environ/environ.ts';
 import { headerVariables, targetVariables } from '../environ/http.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { toFunction } from '../gateway/application.ts';
+import { toBytes } from '../gateway/block.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
@@ -204,8 +205,4 @@ class FetchSink implements Sink {
 
 function incomplete(): TypeError {
   return new TypeError('The response ended before it was complete');
-}
-
-function toBytes(block: Block): Uint8Array {
-  return typeof block === 'string' ? Buffer.from(block) : block;
 }

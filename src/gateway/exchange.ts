@@ -5,11 +5,12 @@ import { ApplicationError, RequestError, type StatusHint } from '../errors.ts';
 import { show } from '../show.ts';
 import type { Application, Environ } from '../types.ts';
 import { toFunction } from './application.ts';
+import { checkBlock } from './block.ts';
 import { type Coroutine, type RunningCoroutine, runCoroutine } from './coroutine.ts';
 import { FileWrapper } from './file-wrapper.ts';
 import { isAborted } from './interruptions.ts';
 import { isPromiseLike } from './promise-like.ts';
-import { checkBlock, Response } from './response.ts';
+import { Response } from './response.ts';
 import type { Sink } from './sink.ts';
 
 /** Writes the cause of a failure to the log. The client learns nothing of it. */

@@ -2,8 +2,8 @@
 // head waits for the first block that is not empty (PEP 3333 #41), or for write.flushHeaders().
 
 import { ApplicationError, type StatusHint } from '../errors.ts';
-import { show } from '../show.ts';
 import type { Block, Header, StartResponse, Write } from '../types.ts';
+import { checkBlock, toBytes } from './block.ts';
 import { checkHeaders, checkStatus } from './checks.ts';
 import { contentLength, isContentLength } from './content-length.ts';
 import type { Sink } from './sink.ts';
@@ -187,14 +187,4 @@ export class Response {
     if (this.#bodiless || this.#length === Infinity || this.#sent >= this.#length) return;
     throw new ApplicationError('body-too-short', `The body ended after ${this.#sent} of ${this.#length} bytes of its Content-Length`);
   }
-}
-
-/** Returns `block`. Throws an `ApplicationError` if it is neither bytes nor text. PEP 3333 #67 */
-export function checkBlock(block: unknown): Block {
-  if (typeof block === 'string' || block instanceof Uint8Array) return block;
-  throw new ApplicationError('block-not-bytes', `A block must be a Uint8Array or a string, got ${show(block)}`);
-}
-
-function toBytes(block: Block): Uint8Array {
-  return typeof block === 'string' ? Buffer.from(block) : block;
 }

@@ -1,5 +1,6 @@
 // One request of SCGI. Its response looks like that of a CGI script, and ends with the connection.
 
+import { toBytes } from '../gateway/block.ts';
 import { clientGone } from '../gateway/interruptions.ts';
 import type { ResidentSettings } from '../resident/options.ts';
 import { ResidentRequest } from '../resident/request.ts';
@@ -30,12 +31,12 @@ export class ScgiRequest extends ResidentRequest {
   override start(status: string, headers: readonly Header[], block: Block = ''): void | Promise<void> {
     const head = this.renderHead(status, headers);
     if (typeof block === 'string' && Buffer.byteLength(block) === block.length) return this.#send([Buffer.from(head + block, 'latin1')]);
-    const pieces = [Buffer.from(head, 'latin1'), typeof block === 'string' ? Buffer.from(block) : block];
+    const pieces = [Buffer.from(head, 'latin1'), toBytes(block)];
     return this.#send(head.length + block.length > COPIED ? pieces : [Buffer.concat(pieces)]);
   }
 
   override write(block: Block): void | Promise<void> {
-    return this.#send([typeof block === 'string' ? Buffer.from(block) : block]);
+    return this.#send([toBytes(block)]);
   }
 
   override end(complete: boolean): void {

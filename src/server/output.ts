@@ -2,6 +2,7 @@
 // block is asked for when the operating system has taken the one before, so that nothing piles up in memory.
 
 import type { ServerResponse } from 'node:http';
+import { toBytes } from '../gateway/block.ts';
 import { isContentLength } from '../gateway/content-length.ts';
 import { clientGone } from '../gateway/interruptions.ts';
 import type { Sink } from '../gateway/sink.ts';
@@ -35,7 +36,7 @@ export class Output implements Sink {
   write(block: Block): Promise<void> {
     const response = this.#response;
     if (response.destroyed) throw clientGone();
-    const bytes = typeof block === 'string' ? Buffer.from(block) : block;
+    const bytes = toBytes(block);
     this.#sent += bytes.length;
     return new Promise((resolve, reject) => {
       response.write(bytes, (error) => (error ? reject(clientGone()) : resolve()));
