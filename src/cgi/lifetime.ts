@@ -14,6 +14,7 @@ const SIGNALS = [
   ['SIGTERM', 15],
 ] as const;
 
+/** What `runWithCgi` tells the guard of the process. */
 export interface Lifetime {
   /**
    * Makes a signal that asks the process to end run the application's `close()` first. When the response is out, the signal is

@@ -23,6 +23,7 @@ const READ_TIMEOUT = 100;
 /** How many bytes of a file are read and written at once. */
 const FILE_CHUNK = 256 * 1024;
 
+/** What the sink of a CGI script needs from its gateway. */
 export interface OutputOptions {
   /** Writes all of a block, or throws. */
   write(block: Block): void | Promise<void>;

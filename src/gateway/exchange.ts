@@ -18,6 +18,7 @@ export type Report = (error: unknown) => void;
 
 type BlockIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
+/** One request to one application, and its response. */
 export class Exchange {
   /** Whether anything has failed. A client that leaves is no failure. */
   failed = false;

@@ -13,6 +13,7 @@ const CHUNK_SIZE = 65_536;
 const MAX_ALLOCATION = 1024 * 1024;
 const EMPTY = Buffer.alloc(0);
 
+/** The request body that an application reads from a source. */
 export class Input implements InputStream {
   #source: Source;
   /** How many bytes are still to come from the source; Infinity if only the source knows. */

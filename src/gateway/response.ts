@@ -30,6 +30,7 @@ export const BARE_STATUS: Readonly<Record<StatusHint, string>> = {
   507: '507 Insufficient Storage',
 };
 
+/** One response. The exchange sends its blocks and ends it; the application begins it by `startResponse`. */
 export class Response {
   /** Whether the head has been sent. Nothing can replace it then. */
   headersSent = false;

@@ -22,6 +22,7 @@ export function spoolSource(source: Source, length: number): Spool {
   return spool;
 }
 
+/** A source that gives back the bytes that were added to it. */
 export class Spool implements Source {
   /** How many bytes have been added. */
   length = 0;
