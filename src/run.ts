@@ -1,4 +1,4 @@
-// The gateway that fits how this process was started: once for a request, or to stay and answer many.
+// run(): chooses the gateway by how this process was started: as a CGI script for one request, or as a server for many.
 
 import { handOver, isCapturing } from './cgi/hand-over.ts';
 import { type RunWithCgiOptions, runWithCgi } from './cgi/run-with-cgi.ts';
@@ -7,11 +7,11 @@ import { fs } from './fs.ts';
 import type { Application } from './types.ts';
 
 export interface RunOptions extends RunWithCgiOptions {
-  /** What a resident process speaks. Default: what RUN_WITH_CGI_PROTOCOL says, or "fastcgi". */
+  /** The protocol of a server. Default: the value of RUN_WITH_CGI_PROTOCOL, or "fastcgi". */
   protocol?: 'fastcgi' | 'scgi';
-  /** Where a resident process is mounted, as for `serveFastCgi`. Default: what RUN_WITH_CGI_SCRIPT_NAME says, or what the server does. */
+  /** The URL path of the application in a server, as for `serveFastCgi`. Default: RUN_WITH_CGI_SCRIPT_NAME, or what the web server sends. */
   scriptName?: string;
-  /** Milliseconds for which connections that are open are served after SIGTERM. Default: the seconds of RUN_WITH_CGI_GRACE, or 0. */
+  /** Milliseconds for which a server goes on serving open connections after SIGTERM. Default: RUN_WITH_CGI_GRACE, in seconds, or 0. */
   grace?: number;
 }
 
@@ -19,29 +19,32 @@ export interface RunOptions extends RunWithCgiOptions {
 const FIRST_PASSED = 3;
 
 /**
- * Runs `application` by the gateway that fits: as a CGI script where the environment has a request; as a FastCGI or
- * SCGI server where descriptor 0 is a socket that listens (spawn-fcgi, mod_fcgid, lighttpd), or systemd has passed one
- * (LISTEN_FDS); and as a CGI script for a GET of "/" elsewhere, as in a shell. A resident process ends on SIGTERM,
- * SIGINT or SIGUSR1, when what runs is finished.
+ * Runs `application` by the gateway that fits this process. If the environment has a request, it is a CGI script. If descriptor
+ * 0 is a socket that listens (spawn-fcgi, mod_fcgid, lighttpd), or systemd has passed one (LISTEN_FDS), it is a FastCGI or SCGI
+ * server. Otherwise, as in a shell, it is a CGI script for a GET of "/". A server ends on SIGTERM, SIGINT or SIGUSR1, after the
+ * requests that it has.
  *
  * The promise resolves when the response, or the last one, is done. Throws as `runWithCgi` does.
  */
 export function run(application: Application, options: RunOptions = {}): Promise<void> {
   if (handOver(application, options)) return Promise.resolve();
   const fd = options.stdout === undefined ? listeningDescriptor() : undefined;
-  return fd === undefined ? runWithCgi(application, options) : stay(application, fd, options);
+  return fd === undefined ? runWithCgi(application, options) : serve(application, fd, options);
 }
 
 /**
- * Keeps standard output for the response from now on: what modules print while they are loaded goes to the log. `run`
- * and `runWithCgi` do so themselves; a built file begins with this, and a script can, in a module that it imports
- * first. Does nothing in a resident process, and in one that is no script.
+ * Keeps standard output for the response from now on, so that what modules print while they are loaded goes to the log. `run`
+ * and `runWithCgi` do the same when they are called. A built file begins with this; a script can call it in the first module
+ * that it imports. Does nothing in a server, and in a process that is no script.
  */
 export function guardStdout(): void {
   if (!isCapturing() && listeningDescriptor() === undefined) reserveStdout();
 }
 
-/** A client cannot choose: variables of a request come first, and no request can take them away. */
+/**
+ * Returns the socket on which the process must listen; undefined for a CGI script. The variables of a request are looked at
+ * first, so that a client cannot choose.
+ */
 function listeningDescriptor(): number | undefined {
   const { GATEWAY_INTERFACE, REQUEST_METHOD, LISTEN_FDS, LISTEN_PID } = process.env;
   if (GATEWAY_INTERFACE || REQUEST_METHOD) return undefined;
@@ -49,18 +52,18 @@ function listeningDescriptor(): number | undefined {
   return isListening(0) ? 0 : undefined;
 }
 
-/** Read from /proc, since to try it would change the socket for everybody who shares it. */
+/** Whether `fd` is a socket that listens, by /proc. To try it out would change the socket for all processes that share it. */
 function isListening(fd: number): boolean {
   try {
     const { ino } = fs.fstatSync(fd);
     if (!fs.fstatSync(fd).isSocket()) return false;
     const lines = (table: string) => fs.readFileSync(`/proc/self/net/${table}`, 'latin1').split('\n').slice(1);
-    // Num RefCount Protocol Flags Type St Inode Path; 0x10000 is "accepts connections".
+    // The fields are Num RefCount Protocol Flags Type St Inode Path. The flag 0x10000 means that it accepts connections.
     const isUnix = lines('unix').some((line) => {
       const fields = line.trim().split(/\s+/);
       return fields[6] === String(ino) && (Number.parseInt(fields[3] ?? '', 16) & 0x10000) !== 0;
     });
-    // sl local_address rem_address st …, inode is the tenth; 0A is LISTEN.
+    // The fields are sl local_address rem_address st …, and the tenth is the inode. The state 0A is LISTEN.
     const isTcp = ['tcp', 'tcp6'].some((table) =>
       lines(table).some((line) => {
         const fields = line.trim().split(/\s+/);
@@ -73,7 +76,7 @@ function isListening(fd: number): boolean {
   }
 }
 
-async function stay(application: Application, fd: number, options: RunOptions): Promise<void> {
+async function serve(application: Application, fd: number, options: RunOptions): Promise<void> {
   const { RUN_WITH_CGI_PROTOCOL, RUN_WITH_CGI_SCRIPT_NAME, RUN_WITH_CGI_GRACE = 0 } = process.env;
   const { protocol = RUN_WITH_CGI_PROTOCOL === 'scgi' ? 'scgi' : 'fastcgi', maxBodySize, timeout, env } = options;
   const { scriptName = RUN_WITH_CGI_SCRIPT_NAME, grace = Number(RUN_WITH_CGI_GRACE) * 1000 } = options;
@@ -86,7 +89,7 @@ async function stay(application: Application, fd: number, options: RunOptions): 
     ...(timeout !== undefined && { timeout }),
     ...(env && { env }),
   };
-  // What the application prints is no response here.
+  // Standard output is not reserved, because the responses of a server go to sockets.
   const life = { name: protocol };
   if (protocol === 'scgi') {
     const { serveScgi } = await import('./scgi/index.ts');
