@@ -58,15 +58,15 @@ let hasRun = false;
  * Throws an `ApplicationError` in a process that has run an application before. PEP 3333 "The Server/Gateway Side"
  */
 export function runWithCgi(application: Application, options: RunWithCgiOptions = {}): Promise<void> {
-  if (options.stdout !== undefined) return runExchange(options.stdout, application, options, false);
+  if (options.stdout !== undefined) return answerRequest(options.stdout, application, options, false);
   if (handOver(application, options)) return Promise.resolve();
   if (hasRun) throw new ApplicationError('run-twice', 'runWithCgi() was called twice; a CGI script answers one request');
   hasRun = true;
-  return runExchange(takeStdout(), application, options, true);
+  return answerRequest(takeStdout(), application, options, true);
 }
 
 /** `isScript`: the process is the script, and is protected, guarded and ended. */
-function runExchange(stdout: Stdout, application: Application, options: RunWithCgiOptions, isScript: boolean): Promise<void> {
+function answerRequest(stdout: Stdout, application: Application, options: RunWithCgiOptions, isScript: boolean): Promise<void> {
   const { stdin = 0, stderr = 2, timeout } = options;
   const errors = openErrors(stderr, typeof stdout === 'number' ? stdout : undefined);
   const report: Report = (error) => errors.write(formatFailure('cgi', error));

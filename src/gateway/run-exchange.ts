@@ -1,4 +1,4 @@
-// Runs an exchange of a gateway that stays: ends it after a time limit, and closes its request body afterwards.
+// Runs an exchange for a server of many requests: ends it after a time limit, and closes its request body afterwards.
 
 import type { Exchange } from './exchange.ts';
 import { timedOut } from './interruptions.ts';
