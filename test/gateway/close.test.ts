@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { ApplicationError, RequestError } from '../../src/errors.ts';
 import { Exchange } from '../../src/gateway/exchange.ts';
 import type { Sink } from '../../src/gateway/sink.ts';
-import type { Application, Environ } from '../../src/types.ts';
+import type { Application, Environ, StartResponse } from '../../src/types.ts';
 import { answering, closable, response, run, SERVER_ERROR } from '../fakes.ts';
 
 describe('PEP 3333 #66: close() is called once', () => {
@@ -179,4 +179,46 @@ test('PEP 3333 #66: a body that comes while the answer in its place is still on 
   sent();
   await finished;
   expect(body.closed).toBe(1);
+});
+
+test('a body whose close is no method is a body like any other', async () => {
+  const { output, errors } = await run({ call: answering({ close: 'no method', [Symbol.iterator]: () => ['x'].values() }) });
+  expect([output, errors]).toEqual([response('200 OK', [], 'x'), '']);
+});
+
+describe('a generator that is not finished', () => {
+  const slowly = (events: string[], body: (string | Uint8Array)[]) =>
+    (async function* () {
+      try {
+        yield* body;
+      } finally {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        events.push('returned');
+      }
+    })();
+
+  test('is waited for: what it still does belongs to the request', async () => {
+    const events: string[] = [];
+    await run(answering(slowly(events, ['abc', 'never']), [['Content-Length', '3']]));
+    expect(events).toEqual(['returned']);
+  });
+
+  test('is waited for also if nothing was asked of it, since the head was sent by write.flushHeaders() to a HEAD', async () => {
+    const events: string[] = [];
+    const iterator = {
+      next: () => events.push('asked'),
+      return: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        events.push('returned');
+      },
+    };
+    await run(
+      (_environ: unknown, startResponse: StartResponse) => {
+        void startResponse('200 OK', []).flushHeaders?.();
+        return { [Symbol.iterator]: () => iterator };
+      },
+      { method: 'HEAD' },
+    );
+    expect(events).toEqual(['returned']);
+  });
 });

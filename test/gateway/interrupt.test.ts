@@ -105,6 +105,22 @@ describe('interrupt()', () => {
     ]);
   });
 
+  test('while the application is on the call stack, and never comes back: all is over all the same', async () => {
+    const log: string[] = [];
+    const seen: unknown[] = [];
+    const next = () => {
+      seen.push(exchange.over, exchange.responded, exchange.failed);
+      seen.push(exchange.interrupt(timeout), exchange.responded, exchange.failed, exchange.interrupt(timeout));
+      return never;
+    };
+    const exchange = exchangeOf(answering({ [Symbol.asyncIterator]: () => ({ next }) }), log);
+    void exchange.start();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(seen).toEqual([false, false, false, true, true, true, false]);
+    expect(log).toEqual(['log too long', 'start 504 Gateway Timeout 504 Gateway Timeout\n', 'end true']);
+    expect(exchange.over).toBe(true);
+  });
+
   test('while a failure is being answered: it is logged, and the response ended', async () => {
     const log: string[] = [];
     const exchange = exchangeOf(
@@ -141,6 +157,17 @@ describe('interrupt()', () => {
     );
     await exchange.start();
     expect(log).toEqual(['log first', 'start 500 Internal Server Error 500 Internal Server Error\n', 'end true']);
+  });
+
+  test.each<[string, unknown, [string, string][], string[]]>([
+    ['is too long', ['abcd'], [['Content-Length', '3']], ['start 200 OK abc', 'end true']],
+    ['is too short', ['ab'], [['Content-Length', '3']], ['start 200 OK ab', 'end false']],
+    ['has a block that is none', ['ab', 5], [], ['start 200 OK ab', 'end false']],
+    ['is complete', ['ab', 'c'], [['Content-Length', '3']], ['start 200 OK ab', 'write c', 'end true']],
+  ])('the sink learns whether the response is complete: a body that %s', async (_what, body, headers, calls) => {
+    const log: string[] = [];
+    await exchangeOf(answering(body, headers), log).start();
+    expect(log.filter((call) => !call.startsWith('log '))).toEqual(calls);
   });
 
   test('a sink that fails at the end of a response is logged', async () => {
