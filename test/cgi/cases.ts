@@ -187,6 +187,21 @@ const cases: Record<string, ApplicationFunction> = {
     spawn('/bin/sleep', ['20'], { detached: true, stdio: ['inherit', 'inherit', 'ignore'] }).unref();
     return 'a child lives on\n';
   }),
+  'child-of-a-child': text(() => {
+    spawnSync('/bin/sh', ['-c', '/bin/sleep 20 &'], { stdio: ['inherit', 'inherit', 'ignore'] });
+    return 'a child lives on\n';
+  }),
+  // A kernel without CONFIG_PROC_CHILDREN does not tell of children.
+  'child-unseen': text(() => {
+    const fs = process.getBuiltinModule('node:fs');
+    const { readFileSync } = fs;
+    Reflect.set(fs, 'readFileSync', (path: unknown, ...more: unknown[]) => {
+      if (String(path).startsWith('/proc/self/task/')) throw new Error('ENOENT');
+      return Reflect.apply(readFileSync, fs, [path, ...more]);
+    });
+    spawn('/bin/sleep', ['20'], { detached: true, stdio: ['inherit', 'inherit', 'ignore'] }).unref();
+    return 'a child lives on\n';
+  }),
   'child-prints': text(() => {
     const child = spawn('/bin/echo', ['printed by a child'], { stdio: 'inherit' });
     return new Promise((resolve) => child.on('close', () => resolve('done\n')));
