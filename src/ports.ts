@@ -36,7 +36,7 @@ export function withholdPorts(): WithheldPorts {
   };
 }
 
-/** Where Node publishes every listen() before it does anything. Subscribing does not load node:net for a program without servers. */
+/** The channel on which Node publishes every listen() before it does anything. A subscriber does not load node:net for a program without servers. */
 const CHANNEL = 'tracing:net.server.listen:asyncStart';
 
 function withholdInNode(withhold: (server: Server) => boolean): () => void {

@@ -13,7 +13,7 @@ import { decodePairs, stderrRecords, stdoutRecords } from './records.ts';
 /** While more bytes than this wait for the web server, text for STDERR goes to the log instead. */
 const CONGESTED = 1024 * 1024;
 
-/** What a request needs of its connection. */
+/** The connection, as its request needs it. */
 export interface RequestConnection {
   readonly isOpen: boolean;
   readonly socket: { readonly writableLength: number };
@@ -37,7 +37,7 @@ export class FastCgiRequest extends ResidentRequest {
   received = false;
   protected readonly errors: ErrorStream;
   #connection: RequestConnection;
-  /** What has arrived of PARAMS, as a byte string; undefined when they are complete. */
+  /** The part of PARAMS that has arrived, as a byte string; undefined when they are complete. */
   #params: string | undefined = '';
   #usesStderr = false;
   /** Whether the web server has aborted the request. */

@@ -1,4 +1,5 @@
-// Binds a socket without listening on it, so that a process can hold it for workers that listen and accept by themselves.
+// Binds a socket without listening on it, so that a supervisor can hold it for workers that listen and accept by themselves. That
+// is what makes several workers possible, and what keeps waiting connections when a worker crashes.
 //
 // Undocumented part of Node: `net._createServerHandle`, which node:cluster is made of. All documented ways to bind a socket
 // also accept its connections. Without it `bindSocket` returns undefined, and one process serves alone.
@@ -35,7 +36,7 @@ export function bindSocket(address: string, place: string, port = -1, family = -
 interface ServerHandle {
   readonly fd: number;
   close(): void;
-  /** Of a TCP socket. Fills `address` in; returns 0, or the number of a system error. */
+  /** Fills `address` in, and returns 0 or the number of a system error. Only a TCP socket has this method. */
   getsockname?(address: { port?: number }): number;
 }
 

@@ -1,5 +1,5 @@
-// The streams of the console. It looks up `process.stdout` when it prints for the first time, and keeps that stream for good; so
-// what a module prints before its gateway starts would decide where all later output goes.
+// Replaces the streams of a console that has been used. The console looks up `process.stdout` when it prints for the first time, and
+// keeps that stream for good: once a module has printed before its gateway starts, all that it prints later would follow.
 //
 // Undocumented parts of Node: the console reads its streams from the properties `_stdout` and `_stderr`. Without them
 // `console.log`, `info` and `debug` become `console.error`, which prints to the log in any case.

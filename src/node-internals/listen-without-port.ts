@@ -1,16 +1,17 @@
-// Lets a net.Server believe that it listens. A program that calls listen() becomes an application by it, and opens no port.
+// Lets a net.Server believe that it listens: a program that calls listen() is taken for an application, and opens no port. A
+// request of a program without servers need not load node:net for this, which would take 3 % of an empty Node 20's processor time,
+// and 7 % of Node 24's.
 //
 // Undocumented parts of Node: listen() ends in the server's `_listen2()`, which opens the port and sets `_handle`. The
-// documented way is to patch listen() of node:net before the program runs, which means to load node:net for every request
-// of a program without servers: a twentieth of Node's start. Without `_listen2` the server opens its port, keeps no process
-// alive by it, and a port that is taken is no failure.
+// documented way is to replace listen() of node:net before the program runs. Without `_listen2` the server opens its port, keeps
+// no process alive by it, and a port that is taken is no failure.
 
 import type { AddressInfo, Server } from 'node:net';
 
-/** As much of a handle as a server asks for. It keeps no process alive. */
+/** The methods of a handle that a server calls. This handle keeps no process alive. */
 interface ListeningHandle {
   fd: number;
-  /** Of a TCP port. Fills `address` in, and returns 0. */
+  /** Fills `address` in, and returns 0. Only the handle of a port has this method. */
   getsockname?(address: Partial<AddressInfo>): number;
   close(done?: () => void): void;
   ref(): void;
@@ -18,7 +19,10 @@ interface ListeningHandle {
   hasRef(): boolean;
 }
 
-/** To be called while `server` is in listen(), before that has opened a port: its callback runs, and `address()` tells what it asked for. */
+/**
+ * Makes the listen() that `server` is in open no port. The server's callback runs, and `address()` tells what it asked for. Has to be
+ * called before listen() has opened the port.
+ */
 export function listenWithoutPort(server: Server): void {
   if (typeof Reflect.get(server, '_listen2') !== 'function') {
     server.unref();
@@ -54,7 +58,7 @@ function handleOf(address: string, port: number): ListeningHandle {
   };
 }
 
-/** What `address()` of a server returns. A free port, which is asked for by 0, is 80. */
+/** Returns the value of a server's `address()`. A program that asks for any free port, by 0, is told 80. */
 export function addressInfo(address: string, port: number): AddressInfo {
   return { address, family: address.includes(':') ? 'IPv6' : 'IPv4', port: port || 80 };
 }

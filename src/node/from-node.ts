@@ -14,7 +14,7 @@ import { type Incoming, requestOf } from './request.ts';
 import { ResponseQueue } from './response.ts';
 
 /** A function that node:http calls for each request, such as an application of Express or Connect. */
-// By the type of a method, whose parameters may be what a framework makes of Node's messages.
+// It has the type of a method, which lets its parameters be the classes that a framework derives from Node's messages.
 export type ListenerFunction = { listener(request: IncomingMessage, response: ServerResponse): unknown }['listener'];
 
 /** A listener, or an object that has one: a Koa application, a Fastify instance, an `http.Server`. */
@@ -65,7 +65,7 @@ function serverHandler(server: Server): ListenerFunction {
   };
 }
 
-/** What belongs to a listener that was called. */
+/** The request and the response of a listener that was called. */
 interface Call extends Incoming {
   response: ServerResponse;
   queue: ResponseQueue;
@@ -113,7 +113,7 @@ class NodeAnswer implements AsyncIterable<Block>, Closable {
           else if (queue.isEmpty && !response.writableEnded) await write?.flushHeaders?.();
           isSent = true;
         } finally {
-          // With the last byte of Content-Length the gateway has all it wants, and this generator is not resumed.
+          // A gateway that has the last byte of Content-Length does not resume this generator.
           if (isSent || this.#left <= 0) queue.settle(next);
         }
       } else if (this.#failure) {

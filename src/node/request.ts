@@ -9,7 +9,7 @@ import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
 import type { Environ } from '../types.ts';
 
-/** What a router of Express adds to a request. */
+/** The properties that a router of Express adds to a request. */
 interface Mounted {
   /** The path up to the application. */
   baseUrl?: string;
@@ -53,7 +53,7 @@ export function requestOf(environ: Environ, onError: (error: unknown) => void): 
     request.complete = true;
     request.push(null);
   };
-  // On the object itself: Express swaps the prototype.
+  // The method is set on the object itself, because Express swaps the prototype.
   const { _read: beginReading } = request;
   request._read = (size) => {
     if (!blocks) {

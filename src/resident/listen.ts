@@ -1,4 +1,4 @@
-// Where a resident gateway listens for its web server: a Unix socket, a port, or a descriptor that another process has
+// Lets a resident gateway listen for its web server: on a Unix socket, on a port, or on a descriptor that another process has
 // opened.
 
 import { Server } from 'node:net';
@@ -46,7 +46,7 @@ function listenOnPath(server: Server, path: string, mode: number, isClosed: () =
     if (isClosed()) return;
     const temporary = temporaryName(path);
     withMode(mode, () => server.listen({ path: temporary, backlog: BACKLOG }));
-    // For a Unix socket Node has listened, or failed, when listen() returns; only the events come later.
+    // listen() on a Unix socket has succeeded or failed when it returns. Only its events come later.
     if (!server.listening) {
       server.prependOnceListener('error', (error) => {
         error.message = error.message.replace(temporary, path);

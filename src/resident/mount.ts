@@ -1,4 +1,4 @@
-// Where the application begins in the URL's path, for a web server that forwards the whole path and does not know it.
+// Splits the URL's path where the application begins, for a web server that forwards the whole path.
 
 import { removeDotSegments, stripPathPrefix } from '../environ/path.ts';
 import type { Variables } from '../environ/variables.ts';

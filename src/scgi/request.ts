@@ -9,7 +9,7 @@ import type { Block, ErrorStream, Header } from '../types.ts';
 /** Copying a block of up to so many bytes costs less than giving the system one more piece to write. */
 const COPIED = 32_768;
 
-/** What a request needs of its connection. */
+/** The connection, as its request needs it. */
 export interface RequestConnection {
   readonly isOpen: boolean;
   /** Sends `pieces` in one go. The promise, if sending has to wait for the web server, never rejects. */

@@ -31,7 +31,7 @@ export function onUncaught({ name, errors, deadline, leave }: UncaughtOptions): 
     count++;
     if (count === 1) {
       end = Date.now() + deadline;
-      // In one write: other processes write to the same log.
+      // All lines leave in one write, because other processes write to the same log.
       errors.write(
         `${name}: [error-uncaught] Nobody has caught an error (${origin}); this process takes no more requests, and ends when those that it has are answered\n${formatFailure(name, error)}`,
       );

@@ -13,7 +13,7 @@ export const WORKER = 'RUN_WITH_CGI_WORKER';
  */
 export const INHERITED = 4;
 
-/** What a worker tells its supervisor. */
+/** The messages of a worker to its supervisor. */
 export type WorkerMessage =
   /** The worker listens. */
   | 'listening'
@@ -30,7 +30,7 @@ export type WorkerMessage =
   /** The worker has taken, or sent back, the connection that it was given. */
   | 'taken';
 
-/** What a supervisor tells its worker. */
+/** The messages of a supervisor to its worker. */
 export type SupervisorMessage =
   /** Another worker takes over: hand idle connections over, answer what runs, and end. */
   | 'leave'
@@ -39,7 +39,7 @@ export type SupervisorMessage =
   /** Comes with a connection that another worker has handed over. */
   | 'connection';
 
-/** What a worker does when its supervisor asks for it. */
+/** The actions that a supervisor can ask a worker for. */
 export interface WorkerActions {
   leave(): void;
   end(): void;

@@ -7,10 +7,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
-import { captureListen, fromNode } from '../../src/node/index.ts';
+import { captureListen, fromNode, type ListenerFunction } from '../../src/node/index.ts';
 import { call } from '../../src/testing/index.ts';
 
+/** Fails the test where a listener that never answers would let it wait. */
+const notCaptured: ListenerFunction = () => {
+  throw new Error('captureListen() has found no server');
+};
+
 describe('captureListen()', () => {
+  // The first test: timers of earlier ones that end meanwhile would look like the end of what this one waits for.
+  test('what listens late, because it waits for something first, is waited for', async () => {
+    const main = async () => {
+      await sleep(50);
+      createServer((_request, response) => response.end('late')).listen(4570);
+    };
+    const listener = await captureListen(() => void main());
+    expect((await call(fromNode(listener ?? notCaptured))).text).toBe('late');
+  });
+
   test('Fastify listens by it, whether or not it is awaited, on no address of its host', async () => {
     for (const isAwaited of [true, false]) {
       const app = fastify().get('/', async () => 'captured');
@@ -18,7 +33,7 @@ describe('captureListen()', () => {
         const listening = app.listen({ port: 4569 });
         return isAwaited ? listening : undefined;
       });
-      expect((await call(fromNode(listener ?? (() => {})))).text).toBe('captured');
+      expect((await call(fromNode(listener ?? notCaptured))).text).toBe('captured');
       await expect(once(createConnection(4569, 'localhost'), 'connect')).rejects.toThrow('ECONNREFUSED');
     }
   });
@@ -35,22 +50,13 @@ describe('captureListen()', () => {
     });
     expect([called, address]).toEqual([true, { address: '127.0.0.1', family: 'IPv4', port: 4567 }]);
     await expect(once(createConnection(4567, '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED');
-    expect((await call(fromNode(listener ?? (() => {})))).text).toBe('captured');
-  });
-
-  test('what listens late, because it waits for something first, is waited for', async () => {
-    const main = async () => {
-      await sleep(50);
-      createServer((_request, response) => response.end('late')).listen(4570);
-    };
-    const listener = await captureListen(() => void main());
-    expect((await call(fromNode(listener ?? (() => {})))).text).toBe('late');
+    expect((await call(fromNode(listener ?? notCaptured))).text).toBe('captured');
   });
 
   test('takes the server of an Express application', async () => {
     const app = express().get('/', (_request, response) => void response.send('Express'));
     const listener = await captureListen(() => app.listen({ port: 4568 }));
-    expect((await call(fromNode(listener ?? (() => {})))).text).toBe('Express');
+    expect((await call(fromNode(listener ?? notCaptured))).text).toBe('Express');
   });
 
   test('resolves to undefined when nothing listens', async () => {

@@ -51,12 +51,12 @@ http {
 };
 
 let site: Running | undefined;
-let primary: ChildProcess | undefined;
+let supervisor: ChildProcess | undefined;
 afterEach(async () => {
-  if (primary && primary.exitCode === null && primary.signalCode === null) {
+  if (supervisor && supervisor.exitCode === null && supervisor.signalCode === null) {
     // Its workers end when it has ended.
-    primary.kill('SIGKILL');
-    await once(primary, 'exit');
+    supervisor.kill('SIGKILL');
+    await once(supervisor, 'exit');
   }
   await site?.stop();
 });
@@ -87,7 +87,7 @@ async function begin(workers: number): Promise<{ port: number; gateway: ChildPro
     env: { PATH: process.env.PATH, STORM_MARKS: marks },
     stdio: ['ignore', 'inherit', 'ignore'],
   });
-  primary = gateway;
+  supervisor = gateway;
   await until(() => existsSync(join(folder, 'app.sock')) && workersOf(gateway).length === workers);
   return { port, gateway, marks, log };
 }

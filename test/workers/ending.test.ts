@@ -54,7 +54,7 @@ describe('the end', () => {
     expect(await ended(gateway)).toEqual([0, null]);
   });
 
-  test('workers do not outlive a primary process that is killed; they finish what runs', async () => {
+  test('workers do not outlive a supervisor that is killed; they finish what runs', async () => {
     const gateway = serve('--workers', '2');
     await areUp(gateway, 2);
     const workers = workersOf(gateway);
