@@ -1,7 +1,7 @@
 // Starts the cases of cases.ts as CGI scripts, on the descriptors that launch.py makes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,15 +45,20 @@ export function withScripts(): void {
     chmodSync(folder, 0o755);
     chmodSync(coverage, 0o755);
     chmodSync(join(coverage, 'raw'), 0o777);
+    const { outputFiles } = await build({
+      entryPoints: [join(here, 'cases.ts')],
+      outfile: join(coverage, 'cases.cjs'),
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      sourcemap: 'inline',
+      write: false,
+    });
     for (const name of ['cases.cjs', 'nph-cases.cjs']) {
-      await build({
-        entryPoints: [join(here, 'cases.ts')],
-        outfile: join(coverage, name),
-        bundle: true,
-        platform: 'node',
-        format: 'cjs',
-        sourcemap: 'inline',
-      });
+      // Renamed, since processes of another test file may be running the same script.
+      const fresh = join(coverage, `${name}.${process.pid}`);
+      writeFileSync(fresh, outputFiles[0]?.contents ?? '');
+      renameSync(fresh, join(coverage, name));
     }
   });
   afterEach(() => running.forEach(end));
