@@ -386,7 +386,7 @@ describe('what goes wrong', () => {
     );
     const limited = spawnSync(
       '/bin/sh',
-      ['-c', `ulimit -n 60; exec "${process.execPath}" --import tsx "$0"`, join(folder, 'limited.mts')],
+      ['-c', `ulimit -n 256; exec "${process.execPath}" --import tsx "$0"`, join(folder, 'limited.mts')],
       {
         cwd: root,
         encoding: 'utf8',
