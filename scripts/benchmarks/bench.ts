@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'no
 import { cpus, release, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { buildScript } from '../../src/build/index.ts';
-import { pathOf } from '../../src/build/trial.ts';
+import { runtimePath } from '../../src/build/trial.ts';
 import { buildBy, makePeers, makePrograms } from './programs.ts';
 import { memory, resident } from './resident.ts';
 import { server } from './server.ts';
@@ -115,7 +115,7 @@ const rows: Record<string, () => void | Promise<void>> = {
       const measured = measure([...built.map(({ script }) => [script]), [emptyScript(binary)]]);
       for (const [at, { name, bar }] of built.entries()) timeRow(name, measured[at] as Measured, bar);
     }
-    const bun = pathOf('bun');
+    const bun = runtimePath('bun');
     await buildScript('cgi-bin/hello.ts', file('bun.cgi'), { runtime: 'bun' });
     const [ours] = measure([[bun, file('bun.cgi')], node(file('bare-empty.cjs'))]) as [Measured];
     timeRow("hello under Bun : Node's empty file", ours, 0.5);

@@ -1,5 +1,5 @@
-// Files that an application reads where it runs: they lie in a folder beside the script, as they lie in the project, and that
-// folder is to the application what its project was.
+// Assets: files that an application reads when it runs. build copies them into a folder beside the script, in the layout of the
+// project. For the application that folder takes the place of the project.
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -8,14 +8,17 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { UserError } from '../load/user-error.ts';
 import type { OwnPath } from './own-paths.ts';
 
-/** The name of the folder, behind that of the script. */
+/** What the folder's name adds to the name of the script. */
 export const ASSETS = '.assets';
 
-/** For Apache, where the script lies among the pages of a site: templates and secrets are none of them. */
+/** For Apache, where the script lies among the pages of a site: clients must not read templates and secrets. */
 const HTACCESS = 'Require all denied\n';
 
-/** Where a file lies below the folder of the assets: as below `project`, and a package that is installed above that as if it were in it. */
-function placeOf(path: string, project: string): string | undefined {
+/**
+ * Returns the path of a file below the folder of the assets: the same as below `project`, or, for a package that is installed
+ * above the project, the same as below node_modules. Undefined for any other file.
+ */
+function assetPathOf(path: string, project: string): string | undefined {
   const below = relative(project, path);
   if (!below.startsWith(`..${sep}`) && below !== '..') return below;
   const at = below.indexOf(`node_modules${sep}`);
@@ -23,39 +26,46 @@ function placeOf(path: string, project: string): string | undefined {
 }
 
 /**
- * Copies `assets`, paths below `project`, into `folder`, which has the folders `empty` as well, where there are any. Throws a `UserError` for what is not there, or not
- * below `project`.
+ * Copies `assets`, files and folders below `project`, into `folder`, and makes the folders `emptyFolders` in it. Does nothing
+ * without assets. Throws a `UserError` for a path that does not exist, or that is not below `project`.
  */
-export async function copyAssets(assets: readonly string[], project: string, folder: string, empty: readonly string[]): Promise<void> {
+export async function copyAssets(
+  assets: readonly string[],
+  project: string,
+  folder: string,
+  emptyFolders: readonly string[],
+): Promise<void> {
   if (assets.length === 0) return;
   for (const asset of assets) {
     const path = resolve(project, asset);
-    const place = placeOf(path, project);
-    if (!place) {
+    const relativePath = assetPathOf(path, project);
+    if (!relativePath) {
       throw new UserError(
         'assets-wrong',
-        `Assets are files and folders below the one where build runs, got ${asset}; run it in the folder of the project`,
+        `Assets must be below the folder where build runs, got ${asset}; run build in the folder of the project`,
       );
     }
     if (!existsSync(path)) throw new UserError('assets-wrong', `There is no file or folder ${asset}`);
-    await cp(path, join(folder, place), { recursive: true, dereference: true, preserveTimestamps: true });
+    await cp(path, join(folder, relativePath), { recursive: true, dereference: true, preserveTimestamps: true });
   }
-  for (const name of empty) await mkdir(join(folder, name), { recursive: true });
+  for (const name of emptyFolders) await mkdir(join(folder, name), { recursive: true });
   const htaccess = join(folder, '.htaccess');
   if (!existsSync(htaccess)) await writeFile(htaccess, HTACCESS);
 }
 
+/** Returns how many files are below `folder`, without our own .htaccess. */
 export async function countFiles(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => !entry.isDirectory() && entry.name !== '.htaccess').length;
 }
 
-/** What modules read as their own paths: those that they have below `project`, in the folder of the assets. */
+/** What modules read as their own paths, as __dirname and import.meta, when the application has assets: paths in their folder. */
 export interface AssetPaths {
+  /** Returns what the module `path` of the project reads; undefined for a module that has no path there. */
   pathOf(path: string): OwnPath | undefined;
-  /** Statements that `source` needs before it, in one line. They take the folder for the current one. */
+  /** Returns statements to run before `source`, in one line. They also make the folder of the assets the current one. */
   declarations(source: string): string;
-  /** Where modules of `source` believe to be: a path like "src/../data" needs a folder "src". */
+  /** Returns the folders of the modules in `source`: a path like "src/../data" needs a folder "src". */
   folders(source: string): string[];
 }
 
@@ -64,9 +74,9 @@ export function assetPaths(project: string): AssetPaths {
   const usedIn = (source: string) => [...modules].filter(([name]) => source.includes(name)).sort();
   return {
     pathOf(path) {
-      const below = placeOf(path, project);
+      const below = assetPathOf(path, project);
       if (below === undefined) return undefined;
-      // The same for the same source, wherever it lies.
+      // A hash of the relative path, so that the same source gives the same script wherever it lies.
       const name = `__runWithCgiModule${createHash('sha256').update(below).digest('hex').slice(0, 12)}`;
       modules.set(name, below);
       return { filename: `${name}.filename`, dirname: `${name}.dirname`, url: `${name}.url` };
@@ -81,7 +91,7 @@ export function assetPaths(project: string): AssetPaths {
   };
 }
 
-/** A missing folder is said in one line; where there is one, the current folder is what it is when the application is started in its project. */
+/** Makes the folder of the assets the current one, or ends the process with one line where that folder is missing. */
 const DECLARATIONS = `const __runWithCgiFolder=__filename+"${ASSETS}/",__runWithCgiModule=(path,folder)=>({filename:__runWithCgiFolder+path,dirname:require("path").join(__runWithCgiFolder,folder),get url(){return require("url").pathToFileURL(this.filename).href}});\
 try{process.chdir(__runWithCgiFolder)}catch{\
 console.error("run-with-cgi: there is no folder "+__runWithCgiFolder+"; copy it along with the script [assets-missing]");\

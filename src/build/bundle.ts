@@ -1,4 +1,4 @@
-// A module and everything it imports as one CommonJS source.
+// Bundles a module and everything that it imports into one CommonJS source, by esbuild.
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -17,36 +17,36 @@ import { viewEngines, viewEnginesOf } from './view-engines.ts';
 
 export interface Bundle {
   source: string;
-  /** Statements that it needs before it, in one line. */
+  /** Statements to run before the source, in one line. */
   before: string;
-  /** The files that it is made of. */
+  /** The paths of all files in the bundle. */
   inputs: string[];
-  /** JSON. */
+  /** The source map, as JSON. */
   map: string;
   warnings: string[];
 }
 
 export interface BundleOptions {
   runtime: 'node' | 'bun';
-  /** Modules that are not put in, but required when the script runs. */
+  /** Modules that are not built in, but required when the script runs. */
   external: readonly string[];
   isWarm: boolean;
-  /** Variables that a warm script's worker keeps. */
+  /** Variables that the worker of a warm script keeps. */
   keepEnv: readonly string[];
   /** Whether modules that call listen() open no port. */
   withholdsPorts: boolean;
-  /** Where there are files beside the script, which modules look for. */
+  /** The paths that modules read as their own; undefined for an application without assets. */
   assets: AssetPaths | undefined;
 }
 
-/** Characters. */
+/** Characters from which on a JSON file is parsed only when it is used. */
 const LARGE = 10_000;
 
 const requireHere = createRequire(import.meta.url);
 const { resolve: resolveOwn } = requireHere;
 const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
 
-/** Bundles `entry` into a script: a module's path, or JavaScript whose imports start from `folder`. Throws a `UserError` that says what cannot be put into one file. */
+/** Bundles `entry`, a module's path, or JavaScript whose imports start from `folder`. Throws a `UserError` when something cannot be bundled. */
 export async function bundle(entry: Entry, folder: string, options: BundleOptions): Promise<Bundle> {
   const { runtime, external, isWarm, keepEnv, withholdsPorts, assets } = options;
   const settings: Settings = {
@@ -56,20 +56,20 @@ export async function bundle(entry: Entry, folder: string, options: BundleOption
       : { stdin: { contents: entry.contents, resolveDir: folder, sourcefile: 'run-with-cgi-entry.js', loader: 'js' } }),
     outfile: join(folder, 'script.cjs'),
     format: 'cjs',
-    // And no more: an error may be called what its class is, and that goes to clients. It costs nothing that could be measured.
+    // Names are not minified: an error is called by the name of its class, which may go to clients. The time is the same.
     minifyWhitespace: true,
-    lineLimit: 200, // the line of an error that nobody catches gets into the log
+    lineLimit: 200, // Node prints the line of an uncaught error into the log
     sourcemap: 'external',
-    // Built-in modules can be required; import() would need a loader that code compiled beforehand does not have.
+    // import() of a built-in module becomes require(): code from V8's cache has no loader for import().
     supported: { 'dynamic-import': false },
     define: {
       'import.meta.url': '__runWithCgiUrl',
       'import.meta.filename': '__filename',
       'import.meta.dirname': '__dirname',
       'process.env.NODE_ENV': '"production"',
-      __runWithCgiKeepEnv: JSON.stringify(keepEnv.join(' ')), // a list ends esbuild 0.28,
+      __runWithCgiKeepEnv: JSON.stringify(keepEnv.join(' ')), // no list: esbuild 0.28 crashes on one
     },
-    // They run before the modules of the application.
+    // These modules run before the modules of the application.
     inject: [
       'built-script/prepare-process',
       ...(withholdsPorts ? ['built-script/withhold-ports'] : []),
@@ -83,30 +83,30 @@ export async function bundle(entry: Entry, folder: string, options: BundleOption
     ],
   };
   try {
-    let made = await make(settings);
+    let made = await makeBundle(settings);
     const engines = viewEnginesOf(made.source);
-    if (engines.length > 0) made = await make({ ...settings, plugins: [viewEngines(engines, folder), ...settings.plugins] });
+    if (engines.length > 0) made = await makeBundle({ ...settings, plugins: [viewEngines(engines, folder), ...settings.plugins] });
     const url = made.source.includes('__runWithCgiUrl') ? 'const __runWithCgiUrl=require("url").pathToFileURL(__filename).href;' : '';
     return { ...made, before: `${url}${assets?.declarations(made.source) ?? ''}` };
   } catch (error) {
-    throw toProblem(error);
+    throw toUserError(error);
   }
 }
 
-async function make(settings: Settings): Promise<Omit<Bundle, 'before'>> {
+async function makeBundle(settings: Settings): Promise<Omit<Bundle, 'before'>> {
   try {
-    return toBundle(await withoutMissing(settings));
+    return toBundle(await buildWithoutMissing(settings));
   } catch (error) {
     if (isBuildFailure(error) && error.errors.every(({ text }) => text.includes('Top-level await is currently not supported'))) {
-      // A module that awaits something at its top has to be in a function that may wait.
-      const made = toBundle(await withoutMissing({ ...settings, format: 'esm', plugins: [...settings.plugins, builtIns] }));
+      // CommonJS has no top-level await: the modules go into an async function.
+      const made = toBundle(await buildWithoutMissing({ ...settings, format: 'esm', plugins: [...settings.plugins, builtIns] }));
       return { ...made, source: `(async()=>{${made.source}})()` };
     }
     throw error;
   }
 }
 
-/** Bundles the module `path` into an ES module with its exports, so that it can be looked at whatever it is written in. */
+/** Bundles the module `path` into an ES module with its exports, which Node can load whatever the module is written in. */
 export async function bundleModule(path: string, outfile: string, external: readonly string[]): Promise<void> {
   const settings = common(external);
   const pathOf = (path: string) => ({
@@ -114,7 +114,7 @@ export async function bundleModule(path: string, outfile: string, external: read
     dirname: JSON.stringify(dirname(path)),
     url: JSON.stringify(pathToFileURL(path).href),
   });
-  await withoutMissing({
+  await buildWithoutMissing({
     ...settings,
     entryPoints: [path],
     outfile,
@@ -126,45 +126,46 @@ export async function bundleModule(path: string, outfile: string, external: read
     plugins: [ownPackage(false), noAddons, ownPaths(pathOf, settings)],
     write: true,
   }).catch((error: unknown) => {
-    throw toProblem(error);
+    throw toUserError(error);
   });
 }
 
 /**
- * A package may name others that it can do without, and that are not installed: class-validator for NestJS, say, or a native
- * addon that is not compiled. They are left to be missed when they are asked for, as Node would.
+ * Builds, and leaves out the modules that an installed package names but that are not installed: optional packages, as
+ * class-validator for NestJS, and native addons that are not compiled. Requiring one of them fails when the script runs, as
+ * without a bundle.
  */
-async function withoutMissing(settings: Settings): Promise<BuildResult> {
+async function buildWithoutMissing(settings: Settings): Promise<BuildResult> {
   const { build } = await loadEsbuild();
   try {
     return await build(settings);
   } catch (error) {
-    const errors = isBuildFailure(error) ? error.errors.filter(isOfPackage) : [];
+    const errors = isBuildFailure(error) ? error.errors.filter(isInPackage) : [];
     const packages = errors.flatMap(({ text }) => /^Could not resolve "([^"./][^"]*)"$/.exec(text)?.[1] ?? []);
     const patterns = errors.flatMap(({ text, location }) => (location && /^Could not resolve \w+\("/.test(text) ? [location] : []));
     if (packages.length + patterns.length === 0) throw error;
-    return withoutMissing({
+    return buildWithoutMissing({
       ...settings,
       external: [...settings.external, ...packages],
-      plugins: patterns.length === 0 ? settings.plugins : [asWritten(patterns), ...settings.plugins],
+      plugins: patterns.length === 0 ? settings.plugins : [keepRequire(patterns), ...settings.plugins],
     });
   }
 }
 
-/** Not about the author's own module. */
-function isOfPackage({ location }: Message): boolean {
+/** Whether the message is about a module in node_modules, not about the author's own. */
+function isInPackage({ location }: Message): boolean {
   return location?.file.includes('node_modules/') ?? false;
 }
 
-/** Leaves names that are made at run time to the run time: the bundler looks for files that they could be, and finds none. */
-function asWritten(places: readonly Location[]): Plugin {
+/** Leaves require() of a name that is made at run time to the run time. The bundler would look for matching files, and find none. */
+function keepRequire(places: readonly Location[]): Plugin {
   return {
     name: 'names made at run time',
     setup({ onLoad }) {
       onLoad({ filter: /node_modules/ }, async ({ path }) => {
         const found = places.filter(({ file }) => resolve(file) === path);
         if (found.length === 0) return undefined;
-        const lines = (await readFile(path, 'latin1')).split('\n'); // places are counted in bytes
+        const lines = (await readFile(path, 'latin1')).split('\n'); // esbuild counts columns in bytes
         for (const { line, column } of found) {
           const text = lines[line - 1] ?? '';
           lines[line - 1] = `${text.slice(0, column)}globalThis&&${text.slice(column)}`;
@@ -184,26 +185,27 @@ function common(external: readonly string[]) {
     target: 'node20.19',
     legalComments: 'none',
     external: [...external],
-    // A module may be a CGI script by its first line.
+    // A module that is a CGI script by its first line may be called .cgi.
     loader: { '.cgi': 'js', '.wasm': 'binary', '.txt': 'text', '.html': 'text', '.css': 'text', '.svg': 'text', '.sql': 'text' },
     logLevel: 'silent',
-    logOverride: { 'ignored-bare-import': 'silent' }, // chunks of our own package
+    logOverride: { 'ignored-bare-import': 'silent' }, // about chunks of our own package
     metafile: true,
     write: false,
   } satisfies BuildOptions;
 }
 
-function toProblem(error: unknown): unknown {
-  return isBuildFailure(error) ? new UserError('build-failed', error.errors.map(describe).join('\n')) : error;
+function toUserError(error: unknown): unknown {
+  return isBuildFailure(error) ? new UserError('build-failed', error.errors.map(formatMessage).join('\n')) : error;
 }
 
 function toBundle({ outputFiles = [], metafile, warnings }: BuildResult): Omit<Bundle, 'before'> {
   const text = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
   const inputs = Object.keys(metafile?.inputs ?? {}).map((path) => resolve(path));
-  return { source: text('.cjs'), inputs, map: text('.map'), warnings: warnings.map(describe) };
+  return { source: text('.cjs'), inputs, map: text('.map'), warnings: warnings.map(formatMessage) };
 }
 
-function describe({ text, location }: Message): string {
+/** Returns a message of esbuild with its place: "app.mjs:2: …". */
+function formatMessage({ text, location }: Message): string {
   return location ? `${relative('', location.file)}:${location.line}: ${text}` : text;
 }
 
@@ -211,7 +213,7 @@ function isBuildFailure(error: unknown): error is BuildFailure {
   return error instanceof Error && 'errors' in error;
 }
 
-/** What an application imports of run-with-cgi is what builds it; of run-with-cgi/fetch, where it `isLight`, the part with the light classes. */
+/** Resolves imports of run-with-cgi to this very package. With `isLight`, run-with-cgi/fetch is the entry with the light classes. */
 function ownPackage(isLight: boolean): Plugin {
   return {
     name: 'run-with-cgi',
@@ -228,13 +230,13 @@ const noAddons: Plugin = {
   setup({ onResolve, resolve }) {
     onResolve({ filter: /\.node$/ }, async ({ path, importer, kind, resolveDir, pluginData }) => {
       if (pluginData === noAddons) return undefined;
-      // It may be platform.node.js.
+      // The file may be "platform.node.js".
       const found = await resolve(path, { importer, kind, resolveDir, pluginData: noAddons });
       if (found.errors.length === 0 && !found.path.endsWith('.node')) return found;
       return {
         errors: [
           {
-            text: `${path}, which ${relative('', importer)} needs, is a native addon, and cannot be put into one file; leave its package out by --external, and install that where the script runs`,
+            text: `${path}, which ${relative('', importer)} needs, is a native addon, which cannot be built in; leave its package out by --external, and install it where the script runs`,
           },
         ],
       };
@@ -242,7 +244,7 @@ const noAddons: Plugin = {
   },
 };
 
-/** V8 parses JSON faster than the same as JavaScript, and not before somebody needs it. */
+/** Makes large JSON files strings that are parsed when they are used. V8 parses JSON faster than the same data as JavaScript. */
 const largeData: Plugin = {
   name: 'large data',
   setup({ onLoad }) {
@@ -250,13 +252,13 @@ const largeData: Plugin = {
       const text = await readFile(path, 'utf8');
       return text.length < LARGE ? undefined : toModule(JSON.parse(text));
     });
-    // The tables of a hundred encodings, which every reader of request bodies has with it.
+    // The tables of a hundred encodings: iconv-lite is in every parser of request bodies.
     onLoad({ filter: /\/iconv-lite\/encodings\/sbcs-data-generated\.js$/ }, ({ path }) => toModule(requireHere(path)));
   },
 };
 
-/** Tables of characters: each character would be escaped twice, and all of it read and scanned for every request, mostly in vain. */
-function compressed(bytes: Buffer): string {
+/** Returns an expression for a text, compressed: tables of characters would be read and scanned for every request, mostly in vain. */
+function compressedText(bytes: Buffer): string {
   const base64 = deflateRawSync(bytes, { level: 9 }).toString('base64');
   return `require("node:zlib").inflateRawSync(Buffer.from("${base64}", "base64")).toString()`;
 }
@@ -265,10 +267,10 @@ function toModule(data: unknown): OnLoadResult {
   const text = JSON.stringify(data);
   const bytes = Buffer.from(text);
   const isAscii = bytes.length === text.length;
-  return { contents: `module.exports = JSON.parse(${isAscii ? JSON.stringify(text) : compressed(bytes)})`, loader: 'js' };
+  return { contents: `module.exports = JSON.parse(${isAscii ? JSON.stringify(text) : compressedText(bytes)})`, loader: 'js' };
 }
 
-/** Built-in modules without an import statement. */
+/** Replaces import statements of built-in modules, which the async function around a top-level await cannot have. */
 const builtIns: Plugin = {
   name: 'built-in modules',
   setup({ onResolve, onLoad }) {

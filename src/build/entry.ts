@@ -1,18 +1,19 @@
-// The module that a built file begins with: it imports the application and gives it to the gateway.
+// The entry of the bundle: a module that imports the application and runs it.
 
 import type { Interface } from '../load/interface.ts';
 
 export interface Source {
   /** The author's module. */
   path: string;
-  /** Where its application is: "default", "application", "api.handler"; undefined when the module runs itself by runWithCgi(). */
+  /** The export that is the application: "default", "application", "api.handler"; undefined when the module runs itself. */
   exportName: string | undefined;
   interface: Interface;
 }
 
-/** A module, or the text of one. */
+/** The path of a module, or the text of one. */
 export type Entry = { path: string } | { contents: string };
 
+/** Returns the entry for an application; the author's own module where that runs itself. */
 export function entryOf({ path, exportName, interface: kind }: Source): Entry {
   const module = JSON.stringify(path);
   if (exportName === undefined) {
@@ -31,7 +32,7 @@ export function entryOf({ path, exportName, interface: kind }: Source): Entry {
 
 const ADAPTERS: Readonly<Record<Interface, string | undefined>> = { wsgi: undefined, fetch: 'fromFetch', node: 'fromNode' };
 
-/** A module that calls listen(): it must be loaded while that opens no port. */
+/** For a module that calls listen(): it is loaded while listen() opens no port. */
 const LISTENING = `import { run } from 'run-with-cgi';
 import { captureListen, fromNode } from 'run-with-cgi/node';
 captureListen(() => import(MODULE)).then((listener) => run(fromNode(listener)));

@@ -1,4 +1,4 @@
-// The bundler. It is no part of an installation: only `build` needs it, and asks for it.
+// Finds esbuild, the bundler. An installation of this package does not bring it along: only `build` needs it.
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { UserError } from '../load/user-error.ts';
 
 type Esbuild = typeof import('esbuild');
 
-/** Loads it from beside this package, or else from the project that is built. Throws a `UserError` where it is not installed. */
+/** Loads esbuild as installed beside this package, or else in the current folder. Throws a `UserError` where it is missing. */
 export async function loadEsbuild(): Promise<Esbuild> {
   try {
     return await import('esbuild');

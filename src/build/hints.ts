@@ -1,20 +1,20 @@
-// What is said of a script that does not answer as it should when it is tried out, and what to do.
+// Advice for a script that fails its trial.
 
-/** What a log has in it, and what helps. The first that is found is said. */
+/** Patterns for the log of the script, and the advice for each. The first match counts. */
 const HINTS: [RegExp, string][] = [
   [
     /Could not locate the bindings file|No native build was found|ERR_DLOPEN_FAILED|Cannot find module '[^']*\.node'/,
-    'it needs a native addon, which cannot be put into one file: leave its package out by --external, and install that where the script runs',
+    'it needs a native addon, which cannot be built in: leave its package out by --external, and install it where the script runs',
   ],
   [
     /Cannot find module '([^'./][^']*)'/,
-    'it asks for $1 by a name that is made while it runs: import that by its name, or leave it out by --external $1 and install it where the script runs',
+    'it requires $1 by a name that it makes while it runs: import $1 by its name, or leave it out by --external $1 and install it where the script runs',
   ],
-  [/ENOENT|Failed to lookup view|no such file/i, 'files and folders that it reads are named by --assets'],
-  [/\bcaches is not defined/, "caches are Cloudflare's own: ask globalThis.caches whether there are any"],
+  [/ENOENT|Failed to lookup view|no such file/i, 'name the files and folders that it reads by --assets'],
+  [/\bcaches is not defined/, 'only Cloudflare has caches: test globalThis.caches before you use them'],
 ];
 
-/** What to do about a failure of which `log` tells; begins with "; " where that is known. */
+/** Returns the advice for a failure that left `log`, with "; " before it; "" where there is none. */
 export function hintOf(log: string): string {
   for (const [pattern, hint] of HINTS) {
     const found = pattern.exec(log);
@@ -23,8 +23,8 @@ export function hintOf(log: string): string {
   return '';
 }
 
-/** What is said of two answers to one request, at the root of a server and behind `mount`: as likely as not 404 is for a wrong path. */
-export function noteOf(path: string, mount: string, atRoot: number, mounted: number): string | undefined {
+/** Returns a warning where the trial was answered by 404, at the root of a server or behind `mount`; else undefined. */
+export function warnOf404(path: string, mount: string, atRoot: number, mounted: number): string | undefined {
   if (atRoot !== 404 && mounted !== 404) return undefined;
   if (atRoot === mounted) return `${path} is answered by 404; --trial-path names a path that the application has`;
   return `${path} is answered by ${atRoot} at the root of a server, and by ${mounted} behind the path of a script, ${mount}`;

@@ -1,9 +1,9 @@
-// Modules of Node that take milliseconds to load, and that most requests do without: in a bundle each is loaded when
-// something of it is asked for, and not when it is required.
+// An esbuild plugin: a built script loads heavy modules of Node when it first uses something of them, not when it requires
+// them. Each takes milliseconds to load, and most requests use none of them.
 
 import type { Plugin } from 'esbuild';
 
-/** They all export plain objects. */
+/** Modules that take milliseconds to load. All of them export plain objects. */
 const HEAVY = [
   'child_process',
   'cluster',
@@ -20,17 +20,18 @@ const HEAVY = [
 ];
 
 export const lazyBuiltIns: Plugin = {
-  name: 'built-in modules when needed',
+  name: 'lazy built-in modules',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: new RegExp(`^(?:node:)?(?:${HEAVY.join('|')})$`) }, ({ path }) => ({
       path: path.replace('node:', ''),
       namespace: 'lazy',
     }));
-    onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({ contents: lazily(path), loader: 'js' }));
+    onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({ contents: lazyModule(path), loader: 'js' }));
   },
 };
 
-function lazily(name: string): string {
+/** Returns the source of a module that stands for the built-in module `name`. */
+function lazyModule(name: string): string {
   return `let loaded;
 const load = () => (loaded ??= process.getBuiltinModule(${JSON.stringify(name)}));
 module.exports = new Proxy({}, {

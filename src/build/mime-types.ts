@@ -1,5 +1,5 @@
-// mime-types, which Express and Koa ask about nearly every response, makes its tables of a database of 2,500 types
-// whenever it is loaded: a fifth of what such an application takes for its first answer. In a bundle they are made already.
+// An esbuild plugin: makes the tables of mime-types when the script is built. Express and Koa use that package for nearly every
+// response. Whenever it is loaded it makes its tables from a database of 2,500 types, a fifth of the time of a first answer.
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -14,7 +14,7 @@ interface Tables {
 const MAKE = 'populateMaps(exports.extensions, exports.types)';
 const DATABASE = "require('mime-db')";
 
-/** A version of the package that is made in another way is left as it is. */
+/** Leaves a version of the package that makes its tables in another way as it is. */
 export const mimeTypes: Plugin = {
   name: 'the tables of mime-types',
   setup({ onLoad }) {
@@ -24,24 +24,24 @@ export const mimeTypes: Plugin = {
       const require = createRequire(path);
       const { extensions, types, _extensionConflicts: conflicts }: Tables = require(path);
       const database: Record<string, { charset?: string }> = require('mime-db');
-      // What is asked of it later is the charset of a type.
+      // Later the package reads only the charset of a type from the database.
       const charsets = Object.entries(database).flatMap(([type, { charset }]) =>
         charset === undefined ? [] : [[type, { charset }] as const],
       );
-      const made = [
+      const statements = [
         `Object.assign(exports.extensions, ${parsed(extensions)})`,
         `Object.assign(exports.types, ${parsed(types)})`,
         ...(conflicts === undefined ? [] : [`exports._extensionConflicts = ${parsed(conflicts)}`]),
       ];
       return {
-        contents: text.replace(DATABASE, parsed(Object.fromEntries(charsets))).replace(MAKE, `${made.join(';\n')};\n`),
+        contents: text.replace(DATABASE, parsed(Object.fromEntries(charsets))).replace(MAKE, `${statements.join(';\n')};\n`),
         loader: 'js',
       };
     });
   },
 };
 
-/** V8 parses JSON faster than the same as JavaScript. */
+/** Returns an expression for `value`. V8 parses JSON faster than the same data as JavaScript. */
 function parsed(value: unknown): string {
   return `JSON.parse(${JSON.stringify(JSON.stringify(value))})`;
 }

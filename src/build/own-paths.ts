@@ -1,30 +1,30 @@
-// What modules of a bundle read as __dirname, __filename and import.meta: in one file all of them are at one place, but each
-// looks for its files from where it was.
+// An esbuild plugin: keeps __dirname, __filename and import.meta different for each module of a bundle. All modules of a bundle
+// are in one file, but each looks for its files from its own place.
 
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BuildOptions, Plugin } from 'esbuild';
 import { loadEsbuild } from './esbuild.ts';
 
-/** JavaScript for each of them: a name, or JSON. */
+/** What a module reads as its own path. Each is a JavaScript expression: a name, or JSON. */
 export interface OwnPath {
   filename: string;
   dirname: string;
   url: string;
 }
 
-const ASKS = /\b__dirname\b|\b__filename\b|\bimport\s*\.\s*meta\b/;
+const USES_OWN_PATH = /\b__dirname\b|\b__filename\b|\bimport\s*\.\s*meta\b/;
 
-/** Puts in their place what `pathOf` says of a module's path; undefined leaves them as they are. `options` are those of the bundle. */
+/** Replaces them in each module by what `pathOf` returns for the module's path; undefined leaves the module alone. The options are those of the bundle. */
 export function ownPaths(pathOf: (path: string) => OwnPath | undefined, { target, platform }: BuildOptions): Plugin {
   return {
-    name: 'paths of modules',
+    name: 'own paths',
     setup({ onLoad }) {
       onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: 'file' }, async ({ path }) => {
-        if (!ASKS.test(await readFile(path, 'utf8'))) return undefined;
+        if (!USES_OWN_PATH.test(await readFile(path, 'utf8'))) return undefined;
         const own = pathOf(path);
         if (!own) return undefined;
-        // By itself, since names are defined for a whole build.
+        // Each module is translated in a build of its own, since esbuild defines names for a whole build.
         const { build } = await loadEsbuild();
         const result = await build({
           entryPoints: [path],
@@ -41,7 +41,7 @@ export function ownPaths(pathOf: (path: string) => OwnPath | undefined, { target
             'import.meta.filename': own.filename,
             'import.meta.url': own.url,
           },
-        }).catch(() => undefined); // the bundle will say it better
+        }).catch(() => undefined); // the build of the bundle reports the error
         const text = result?.outputFiles[0]?.text;
         return text === undefined ? undefined : { contents: text, loader: 'js', resolveDir: dirname(path) };
       });

@@ -1,5 +1,5 @@
-// A bundle as one executable file, with V8's compiled code inside, so that a process which lives for one
-// request need not compile it again.
+// Packs a bundle into one executable file. V8's compiled code goes into it, too, so that the process of a request need not
+// compile the source again.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -7,47 +7,44 @@ import { assemble, wrap, wrapMain } from '../built-script/boot.ts';
 import { type Answer, run } from './trial.ts';
 
 export interface PackOptions {
-  /** Of the file, for stacks. */
+  /** The name of the file, for stacks. */
   name: string;
   /** The second line of the file. */
   shellLine: string;
-  /** Statements that come before the source, in one line. */
+  /** Statements to run before the source, in one line. */
   before: string;
-  /** What V8 made of the source; without it V8 compiles that. */
+  /** The code that V8 has compiled from the source. Default: none; then V8 compiles the source for each request. */
   code?: Buffer | undefined;
 }
 
-/**
- * Returns the file: the source, and the code that V8 has made of it. V8 takes that code only if it is of the very same V8
- * and flags; otherwise it compiles the source.
- */
+/** Returns the bytes of the file. V8 takes the compiled code only if its own version and flags are the same; otherwise it compiles the source. */
 export function pack(source: string, { name, shellLine, before, code = Buffer.alloc(0) }: PackOptions): Buffer {
   return assemble(shellLine, { source: wrapMain(source, before), name, code });
 }
 
-/** The file for Bun, which by its second line need not look for what it would have to translate. */
+/** Returns the bytes of the file for Bun. Its second line tells Bun that there is nothing to translate. */
 export function packForBun(source: string, before: string, interpreter: string): Buffer {
   return Buffer.from(`#!${interpreter}\n// @bun @bun-cjs\n${wrap(source, before)}\n`);
 }
 
 export interface Compiled {
   code: Buffer | undefined;
-  /** What the program answered meanwhile; undefined when it was not run. */
+  /** The answer of the program to its request; undefined when it was not run. */
   answer: Answer | undefined;
 }
 
 export interface CompileOptions {
-  /** Statements that come before the source, in one line. */
+  /** Statements to run before the source, in one line. */
   before: string;
-  /** Where the program believes to be. Stacks have its last part. */
+  /** The path that the program takes for its own. Stacks show its file name. */
   file: string;
-  /** For files of ours. */
+  /** A folder for temporary files. */
   folder: string;
-  /** The variables of the request that it runs for; undefined when it is not run. */
+  /** The variables of the request that the program answers; undefined when it is not run. */
   env: Readonly<Record<string, string>> | undefined;
 }
 
-/** Returns what V8 has compiled of a source when it has run once, the functions that were called, too. */
+/** Runs a source once, and returns the code that V8 has compiled: also that of the functions that were called. */
 export async function compile(source: string, { before, file, folder, env }: CompileOptions): Promise<Compiled> {
   const name = basename(file);
   const path = JSON.stringify(file);
@@ -62,7 +59,7 @@ ${
     ? `process.on('exit', keep);
 process.argv[1] = ${path};
 script.runInThisContext()(module, require, ${path});
-process.on('exit', keep); // once more, with what the program itself does at its end`
+process.on('exit', keep); // again, after the program's own listeners`
     : 'keep();'
 }
 `,

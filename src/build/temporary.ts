@@ -1,53 +1,55 @@
-// What a build leaves lying about while it works, files and processes: it goes when the build is done, and also when that is
-// interrupted, or ended by the application that it looks at.
+// Temporary files and processes of a build. They are removed when the build is done, and also when a signal or the application
+// that it loads ends the process.
 
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-const sweeps = new Set<() => void>();
+const cleanups = new Set<() => void>();
 
-function sweep(): void {
-  for (const remove of sweeps) remove();
-  sweeps.clear();
+function cleanUp(): void {
+  for (const remove of cleanups) remove();
+  cleanups.clear();
 }
 
-function end(signal: NodeJS.Signals): void {
-  sweep();
-  // The application may have its own answer to it.
+function endBySignal(signal: NodeJS.Signals): void {
+  cleanUp();
+  // The application may have listeners that keep the process alive.
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 }
 
-/** From now on `remove`, which must not wait for anything, is called when the process ends early; until the function returned is called. */
+/**
+ * Calls `remove` if the process ends early. `remove` must be synchronous. Returns a function that cancels this.
+ */
 export function atEarlyEnd(remove: () => void): () => void {
-  if (sweeps.size === 0) {
-    process.on('exit', sweep);
-    for (const signal of SIGNALS) process.prependListener(signal, end);
+  if (cleanups.size === 0) {
+    process.on('exit', cleanUp);
+    for (const signal of SIGNALS) process.prependListener(signal, endBySignal);
   }
-  sweeps.add(remove);
+  cleanups.add(remove);
   return () => {
-    sweeps.delete(remove);
-    if (sweeps.size > 0) return;
-    process.off('exit', sweep);
-    for (const signal of SIGNALS) process.off(signal, end);
+    cleanups.delete(remove);
+    if (cleanups.size > 0) return;
+    process.off('exit', cleanUp);
+    for (const signal of SIGNALS) process.off(signal, endBySignal);
   };
 }
 
-/** Calls `use` with a new folder whose path begins with `prefix`, and removes that. */
+/** Makes a new folder, whose path begins with `prefix`, calls `use` with it, and removes it. */
 export async function withFolder<Result>(prefix: string, use: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = await mkdtemp(prefix);
   return withPath(folder, () => use(folder));
 }
 
-/** Calls `use`, and removes what then is at `path`. */
+/** Calls `use`, and then removes the file or folder at `path`. */
 export async function withPath<Result>(path: string, use: () => Promise<Result>): Promise<Result> {
-  const keep = atEarlyEnd(() => rmSync(path, { recursive: true, force: true }));
+  const cancel = atEarlyEnd(() => rmSync(path, { recursive: true, force: true }));
   try {
     return await use();
   } finally {
     await rm(path, { recursive: true, force: true });
-    keep();
+    cancel();
   }
 }

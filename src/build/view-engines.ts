@@ -1,17 +1,18 @@
-// Express requires a view engine by the name that a setting has, which no bundler sees: app.set('view engine', 'pug').
+// An esbuild plugin: builds in the view engine of Express. Express requires it by the name in a setting, which no bundler sees:
+// app.set('view engine', 'pug').
 
 import { readFile } from 'node:fs/promises';
 import type { Plugin } from 'esbuild';
 
 const REQUIRE = 'require(mod)';
 
-/** Returns the engines that a bundle sets. */
+/** Returns the names of the view engines that the source of a bundle sets. */
 export function viewEnginesOf(source: string): string[] {
   const settings = source.matchAll(/["'`]view engine["'`],\s*["'`]\.?([\w-]+)["'`]/g);
   return [...new Set([...settings].map(([, name = '']) => name))];
 }
 
-/** Has Express find those of `engines` that are installed for `folder`. */
+/** Makes Express find those of `engines` that a module in `folder` could import. */
 export function viewEngines(engines: readonly string[], folder: string): Plugin {
   return {
     name: 'view engines',

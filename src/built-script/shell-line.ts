@@ -1,38 +1,39 @@
-// The second line of a built file: the shell runs it, and for JavaScript it is a string and a comment. It hands the file to
-// Node; in a warm script it passes the request to the worker before that, where one waits.
+// Makes the second line of a built script. The shell runs it; JavaScript takes it for a string and a comment. It starts Node
+// with the script. In a warm script it first tries to pass the request to the worker.
 
-import { BOOT_WORDS } from './boot.ts';
+import { BOOT_ARGUMENTS } from './boot.ts';
 
-/** Returns the line. `interpreter` is Node's path, or a command that the shell finds; words behind it are options. `steps` come first. */
+/** Returns the line. `interpreter` is a path or a command, and may have options behind it. `steps` are commands that the shell runs before. */
 export function shellLine(interpreter: string, steps: readonly string[] = []): string {
-  const words = toWords(interpreter);
-  const command = [...words, ...BOOT_WORDS].map(quote).join(' ');
-  return `":" //; ${[...steps, orSay(words[0] ?? ''), KEEP_DOUBLE, `exec ${command} "$0" "$@"`].join('; ')}`;
+  const command = splitInterpreter(interpreter);
+  const commandLine = [...command, ...BOOT_ARGUMENTS].map(quote).join(' ');
+  return `":" //; ${[...steps, reportMissing(command[0] ?? ''), KEEP_REPEATED, `exec ${commandLine} "$0" "$@"`].join('; ')}`;
 }
 
-/** What people write into a first line means the same here, without another program that starts this one. */
-function toWords(interpreter: string): string[] {
-  const words = interpreter.split(/\s+/).filter((word) => word !== '');
-  return words[0] === '/usr/bin/env' && !words[1]?.startsWith('-') && !words[1]?.includes('=') ? words.slice(1) : words;
+/** Splits the interpreter into arguments. "/usr/bin/env node", as in a #! line, becomes "node": the shell finds that itself. */
+function splitInterpreter(interpreter: string): string[] {
+  const parts = interpreter.split(/\s+/).filter((part) => part !== '');
+  return parts[0] === '/usr/bin/env' && !parts[1]?.startsWith('-') && !parts[1]?.includes('=') ? parts.slice(1) : parts;
 }
 
 function quote(word: string): string {
   return /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** An answer that a deployer understands where the shell would only end. */
-function orSay(program: string): string {
+/** Returns the command that answers by 500, with a message in the log, where the host has no `program`. The shell alone would only end. */
+function reportMissing(program: string): string {
   const [before, after] = program.includes('/') ? [`no ${program}`, ''] : [`no "${program}" in PATH (`, ')'];
   const message = `${quote(`run-with-cgi: there is ${before}`)}${after && '"$PATH"'}${quote(`${after}; install Node, or name its path by --interpreter [node-missing]`)}`;
-  const answer =
+  const response =
     '%s 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error\\n';
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
-  const start = 'case ${0##*/} in nph-*) s=HTTP/1.1;; *) s=Status:;; esac';
-  return `command -v ${quote(program)} >/dev/null || { printf '%s\\n' ${message} >&2; ${start}; printf ${quote(answer)} $s; exit 1; }`;
+  const setStart = 'case ${0##*/} in nph-*) s=HTTP/1.1;; *) s=Status:;; esac';
+  return `command -v ${quote(program)} >/dev/null || { printf '%s\\n' ${message} >&2; ${setStart}; printf ${quote(response)} $s; exit 1; }`;
 }
 
 /**
- * Of two variables of one name a shell passes on one. fcgiwrap, for an nginx before 1.23, and civetweb give two where a
- * request has two headers of one name; environ/variables.ts takes them from here, a line each.
+ * Keeps variables that the environment has twice. fcgiwrap behind an nginx before 1.23, and civetweb, give two variables of one
+ * name for two headers of one name, and a shell passes only one of them on. environ/variables.ts reads them from the
+ * variable that is set here, a line each.
  */
-const KEEP_DOUBLE = `case $FCGI_ROLE$SERVER_SOFTWARE in RESPONDER*|[Cc]ivet[Ww]eb*) export RUN_WITH_CGI_ENVIRON="$(tr '\\0\\n' '\\n ' </proc/$$/environ)";; esac`;
+const KEEP_REPEATED = `case $FCGI_ROLE$SERVER_SOFTWARE in RESPONDER*|[Cc]ivet[Ww]eb*) export RUN_WITH_CGI_ENVIRON="$(tr '\\0\\n' '\\n ' </proc/$$/environ)";; esac`;

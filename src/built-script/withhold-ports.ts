@@ -1,5 +1,5 @@
-// What a built file of a Fetch or Node application does before that is loaded: a module may export its application and call
-// listen() as well, and each request would open the port.
+// A built script of a Fetch or Node application runs this before the application. A module may export its application and
+// call listen() as well: without this, each request would open the port.
 
 import { withholdPorts } from '../ports.ts';
 

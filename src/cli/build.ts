@@ -91,7 +91,7 @@ export async function run(args: string[]): Promise<number> {
     ...(values.interpreter !== undefined && { interpreter: values.interpreter }),
   });
   for (const warning of warnings) console.error(`warning: ${warning}`);
-  const time = times && `; answers in ${times.script.toFixed(1)} ms; ${runtime} takes ${times.nothing.toFixed(1)} ms for an empty file`;
+  const time = times && `; answers in ${times.script.toFixed(1)} ms; ${runtime} takes ${times.emptyFile.toFixed(1)} ms for an empty file`;
   console.log(`${script}: ${Math.ceil(size / 1000)} kB${time ?? ''}`);
   if (assets > 0) console.log(`${script}.assets: ${assets} ${assets === 1 ? 'file' : 'files'}; copy it along with the script`);
   return 0;

@@ -1,37 +1,37 @@
-// What a worker's process has of the environment that the first request came with. Which names a server or its modules
-// give to what they know about a client is for nobody to list, so that only names of the system are kept, and those that
-// the builder knows to be the server's.
+// The environment of a worker. A worker answers many requests, so it must not keep the variables of the one that started it.
+// Web servers and their modules use any names for what they know about a client. So the worker keeps only the variables of
+// the system, and those that `build --keep-env` names.
 
-/** These the loader, the C library, OpenSSL, Node and clients of HTTP read, and no web server sets them for a request. */
-const OF_THE_SYSTEM = new Set([
+/** Variables that the loader, the C library, OpenSSL, Node and HTTP clients read. No web server sets them for a request. */
+const SYSTEM_VARIABLES = new Set([
   ...['PATH', 'HOME', 'TMPDIR', 'TMP', 'TEMP', 'LANG', 'LANGUAGE', 'TZ', 'LD_LIBRARY_PATH', 'LD_PRELOAD', 'UV_THREADPOOL_SIZE'],
-  // mod_ssl and others call what they know about a client SSL_CLIENT_…, SSL_SESSION_… and the like; these two are none of them.
+  // mod_ssl sets other variables for a client: SSL_CLIENT_…, SSL_SESSION_… and the like.
   ...['OPENSSL_CONF', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
-  // HTTP_PROXY is a client's "Proxy:" header.
+  // Without HTTP_PROXY: that is the "Proxy:" header of a client.
   ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'],
-  // The one of ours that a worker reads; RUN_WITH_CGI_ENVIRON has a whole request.
+  // The worker reads this one of our own variables. RUN_WITH_CGI_ENVIRON has a whole request.
   'RUN_WITH_CGI_IDLE_EXIT',
 ]);
-const OF_THE_SYSTEM_BEGIN = ['LC_', 'NODE_'];
+const SYSTEM_PREFIXES = ['LC_', 'NODE_'];
 
-/** What every request has, and the shell: nobody misses it. */
-const OF_EVERY_REQUEST =
+/** Variables of every request, and of the shell: an application cannot miss them in a worker. */
+const REQUEST_VARIABLE =
   /^(?:(?:HTTP|REDIRECT|SSL|SERVER|REMOTE|SCRIPT|REQUEST|PATH|QUERY|CONTENT|DOCUMENT|CONTEXT|RUN_WITH_CGI)_.*|AUTH_TYPE|GATEWAY_INTERFACE|UNIQUE_ID|HTTPS|FCGI_ROLE|PWD|OLDPWD|SHLVL|_)$/;
 
-export interface Kept {
+export interface WorkerEnvironment {
   env: Record<string, string>;
-  /** The names of variables that are not kept and might be missed. */
+  /** The names of variables that are left out, and that the application may miss; sorted. */
   missing: string[];
 }
 
-/** Returns what of `variables` a process for many requests may have; `named` are names that the builder gives. */
-export function keepEnvironment(variables: NodeJS.ProcessEnv, named: readonly string[]): Kept {
+/** Returns the variables that a worker keeps: those of the system, and those in `keptNames`. */
+export function workerEnvironment(variables: NodeJS.ProcessEnv, keptNames: readonly string[]): WorkerEnvironment {
   const env: Record<string, string> = {};
   const missing: string[] = [];
   for (const [name, value = ''] of Object.entries(variables)) {
-    if (OF_THE_SYSTEM.has(name) || OF_THE_SYSTEM_BEGIN.some((beginning) => name.startsWith(beginning)) || named.includes(name)) {
+    if (SYSTEM_VARIABLES.has(name) || SYSTEM_PREFIXES.some((prefix) => name.startsWith(prefix)) || keptNames.includes(name)) {
       env[name] = value;
-    } else if (!OF_EVERY_REQUEST.test(name)) {
+    } else if (!REQUEST_VARIABLE.test(name)) {
       missing.push(name);
     }
   }

@@ -1,18 +1,19 @@
-// What a warm CGI script does before its application is loaded: in a request's process it starts the worker that
-// later requests go to, and in the worker's process it keeps the application for them.
+// A warm script runs this before it loads its application. The process of a request starts the worker, which answers later
+// requests. The process of the worker takes the application and serves it.
 
 import { captureApplications } from '../cgi/hand-over.ts';
 import { startWorker, takeSocketPath } from './start.ts';
 
-/** The names that the builder gives by --keep-env, with spaces between them. */
+/** The names of `build --keep-env`, separated by spaces. The bundler defines this. */
 declare const __runWithCgiKeepEnv: string;
 
-const waiting = takeSocketPath('RUN_WITH_CGI_WARM');
-const own = takeSocketPath('RUN_WITH_CGI_WARM_WORKER');
-if (own !== undefined) {
+// The shell's part of the script sets the first variable, startWorker the second one.
+const wantedSocket = takeSocketPath('RUN_WITH_CGI_WARM');
+const ownSocket = takeSocketPath('RUN_WITH_CGI_WARM_WORKER');
+if (ownSocket !== undefined) {
   captureApplications(({ application, options }) => {
-    import('./worker.ts').then(({ work }) => work(application, options, own));
+    import('./worker.ts').then(({ runWorker }) => runWorker(application, options, ownSocket));
   });
-} else if (waiting !== undefined) {
-  startWorker(waiting, __runWithCgiKeepEnv.split(' '));
+} else if (wantedSocket !== undefined) {
+  startWorker(wantedSocket, __runWithCgiKeepEnv.split(' '));
 }

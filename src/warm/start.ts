@@ -1,20 +1,20 @@
-// The worker of a warm CGI script is started by the first request, which does not wait for it: that one is answered
-// in its own process, as are all that come until the worker listens.
+// Starts the worker of a warm script. The first request does so, but does not wait for it: its own process answers it, and so
+// do the processes of all requests that come before the worker listens.
 
-import { BOOT_WORDS } from '../built-script/boot.ts';
+import { BOOT_ARGUMENTS } from '../built-script/boot.ts';
 import { fs } from '../fs.ts';
-import { keepEnvironment } from './environment.ts';
+import { workerEnvironment } from './environment.ts';
 
-/** Milliseconds after which a worker that was started and does not listen is given up. */
-export const PATIENCE = 10_000;
-/** Milliseconds that the shell may take before Node. */
-const START = 1_000;
-/** Bytes of the socket's name: an address has 107, and more comes before it and after. */
-const LONGEST_NAME = 75;
-/** Bytes: what the application prints goes nowhere else, and must not fill the disk. */
-const LARGEST_LOG = 1024 * 1024;
+/** Milliseconds that a worker has to begin to listen. After that another request may start one. */
+export const STARTUP_TIMEOUT = 10_000;
+/** Milliseconds that the shell may run before Node starts. */
+const SHELL_TIME = 1_000;
+/** Bytes of the socket's file name. The address of a socket has at most 107; the rest is for the folder and for endings. */
+const MAX_NAME = 75;
+/** Bytes of the worker's log, which must not fill the disk. */
+const MAX_LOG = 1024 * 1024;
 
-/** Takes the variable out of the environment, where neither the application nor its children look for it. */
+/** Returns the variable `name` and removes it from the environment, so that neither the application nor its children see it. */
 export function takeSocketPath(name: string): string | undefined {
   const path = process.env[name];
   delete process.env[name];
@@ -22,33 +22,33 @@ export function takeSocketPath(name: string): string | undefined {
 }
 
 /**
- * Starts the worker for `socket`, unless somebody else is just doing so, or it cannot be: then all goes on as plain CGI.
- * Its process has the variables `named`, beside those of the system.
+ * Starts the worker for `socket`. Does nothing when another process is starting it, when the host has no cgi-fcgi, and when
+ * anything goes wrong: then requests stay plain CGI. `keptNames` are the variables that the worker keeps beside those of the system.
  */
-export function startWorker(socket: string, named: readonly string[]): void {
+export function startWorker(socket: string, keptNames: readonly string[]): void {
   try {
     const name = socket.slice(socket.lastIndexOf('/') + 1);
     const folder = privateFolder();
-    if (Buffer.byteLength(name) > LONGEST_NAME || !socket.startsWith(`${folder}/`)) return;
-    if (!hasCgiFcgi() || !isPrivate(folder) || !lock(`${socket}.lock`)) return;
-    if (isFresh(socket)) {
+    if (Buffer.byteLength(name) > MAX_NAME || !socket.startsWith(`${folder}/`)) return;
+    if (!hasCgiFcgi() || !makePrivate(folder) || !takeLock(`${socket}.lock`)) return;
+    if (hasJustStarted(socket)) {
       fs.unlinkSync(`${socket}.lock`);
       return;
     }
-    // It has no other place for what it prints, and for what ends it. What has ended the one before it stays to be read.
+    // The worker has no other place for its output and its errors. It appends, so that the last error of the one before stays.
     const { O_WRONLY, O_CREAT, O_APPEND } = fs.constants;
     const log = fs.openSync(`${socket}.log`, O_WRONLY | O_CREAT | O_APPEND, 0o600);
     limitLog(log);
-    const { env, missing } = keepEnvironment(process.env, named);
+    const { env, missing } = workerEnvironment(process.env, keptNames);
     if (missing.length > 0) {
       fs.writeSync(
         log,
-        `warm: the worker has no ${missing.join(', ')} in its environment: they may belong to the request that has started it; name those that are the server's by build --warm --keep-env NAME\n`,
+        `warm: the worker has no ${missing.join(', ')} in its environment, since they may belong to the request that has started it; name those that the web server sets for all requests by build --warm --keep-env NAME\n`,
       );
     }
     process
       .getBuiltinModule('node:child_process')
-      .spawn(process.execPath, [...process.execArgv, ...BOOT_WORDS, process.argv[1] ?? ''], {
+      .spawn(process.execPath, [...process.execArgv, ...BOOT_ARGUMENTS, process.argv[1] ?? ''], {
         detached: true,
         stdio: ['ignore', log, log],
         env: { ...env, RUN_WITH_CGI_WARM_WORKER: socket },
@@ -57,13 +57,13 @@ export function startWorker(socket: string, named: readonly string[]): void {
       .unref();
     fs.closeSync(log);
   } catch {
-    // A full disk, no processes left: the request is answered all the same.
+    // A full disk, say, or no process left: this process answers the request all the same.
   }
 }
 
-/** Empties what has grown too large. */
+/** Empties the log, an open file, when it has grown too large. */
 export function limitLog(log: number): void {
-  if (fs.fstatSync(log).size > LARGEST_LOG) fs.ftruncateSync(log);
+  if (fs.fstatSync(log).size > MAX_LOG) fs.ftruncateSync(log);
 }
 
 function hasCgiFcgi(): boolean {
@@ -71,34 +71,34 @@ function hasCgiFcgi(): boolean {
   return PATH.split(':').some((folder) => fs.existsSync(`${folder}/cgi-fcgi`));
 }
 
-/** The user's own, as warm/shell-steps.ts has it; below it lies the path of the script. */
+/** Returns the folder of the user's sockets. shell-steps.ts makes the same path. */
 function privateFolder(): string {
   return `${process.env.TMPDIR || '/tmp'}/run-with-cgi-${process.geteuid?.()}`;
 }
 
-/** Makes the folder, and says whether it is ours alone: /tmp is everybody's, and somebody may have been there before us. */
-function isPrivate(folder: string): boolean {
+/** Makes the folder. Returns false when others can enter it: another user may have made it before, since all can write to /tmp. */
+function makePrivate(folder: string): boolean {
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   const status = fs.lstatSync(folder);
   return status.isDirectory() && status.uid === process.geteuid?.() && (status.mode & 0o077) === 0;
 }
 
-/** Returns false when another process is starting the worker. Two that do so at once are no harm: the later one stays. */
-function lock(path: string): boolean {
+/** Returns false when another process is starting the worker. Two workers at once do no harm: the later one takes over. */
+function takeLock(path: string): boolean {
   fs.mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true, mode: 0o700 });
   try {
     fs.closeSync(fs.openSync(path, 'wx', 0o600));
   } catch {
     const age = Date.now() - fs.statSync(path).mtimeMs;
-    if (age >= 0 && age < PATIENCE) return false;
+    if (age >= 0 && age < STARTUP_TIMEOUT) return false;
     const now = new Date();
     fs.utimesSync(path, now, now);
   }
   return true;
 }
 
-/** Whether the worker has come while this process was starting. An older socket is one that did not answer. */
-function isFresh(socket: string): boolean {
+/** Whether a worker has begun to listen while this process was starting. The worker of an older socket has not answered. */
+function hasJustStarted(socket: string): boolean {
   const status = fs.statSync(socket, { throwIfNoEntry: false });
-  return status !== undefined && Date.now() - status.ctimeMs < process.uptime() * 1000 + START;
+  return status !== undefined && Date.now() - status.ctimeMs < process.uptime() * 1000 + SHELL_TIME;
 }

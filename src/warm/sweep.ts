@@ -1,17 +1,17 @@
-// What workers that were killed have left beside the socket of this one, mostly those of older versions of the script.
+// Removes the files that killed workers have left beside the socket of this worker, mostly of older versions of the script.
 
 import { fs } from '../fs.ts';
 import { refusesConnections } from '../resident/socket-path.ts';
-import { PATIENCE } from './start.ts';
+import { STARTUP_TIMEOUT } from './start.ts';
 
-/** Milliseconds for which what has no socket is left alone: its worker may have requests to finish. */
-const LONG = 3_600_000;
+/** Milliseconds before files without a socket are removed: their worker may still finish requests. */
+const MIN_AGE = 3_600_000;
 
-/** Behind the script's name: its version, and what a worker of that has beside its socket. */
+/** What follows the name of the script: its version, and the ending of a file beside the socket. */
 const ENDING = /^([0-9a-f]{12})(\.(?:lock|log|pid)|(?:\.pid)?\.\d+(?:\.[\w.-]+)?)?$/;
 
-/** Removes from `folder` what dead workers have left there; `socket`, a name in it, is that of a living one. Never rejects. */
-export async function sweep(folder: string, socket: string): Promise<void> {
+/** Removes the files of dead workers from `folder`. `socket` is the name of the living worker's socket in it. Never rejects. */
+export async function removeLeftovers(folder: string, socket: string): Promise<void> {
   const script = socket.slice(0, socket.lastIndexOf('.') + 1);
   const versions = new Map<string, string[]>();
   try {
@@ -20,22 +20,22 @@ export async function sweep(folder: string, socket: string): Promise<void> {
       if (version === undefined) continue;
       const path = `${folder}/${name}`;
       if (script + version !== socket) versions.set(version, [...(versions.get(version) ?? []), path]);
-      // A name that a worker has for a moment.
-      else if (/\d/.test(ending) && age(path) > LONG) remove([path]);
+      // A temporary name: a worker renames it at once.
+      else if (/\d/.test(ending) && age(path) > MIN_AGE) remove([path]);
     }
     for (const [version, paths] of versions) if (await isDead(`${folder}/${script}${version}`, paths)) remove(paths);
   } catch {
-    // Others sweep, too.
+    // Another worker may remove the same files.
   }
 }
 
 async function isDead(socket: string, paths: string[]): Promise<boolean> {
-  const isStarting = paths.some((path) => path.endsWith('.lock') && age(path) < PATIENCE);
+  const isStarting = paths.some((path) => path.endsWith('.lock') && age(path) < STARTUP_TIMEOUT);
   if (isStarting) return false;
-  return fs.existsSync(socket) ? refusesConnections(socket) : paths.every((path) => age(path) > LONG);
+  return fs.existsSync(socket) ? refusesConnections(socket) : paths.every((path) => age(path) > MIN_AGE);
 }
 
-/** Milliseconds since it was last written to. */
+/** Milliseconds since the last write to `path`. */
 function age(path: string): number {
   return Math.abs(Date.now() - fs.lstatSync(path).mtimeMs);
 }

@@ -1,5 +1,5 @@
-// The worker of a warm CGI script: a FastCGI server that one user's cgi-fcgi processes connect to, and that leaves when
-// nobody asks any more, or when another version or another worker has taken its place.
+// The worker of a warm script: a FastCGI server, to which the cgi-fcgi processes of one user connect. It ends after some time
+// without a request, and when another version of the script or another worker has taken its place.
 
 import type { RunWithCgiOptions } from '../cgi/run-with-cgi.ts';
 import { serveFastCgi } from '../fastcgi/index.ts';
@@ -10,17 +10,17 @@ import { formatFailure } from '../gateway/format-failure.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
 import { DRAIN, onUncaught } from '../workers/uncaught.ts';
 import { limitLog } from './start.ts';
-import { sweep } from './sweep.ts';
+import { removeLeftovers } from './sweep.ts';
 
-/** Milliseconds between two looks at what is there. */
-const INTERVAL = 2_000;
-/** Milliseconds in which whoever has been told of the worker before it began to leave still connects. */
+/** Milliseconds between two checks whether it is time to end. */
+const CHECK_INTERVAL = 2_000;
+/** Milliseconds for which an ending worker still accepts connections: a shell may have found it just before. */
 const GRACE = 1_000;
-/** Seconds without a request; RUN_WITH_CGI_IDLE_EXIT sets others. */
+/** Seconds without a request after which the worker ends; RUN_WITH_CGI_IDLE_EXIT overrides it. */
 const IDLE_EXIT = 300;
 
-/** Serves `application` at the socket `path` until it is time to leave; then the process ends. */
-export function work(application: Application, { maxBodySize, timeout, env }: RunWithCgiOptions, path: string): void {
+/** Serves `application` at the socket `path` until it is time to end; then ends the process. */
+export function runWorker(application: Application, { maxBodySize, timeout, env }: RunWithCgiOptions, path: string): void {
   const callable = toFunction(application);
   const script = process.argv[1] ?? '';
   const version = identity(script);
@@ -31,12 +31,13 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
     return callable(environ, startResponse);
   };
 
-  // Under a name of its own first: to rename it replaces whatever lies there, without a moment in which nothing does. And
-  // Node takes the name it knows away at the end, when the other may be another worker's. By a descriptor, as in warm/shell-steps.ts.
-  const end = path.lastIndexOf('/');
-  const descriptor = fs.openSync(path.slice(0, end), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+  // The socket gets a name of its own first. rename() then replaces an older socket without a gap. And Node removes the name
+  // that it listened on when the server closes; the other name may be another worker's by then. The path leads through a
+  // descriptor because the address of a socket is short, as in shell-steps.ts.
+  const slash = path.lastIndexOf('/');
+  const descriptor = fs.openSync(path.slice(0, slash), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
   const folder = `/proc/self/fd/${descriptor}`;
-  const ownPath = `${folder}${path.slice(end)}.${process.pid}`;
+  const ownPath = `${folder}${path.slice(slash)}.${process.pid}`;
   const server = serveFastCgi(counted, {
     socket: ownPath,
     mode: 0o600,
@@ -44,36 +45,36 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
     ...(timeout !== undefined && { timeout }),
     ...(env && { env }),
   });
-  let own: string | undefined;
-  const sign = signAt(`${path}.pid`, `/proc/${process.pid}/fd/${descriptor}`);
+  let ownSocket: string | undefined;
+  const livenessLink = livenessLinkAt(`${path}.pid`, `/proc/${process.pid}/fd/${descriptor}`);
   server.on('listening', () => {
-    server.on('error', (error) => errors.write(formatFailure('warm', error))); // one connection could not be accepted
+    server.on('error', (error) => errors.write(formatFailure('warm', error))); // a connection could not be accepted
     fs.renameSync(ownPath, path);
-    own = identity(path);
-    sign.put();
+    ownSocket = identity(path);
+    livenessLink.create();
     fs.rmSync(`${path}.lock`, { force: true });
-    sweep(folder, path.slice(end + 1));
+    removeLeftovers(folder, path.slice(slash + 1));
   });
   server.on('close', () => {
-    // What it has said stays for whoever wants to know. But nobody does when there is another version of the script.
-    const isOver = identity(script) !== version || fs.fstatSync(2).size === 0;
-    const isTaken = fs.existsSync(path) || fs.existsSync(`${path}.lock`);
-    if (isOver && !isTaken) fs.rmSync(`${path}.log`, { force: true });
+    // A log with text in it stays, for somebody to read. That of an older version of the script goes.
+    const isLogUseless = identity(script) !== version || fs.fstatSync(2).size === 0;
+    const isReplaced = fs.existsSync(path) || fs.existsSync(`${path}.lock`);
+    if (isLogUseless && !isReplaced) fs.rmSync(`${path}.log`, { force: true });
     process.exit(status);
   });
 
-  const leave = () => {
+  const end = () => {
     clearInterval(timer);
-    sign.remove();
+    livenessLink.remove();
     setTimeout(() => {
-      if (identity(path) === own) fs.rmSync(path, { force: true });
+      if (identity(path) === ownSocket) fs.rmSync(path, { force: true });
       server.close();
     }, GRACE);
   };
   const timer = setInterval(() => {
-    if (Date.now() - lastRequest >= idleExit || identity(path) !== own || identity(script) !== version) leave();
+    if (Date.now() - lastRequest >= idleExit || identity(path) !== ownSocket || identity(script) !== version) end();
     limitLog(2);
-  }, INTERVAL);
+  }, CHECK_INTERVAL);
   let status = 0;
   const errors = errorStream(process.stderr);
   onUncaught({
@@ -82,20 +83,20 @@ export function work(application: Application, { maxBodySize, timeout, env }: Ru
     deadline: GRACE + DRAIN,
     leave() {
       status = 1;
-      leave();
+      end();
       setTimeout(() => process.exit(status), GRACE + DRAIN);
     },
   });
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, leave);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, end);
 }
 
 /**
- * The link by which the shell sees that this process lives (warm/shell-steps.ts): `target`, a folder that this process has open, is
- * there for as long. A process that has ended and that nobody has waited for has a number still, but no descriptors.
+ * The link that tells the shell whether this process lives (shell-steps.ts). `target` is a folder that this process has open: its
+ * path in /proc exists only as long as the process. (The number of a process alone would not do: a zombie keeps it.)
  */
-function signAt(link: string, target: string): { put(): void; remove(): void } {
+function livenessLinkAt(link: string, target: string): { create(): void; remove(): void } {
   return {
-    put() {
+    create() {
       const name = `${link}.${process.pid}`;
       fs.rmSync(name, { force: true });
       fs.symlinkSync(target, name);
@@ -105,13 +106,13 @@ function signAt(link: string, target: string): { put(): void; remove(): void } {
       try {
         if (fs.readlinkSync(link) === target) fs.unlinkSync(link);
       } catch {
-        // Another worker has put its own there, or somebody has cleaned up.
+        // Another worker has put its own link there, or somebody has removed it.
       }
     },
   };
 }
 
-/** What tells a file from a later one of the same name; undefined when there is none. */
+/** Returns a text that differs for a later file of the same name; undefined when there is no file. */
 function identity(path: string): string | undefined {
   const status = fs.statSync(path, { throwIfNoEntry: false });
   return status && `${status.ino} ${status.mtimeMs}`;

@@ -226,9 +226,9 @@ describe('the folder beside the script', () => {
 
   test.each([
     ['nowhere', 'There is no file or folder nowhere [assets-wrong]'],
-    ['..', 'Assets are files and folders below the one where build runs, got ..; run it in the folder of the project [assets-wrong]'],
-    ['/etc', 'Assets are files and folders below the one where build runs, got /etc; run it in the folder of the project [assets-wrong]'],
-    ['.', 'Assets are files and folders below the one where build runs, got .; run it in the folder of the project [assets-wrong]'],
+    ['..', 'Assets must be below the folder where build runs, got ..; run build in the folder of the project [assets-wrong]'],
+    ['/etc', 'Assets must be below the folder where build runs, got /etc; run build in the folder of the project [assets-wrong]'],
+    ['.', 'Assets must be below the folder where build runs, got .; run build in the folder of the project [assets-wrong]'],
   ])('does not get %s', (asset, message) => {
     expect(build('reads.js', '-o', 'refused.cgi', '--assets', asset)).toMatchObject({ stderr: `run-with-cgi: ${message}\n`, status: 2 });
     expect(existsSync(join(project, 'refused.cgi'))).toBe(false);

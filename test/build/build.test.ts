@@ -249,7 +249,7 @@ describe('for a host that has Bun', () => {
     write({ 'a.mjs': application('1') });
     const words = [command, 'build', 'a.mjs', '--runtime', 'bun'];
     const { stderr } = spawnSync(process.execPath, words, { cwd: folder, encoding: 'utf8', env: { PATH: '/bin' } });
-    expect(stderr).toBe('run-with-cgi: bun is not in the PATH, and a script for it must be tried out; install it [runtime-missing]\n');
+    expect(stderr).toBe('run-with-cgi: bun is not in the PATH; install it, since build must try the script out [runtime-missing]\n');
   });
 });
 
@@ -258,7 +258,7 @@ describe('what cannot be built is said, and nothing is left behind', () => {
     [
       'a native addon',
       { 'addon.mjs': `import { createRequire } from 'node:module';\nimport './thing.node';\n${application('1')}` },
-      /\.\/thing\.node, which .*addon\.mjs needs, is a native addon, and cannot be put into one file; leave its package out by --external/,
+      /\.\/thing\.node, which .*addon\.mjs needs, is a native addon, which cannot be built in; leave its package out by --external/,
     ],
     [
       'a module that is not there',
@@ -271,7 +271,7 @@ describe('what cannot be built is said, and nothing is left behind', () => {
         'reads.mjs': `import { readFileSync } from 'node:fs';\nconst page = readFileSync(new URL('page.txt', import.meta.url));\n${application('page')}`,
         'page.txt': 'page',
       },
-      /^run-with-cgi: refused\.cgi was asked for \/, in an empty folder and environment, and ended with exit status 1, without an answer; files and folders that it reads are named by --assets \[build-fails\]\n[\s\S]*ENOENT[\s\S]*reads\.mjs:2:/,
+      /^run-with-cgi: refused\.cgi was asked for \/, in an empty folder and environment, and ended with exit status 1, without an answer; name the files and folders that it reads by --assets \[build-fails\]\n[\s\S]*ENOENT[\s\S]*reads\.mjs:2:/,
     ],
     [
       'an application that fails without a variable',

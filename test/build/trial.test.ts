@@ -72,7 +72,7 @@ describe('an application that does not answer', () => {
     [
       'for it waits for ever',
       handler("console.error('waiting'); return new Promise((resolve) => setTimeout(resolve, 60_000));"),
-      `${asked} gave no answer in 10 seconds; --trial-path asks for another path, --no-trial for none [build-fails]\nwaiting\n`,
+      `${asked} gave no answer in 10 seconds; --trial-path takes another path, --no-trial no trial at all [build-fails]\nwaiting\n`,
     ],
   ])('%s', (_why, source, message) => {
     write({ 'app.mjs': source });
@@ -84,7 +84,7 @@ describe('an application that does not answer', () => {
     [
       'a file is missing',
       handler("return new Response(readFileSync('page.html'));", "import { readFileSync } from 'node:fs';"),
-      /and answered by 500; files and folders that it reads are named by --assets \[build-fails\]\n/,
+      /and answered by 500; name the files and folders that it reads by --assets \[build-fails\]\n/,
     ],
     [
       'a module whose name is made at run time is',
@@ -92,7 +92,7 @@ describe('an application that does not answer', () => {
         "const name = 'some' + 'thing'; return createRequire(import.meta.url)(name);",
         "import { createRequire } from 'node:module';",
       ),
-      /and answered by 500; it asks for something by a name that is made while it runs: import that by its name, or leave it out by --external something and install it where the script runs \[/,
+      /and answered by 500; it requires something by a name that it makes while it runs: import something by its name, or leave it out by --external something and install it where the script runs \[/,
     ],
     [
       'a native addon is',
@@ -102,7 +102,7 @@ describe('an application that does not answer', () => {
     [
       'the cache of Cloudflare is',
       handler('return caches.default.match(request);'),
-      /; caches are Cloudflare's own: ask globalThis\.caches whether there are any \[/,
+      /; only Cloudflare has caches: test globalThis\.caches before you use them \[/,
     ],
   ])('%s: it is said what helps', (_why, source, message) => {
     write({ 'app.mjs': source });
@@ -212,7 +212,7 @@ export default ${ANSWER};
   test('by the application itself: that is said', () => {
     write({ 'app.mjs': "console.error('no DATABASE_URL');\nprocess.exit(0);\n" });
     expect(build('app.mjs')).toMatchObject({
-      stderr: 'no DATABASE_URL\nrun-with-cgi: app.mjs ended the process, by process.exit(), while it was loaded [module-broken]\n',
+      stderr: 'no DATABASE_URL\nrun-with-cgi: app.mjs ended the process by process.exit() while it was loaded [module-broken]\n',
       status: 2,
     });
     expect(left()).toEqual([]);
@@ -231,7 +231,7 @@ describe('the file that is written', () => {
     symlinkSync('app.mjs', join(project, 'link.mjs'));
     const before = readFileSync(join(project, name));
     expect(build('app.mjs', '-o', name)).toMatchObject({
-      stderr: `run-with-cgi: ${name} is one of the sources, and would be overwritten; give another name by --output [output-wrong]\n`,
+      stderr: `run-with-cgi: ${name} is one of the sources; give the script another name by --output [output-wrong]\n`,
       status: 2,
     });
     expect(readFileSync(join(project, name))).toEqual(before);
