@@ -1,5 +1,5 @@
-// Makes dist/: the package as ES modules with declarations, and of each cgi-bin/<name>.ts one
-// executable CommonJS file that needs no node_modules.
+// Makes dist/: the package as ES modules with declarations, the command as one CommonJS file, and one built script of each
+// cgi-bin/<name>.ts.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,12 +11,12 @@ import { buildScript } from '../src/build/index.ts';
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 rmSync('dist', { recursive: true, force: true });
 
-// The package is read as it is: no source maps, and every function keeps its name, for the stacks in its users' logs.
+// There are no source maps: functions keep their names and lines are short, so that stacks in the users' logs are readable.
 const modules = {
   outdir: 'dist',
   outbase: 'src',
   bundle: true,
-  // All other packages are built in; an installation brings nothing along.
+  // All other packages are built in, so that an installation installs no others.
   external: ['esbuild'],
   format: 'esm',
   platform: 'node',
@@ -26,26 +26,26 @@ const modules = {
   logLevel: 'warning',
   metafile: true,
 } satisfies BuildOptions;
-/** For what Node reads, every byte of it, for every request. */
+/** For the files that Node reads for every request. */
 const dense: BuildOptions = { minifyWhitespace: true, lineLimit: 120 };
 
-// In one file: each further one would cost a script that is not built half a millisecond.
+// The main entry is one file: each further file would cost a script that is not built half a millisecond.
 await build({
   ...modules,
   ...dense,
   entryPoints: ['src/index.ts'],
   plugins: [
     {
-      name: 'what stays is loaded only to stay',
+      name: 'resident gateways are loaded only by a resident process',
       setup({ onResolve }) {
         onResolve({ filter: /^\.\/(?:fastcgi|scgi|workers)\// }, ({ path }) => ({ path: path.replace(/\.ts$/, '.js'), external: true }));
       },
     },
   ],
 });
-/** What instanceof asks about, and what keeps a descriptor for later. */
+/** Modules of which there must be one copy: their classes are for instanceof, or they keep state. */
 const SINGLE = ['errors.ts', 'gateway/file-wrapper.ts', 'run.ts'];
-// The rest has copies of what it needs from there, but for what must be the same everywhere.
+// The other entries have copies of the modules that they share with the main entry, but for those single ones.
 const { metafile } = await build({
   ...modules,
   entryPoints: [
@@ -71,7 +71,7 @@ const { metafile } = await build({
   splitting: true,
   plugins: [
     {
-      name: 'what there is one of comes from the main entry',
+      name: 'single modules come from the main entry',
       setup({ onResolve }) {
         onResolve({ filter: /\/(?:errors|file-wrapper|run)\.ts$/ }, ({ resolveDir, path }) =>
           SINGLE.includes(relative('src', join(resolveDir, path))) ? { path: 'run-with-cgi', external: true } : undefined,
@@ -81,24 +81,24 @@ const { metafile } = await build({
   ],
 });
 
-// CommonJS, because this is the interpreter of CGI scripts: Node's loader for ES modules costs a fifth of its start.
+// The command is CommonJS because it is the interpreter of CGI scripts, too: Node's loader for ES modules costs a fifth of its start.
 await build({
   ...modules,
   ...dense,
   entryPoints: ['src/cli/main.ts'],
   outExtension: { '.js': '.cjs' },
   format: 'cjs',
-  // An old one must understand it, to say that it is too old.
+  // A Node that is too old must understand the file to say so.
   target: 'node12',
   supported: { 'dynamic-import': true },
   banner: { js: '#!/usr/bin/env node' },
   plugins: [
     {
-      name: 'the rest is the package',
+      name: 'the rest comes from the package',
       setup({ onResolve }) {
         onResolve({ filter: /\/index\.ts$/ }, ({ path }) => ({ path: path.replace(/\.ts$/, '.js'), external: true }));
         onResolve({ filter: /\/commands\.ts$/ }, () => ({ path: './commands.js', external: true }));
-        // Else it is left away, for it exports nothing.
+        // version.ts exports nothing; without this, esbuild would leave it out.
         onResolve({ filter: /\/version\.ts$/ }, ({ path, resolveDir }) => ({ path: join(resolveDir, path), sideEffects: true }));
       },
     },
@@ -115,7 +115,7 @@ for (const name of readdirSync('cgi-bin')) {
 
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 
-/** The notices that the licences of the packages in a build want to be kept. */
+/** Returns the licences of the packages that are built in, which have to be passed on. */
 function licences({ inputs }: Metafile): string {
   const folders = Object.keys(inputs).map((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? '');
   const notices = [...new Set(folders)].filter(Boolean).map((folder) => {

@@ -6,7 +6,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-/** What stands in a line imports only from the lines above it. docs/architecture.md states the same order. */
+/** The parts of src/: a part imports only from parts in the lines above its own. docs/architecture.md states the same order. */
 const ORDER = [
   ['node-internals', 'types.ts'],
   ['errors.ts', 'fs.ts', 'idle.ts', 'ports.ts', 'show.ts'],
@@ -43,6 +43,7 @@ function lineOf(part: string): number {
   return ORDER.findIndex((parts) => parts.includes(part));
 }
 
+/** Returns a fault for each import against the order, and for each part without a place in it. */
 function againstOrder(): string[] {
   const unknown = [...new Set(files.map(partOf))].filter((part) => lineOf(part) < 0);
   const faults = unknown.map((part) => `src/${part} has no place in the order.\n  Give it one, in ORDER of scripts/imports.ts.`);
@@ -59,7 +60,7 @@ function againstOrder(): string[] {
   return faults;
 }
 
-/** Tarjan's strongly connected components: files that reach each other. */
+/** Returns a fault for each circle: files that reach each other by imports (Tarjan's strongly connected components). */
 function circles(): string[] {
   const found: string[][] = [];
   const numbers = new Map<string, number>();

@@ -1,4 +1,4 @@
-// run-with-cgi/testing: one request in, the whole response out, through the gateway's heart and without a server.
+// run-with-cgi/testing: sends one request to an application, without a server, and returns the whole response.
 
 import { errorStream } from '../gateway/error-stream.ts';
 import { Exchange } from '../gateway/exchange.ts';
@@ -12,28 +12,28 @@ import { type RequestHead, requestEnviron } from './request.ts';
 export type { RequestHead } from './request.ts';
 
 export interface TestRequest extends RequestHead {
-  /** Text is sent as UTF-8. */
+  /** The request body; text is sent as UTF-8. Default: none. */
   body?: Block;
 }
 
 export interface TestResponse {
-  /** "200 OK" */
+  /** Code and reason: "200 OK". */
   status: string;
   headers: ResponseHeaders;
   body: Buffer;
   /** The body as UTF-8. */
   text: string;
-  /** The body as it was sent, block by block. */
+  /** The body in the blocks in which the application sent it. */
   blocks: Buffer[];
-  /** Whether nothing is missing: false when the application failed after the head had left. */
+  /** Whether the response is whole; false when the application failed after the head had been sent. */
   complete: boolean;
-  /** What was written to `wsgi.errors`, by the application or, about its failures, by the gateway. */
+  /** All that was written to `wsgi.errors`, by the application, and by the gateway about failures of the application. */
   errors: string;
 }
 
 /**
- * Runs `application` once, for `request`, and resolves to its response when the application's `close()`
- * is done. Never rejects: a failure is a response with status 500 and a text in `errors`, as in production.
+ * Runs `application` for one request, and resolves to its response after the application's `close()`. Never rejects: as in
+ * production, a failure is a response with status 500, and `errors` tells about it.
  */
 export async function call(application: Application, request: TestRequest = {}): Promise<TestResponse> {
   let log = '';

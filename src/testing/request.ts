@@ -1,4 +1,4 @@
-// A request that came over no wire, as environ.
+// The environ of a request that comes over no wire.
 
 import { requestVariables, toEnviron } from '../environ/environ.ts';
 import { headerVariables, targetVariables } from '../environ/http.ts';
@@ -15,17 +15,18 @@ export interface RequestHead {
   path?: string;
   /** Values are byte strings. */
   headers?: Readonly<Record<string, string>> | Iterable<Header>;
-  /** Added to environ, where it wins: `{ SCRIPT_NAME: '/app', REMOTE_USER: 'alice' }`. */
+  /** More variables, which override all others: `{ SCRIPT_NAME: '/app', REMOTE_USER: 'alice' }`. */
   environ?: Readonly<Record<string, unknown>>;
 }
 
 export interface RequestBody {
   source: Source;
   length: number;
-  /** In bytes. Default: none. */
+  /** The largest body in bytes that may be read. Default: no limit. */
   limit?: number;
 }
 
+/** Returns the environ of a request to http://localhost, or to the host of a whole URL. */
 export function requestEnviron(head: RequestHead, body: RequestBody | undefined, errors: ErrorStream): Environ {
   const { method, path = '/', headers = [], environ } = head;
   const variables = {

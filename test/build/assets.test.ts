@@ -1,4 +1,4 @@
-// Applications that read files: built with these beside them, copied elsewhere, and run where nothing of their source is.
+// build --assets: applications that read files are built, moved away from their project, and find their files.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -14,21 +14,18 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { command, SYSTEM_PATH as PATH, Project, root } from './project.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const command = join(root, 'dist/cli/main.cjs');
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-assets-'));
-const project = join(folder, 'project');
+const made = new Project(join(folder, 'project'), { PATH });
+const { folder: project, write, build } = made;
 const elsewhere = join(folder, 'elsewhere');
-const PATH = `${dirname(process.execPath)}:/usr/bin:/bin`;
 
 beforeAll(() => {
-  mkdirSync(join(project, 'node_modules'), { recursive: true });
+  made.create();
   mkdirSync(elsewhere);
-  symlinkSync(root, join(project, 'node_modules/run-with-cgi'));
   symlinkSync(join(root, 'node_modules/express'), join(project, 'node_modules/express'));
   write({ 'package.json': '{ "type": "module" }' });
 });
@@ -37,20 +34,9 @@ beforeEach(() => {
   for (const name of readdirSync(elsewhere)) rmSync(join(elsewhere, name), { recursive: true });
 });
 
-function write(files: Record<string, string>): void {
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(project, name)), { recursive: true });
-    writeFileSync(join(project, name), content);
-  }
-}
-
-function build(...words: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [command, 'build', ...words], { cwd: project, encoding: 'utf8', env: { PATH } });
-}
-
-/** Builds it in the project, and moves it elsewhere. */
-function deploy(source: string, ...words: string[]): string {
-  expect(build(source, '-o', 'app.cgi', ...words)).toMatchObject({ stderr: '', status: 0 });
+/** Builds the module `source`, moves script and assets elsewhere, and returns the path of the script. */
+function deploy(source: string, ...args: string[]): string {
+  expect(build(source, '-o', 'app.cgi', ...args)).toMatchObject({ stderr: '', status: 0 });
   cpSync(project, elsewhere, {
     recursive: true,
     filter: (path) => path === project || path.startsWith(join(project, 'app.cgi')),
@@ -78,7 +64,7 @@ describe('a file is found as in the project', () => {
     ['by import.meta.url', "readFileSync(new URL('../data/a.txt', import.meta.url), 'utf8')"],
     ['by import.meta.dirname', "readFileSync(import.meta.dirname + '/../data/a.txt', 'utf8')"],
     ['by import.meta.filename', "readFileSync(import.meta.filename.replace('src/app.js', 'data/a.txt'), 'utf8')"],
-    ['by a require of its own', "createRequire(import.meta.url)('../data/b.json')"],
+    ['by require() of createRequire', "createRequire(import.meta.url)('../data/b.json')"],
   ])('%s', (_how, expression) => {
     const imports = "import { readFileSync } from 'node:fs';\nimport { createRequire } from 'node:module';\n";
     write({ 'data/b.json': '"found"', 'src/app.js': `${imports}const text = ${expression};\nexport default ${ANSWER} text; };\n` });
@@ -101,7 +87,7 @@ module.exports = ${ANSWER} paths.map((path) => readFileSync(path, 'utf8')).join(
     expect(body(ask(deploy('bin/www.cjs', '--assets', 'data,src/data')))).toBe('found,in src,in src');
   });
 
-  test('where a module has names of its own for its place', () => {
+  test('by a __dirname that the module makes itself', () => {
     write({
       'src/own.js': `import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -114,7 +100,7 @@ export default ${ANSWER} readFileSync(__dirname + '/../data/a.txt', 'utf8'); };
     expect(body(ask(deploy('src/own.js', '--assets', 'data')))).toBe('found');
   });
 
-  test('a package that reads its own files, here or above', () => {
+  test('by a package, in the project or above', () => {
     write({
       'node_modules/reads/index.cjs':
         "exports.text = require('node:fs').readFileSync(require('node:path').join(__dirname, 'own.txt'), 'utf8');",
@@ -122,8 +108,8 @@ export default ${ANSWER} readFileSync(__dirname + '/../data/a.txt', 'utf8'); };
       'node_modules/reads/own.txt': 'its own',
       'inner/app.js': `import { text } from 'reads';\nexport default ${ANSWER} text; };\n`,
     });
-    const words = ['app.js', '-o', join(elsewhere, 'app.cgi'), '--assets', '../node_modules/reads/own.txt'];
-    const built = spawnSync(process.execPath, [command, 'build', ...words], {
+    const args = ['app.js', '-o', join(elsewhere, 'app.cgi'), '--assets', '../node_modules/reads/own.txt'];
+    const built = spawnSync(process.execPath, [command, 'build', ...args], {
       cwd: join(project, 'inner'),
       encoding: 'utf8',
       env: { PATH },
@@ -133,14 +119,14 @@ export default ${ANSWER} readFileSync(__dirname + '/../data/a.txt', 'utf8'); };
     expect(body(ask(deploy('inner/app.js', '--assets', 'node_modules/reads/own.txt')))).toBe('its own');
   });
 
-  test('a file whose name begins with a dot', () => {
+  test('whose name begins with a dot', () => {
     write({
       'env.js': `import { readFileSync } from 'node:fs';\nconst text = readFileSync('.env', 'utf8');\nexport default ${ANSWER} text; };\n`,
     });
     expect(body(ask(deploy('env.js', '--assets', '.env')))).toBe('A=found\n');
   });
 
-  test('and stacks name the author’s file and line', () => {
+  test('in a stack: it names the author’s file and line', () => {
     write({
       'src/throws.ts': `import { existsSync } from 'node:fs';\n\ninterface Environ {\n  X?: string;\n}\nconst isThere: boolean = existsSync(new URL('../data', import.meta.url));\nexport default (environ: Environ, start: Function) => {\n  if (environ.X) throw new Error('oh');\n  start('200 OK', []);\n  return String(isThere);\n};\n`,
     });
@@ -172,7 +158,7 @@ app.listen(3000);
     expect(body(ask(deploy('express.js', '--assets', 'views')))).toBe('Hello, Ada!');
   });
 
-  test('by an engine that is not installed: as Express says it', () => {
+  test('by an engine that is not installed: the error of Express', () => {
     write({ 'missing.js': views("app.set('view engine', 'nowhere');") });
     const { stderr, status } = build('missing.js', '-o', 'missing.cgi', '--assets', 'views');
     expect([stderr, status]).toEqual([expect.stringContaining("Cannot find module 'nowhere'"), 2]);
@@ -183,7 +169,7 @@ describe('the folder beside the script', () => {
   const READS = `import { readFileSync } from 'node:fs';\nexport default ${ANSWER} readFileSync('data/a.txt', 'utf8'); };\n`;
   beforeAll(() => write({ 'reads.js': READS, 'data/a.txt': 'found', 'one.txt': '1' }));
 
-  test('is told of, and has the same dates; Apache is not to show it', () => {
+  test('is reported; its files keep their dates, and Apache does not serve them', () => {
     const { stdout } = build('reads.js', '-o', join(elsewhere, 'app.cgi'), '--assets', 'data', '--assets', 'one.txt');
     const assets = join(elsewhere, 'app.cgi.assets');
     const [count] = /\n.*app\.cgi\.assets: (\d+) files; copy it along with the script\n$/.exec(stdout)?.slice(1) ?? [];
@@ -201,7 +187,7 @@ describe('the folder beside the script', () => {
     expect([body(ask(script)), readFileSync(join(elsewhere, 'app.cgi.assets/written.db'), 'utf8')]).toEqual(['newer', 'data']);
   });
 
-  test('that is missing is said', () => {
+  test('is missing: the log of the server says so', () => {
     const script = join(elsewhere, 'app.cgi');
     build('reads.js', '-o', script, '--assets', 'data');
     rmSync(join(elsewhere, 'app.cgi.assets'), { recursive: true });
@@ -215,8 +201,8 @@ describe('the folder beside the script', () => {
   test('is found under Bun, too', () => {
     const script = join(elsewhere, 'bun.cgi');
     const bun = `${join(root, 'test/build/bun/node_modules/.bin')}:${PATH}`;
-    const words = [command, 'build', 'reads.js', '-o', script, '--assets', 'data', '--runtime', 'bun'];
-    expect(spawnSync(process.execPath, words, { cwd: project, encoding: 'utf8', env: { PATH: bun } })).toMatchObject({
+    const args = [command, 'build', 'reads.js', '-o', script, '--assets', 'data', '--runtime', 'bun'];
+    expect(spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8', env: { PATH: bun } })).toMatchObject({
       stderr: '',
       status: 0,
     });

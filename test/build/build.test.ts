@@ -1,44 +1,29 @@
 // run-with-cgi build: one file of an application, tried out where nothing of its source is.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { command, Project, root } from './project.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const command = join(root, 'dist/cli/main.cjs');
-const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-build-test-'));
 const elsewhere = mkdtempSync(join(tmpdir(), 'run-with-cgi-elsewhere-'));
 /** With Bun, which scripts/prepare puts there. */
 const PATH = `${join(root, 'test/build/bun/node_modules/.bin')}:${process.env.PATH}`;
+const project = new Project(mkdtempSync(join(tmpdir(), 'run-with-cgi-build-test-')), { PATH });
+const { folder, write, build } = project;
 
-beforeAll(() => {
-  mkdirSync(join(folder, 'node_modules'));
-  symlinkSync(root, join(folder, 'node_modules/run-with-cgi'));
-});
+beforeAll(() => project.create());
 afterAll(() => {
   rmSync(folder, { recursive: true });
   rmSync(elsewhere, { recursive: true });
 });
 
-function write(files: Record<string, string | Buffer>): void {
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), content);
-  }
-}
-
-function build(...words: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [command, 'build', ...words], { cwd: folder, encoding: 'utf8', env: { PATH } });
-}
-
-/** Builds the module of these files, moves the script to where nothing else is, and asks it. */
-function built(files: Record<string, string | Buffer>, ...words: string[]): string {
+/** Builds the first of `files`, moves the script to an empty folder, and returns its answer. */
+function built(files: Record<string, string | Buffer>, ...args: string[]): string {
   write(files);
   const script = join(elsewhere, 'app.cgi');
-  const { status, stderr } = build(Object.keys(files)[0] ?? '', '-o', script, ...words);
+  const { status, stderr } = build(Object.keys(files)[0] ?? '', '-o', script, ...args);
   expect([stderr, status]).toEqual(['', 0]);
   rmSync(`${script}.map`);
   return ask(script).stdout;
@@ -247,8 +232,8 @@ describe('for a host that has Bun', () => {
 
   test('it has to be here', () => {
     write({ 'a.mjs': application('1') });
-    const words = [command, 'build', 'a.mjs', '--runtime', 'bun'];
-    const { stderr } = spawnSync(process.execPath, words, { cwd: folder, encoding: 'utf8', env: { PATH: '/bin' } });
+    const args = [command, 'build', 'a.mjs', '--runtime', 'bun'];
+    const { stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: { PATH: '/bin' } });
     expect(stderr).toBe('run-with-cgi: bun is not in the PATH; install it, since build must try the script out [runtime-missing]\n');
   });
 });
@@ -312,7 +297,7 @@ test.each([
   [['a.mjs', '--warm', '--keep-env', 'A=b'], '--keep-env must be the name of a variable, got A=b [option-wrong]'],
   [['a.mjs', '--warm', '--keep-env', 'HTTP_COOKIE'], '--keep-env must not name a header of the client, got HTTP_COOKIE [option-wrong]'],
   [['a.mjs', '--env', 'x'], '--env must be NAME=value, got x [option-wrong]'],
-])('%j: %s', (words, message) => {
+])('%j: %s', (args, message) => {
   write({ 'a.mjs': application('1') });
-  expect(build(...words)).toMatchObject({ status: 2, stderr: `run-with-cgi: ${message}\n` });
+  expect(build(...args)).toMatchObject({ status: 2, stderr: `run-with-cgi: ${message}\n` });
 });

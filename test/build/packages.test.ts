@@ -1,4 +1,4 @@
-// What packages take for granted of the place where they run, and must find in a built file.
+// A built script gives packages what they expect of Node: names, paths, NODE_ENV.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,11 +19,11 @@ function build(files: Record<string, string>) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), content);
   }
-  const words = [join(root, 'dist/cli/main.cjs'), 'build', Object.keys(files)[0] ?? '', '-o', 'app.cgi'];
-  return spawnSync(process.execPath, words, { cwd: folder, encoding: 'utf8', env: { PATH } });
+  const args = [join(root, 'dist/cli/main.cjs'), 'build', Object.keys(files)[0] ?? '', '-o', 'app.cgi'];
+  return spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: { PATH } });
 }
 
-/** What the built file answers. */
+/** Returns what the built script logs, and the body of its response. */
 function ask(env: Record<string, string> = {}): string {
   const variables = { PATH, GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', SCRIPT_NAME: '/app.cgi', ...env };
   const { stdout, stderr } = spawnSync('/bin/sh', ['-c', './app.cgi | cat'], { cwd: folder, encoding: 'utf8', env: variables });

@@ -1,4 +1,4 @@
-// A built file runs wherever it lies and whatever it is called, and sees itself as the main module of a CommonJS program.
+// A built script runs wherever it lies and whatever its name is, and is the main module of a CommonJS program.
 
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -9,9 +9,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const command = join(root, 'dist/cli/main.cjs');
-/** A project of today: its package.json says that what ends in .js is an ES module. */
+/** A project whose package.json says that files in .js are ES modules, as in most projects of today. */
 const project = mkdtempSync(join(tmpdir(), 'run-with-cgi-places-'));
-/** With the Node of this test. */
+/** The PATH with the Node of this test. */
 const PATH = `${dirname(process.execPath)}:/usr/bin:/bin`;
 const REQUEST = { PATH, GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', SCRIPT_NAME: '/app.cgi', PATH_INFO: '/x' };
 
@@ -35,8 +35,8 @@ beforeAll(() => {
 afterAll(() => rmSync(project, { recursive: true }));
 
 /** Builds the module `source`, and returns the path of the script. */
-function build(source: string, script: string, ...words: string[]): string {
-  const { status, stderr } = spawnSync(process.execPath, [command, 'build', source, '-o', script, ...words], {
+function build(source: string, script: string, ...args: string[]): string {
+  const { status, stderr } = spawnSync(process.execPath, [command, 'build', source, '-o', script, ...args], {
     cwd: project,
     encoding: 'utf8',
     env: { PATH },
@@ -45,8 +45,8 @@ function build(source: string, script: string, ...words: string[]): string {
   return join(project, script);
 }
 
-function run(script: string, words: string[] = [], env: Record<string, string> = {}, cwd = '/'): SpawnSyncReturns<string> {
-  return spawnSync(script, words, { cwd, encoding: 'utf8', env: { ...REQUEST, ...env } });
+function run(script: string, args: string[] = [], env: Record<string, string> = {}, cwd = '/'): SpawnSyncReturns<string> {
+  return spawnSync(script, args, { cwd, encoding: 'utf8', env: { ...REQUEST, ...env } });
 }
 
 describe('in a project whose package.json says "type": "module"', () => {
@@ -82,8 +82,8 @@ describe('a path', () => {
     copyFileSync(script, copy);
     expect(run(copy)).toMatchObject({ stdout: HELLO, stderr: '', status: 0 });
     // As thttpd and mini_httpd call it: by its name, in its folder.
-    const words = ['-c', 'import os,sys; os.chdir(sys.argv[1]); os.execv(sys.argv[2], [sys.argv[2]])', dirname(copy), basename(copy)];
-    expect(run('/usr/bin/python3', words)).toMatchObject({ stdout: HELLO, stderr: '', status: 0 });
+    const args = ['-c', 'import os,sys; os.chdir(sys.argv[1]); os.execv(sys.argv[2], [sys.argv[2]])', dirname(copy), basename(copy)];
+    expect(run('/usr/bin/python3', args)).toMatchObject({ stdout: HELLO, stderr: '', status: 0 });
   });
 
   test('can be a name that the PATH leads to', () => {
@@ -91,10 +91,10 @@ describe('a path', () => {
     expect(found).toMatchObject({ stdout: HELLO, stderr: '', status: 0 });
   });
 
-  test('RFC 3875 #14, CVE-2012-1823: words of the query are no options of Node', () => {
-    const words = ['-r', '/etc/passwd', '--inspect', '-e', 'process.exit(9)', '--', '--version', '$(exit 9)', "'; exit 9; '"];
-    for (const first of words.keys()) {
-      expect(run(script, words.slice(first))).toMatchObject({ stdout: HELLO, stderr: '', status: 0 });
+  test('RFC 3875 #14, CVE-2012-1823: arguments from the query are no options of Node', () => {
+    const args = ['-r', '/etc/passwd', '--inspect', '-e', 'process.exit(9)', '--', '--version', '$(exit 9)', "'; exit 9; '"];
+    for (const first of args.keys()) {
+      expect(run(script, args.slice(first))).toMatchObject({ stdout: HELLO, stderr: '', status: 0 });
     }
   });
 });

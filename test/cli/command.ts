@@ -1,4 +1,4 @@
-// The command run-with-cgi, as it is installed, and modules to run it on.
+// Runs the command run-with-cgi as it is installed, in a folder of modules.
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,17 @@ export interface Done {
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const main = join(root, 'dist/cli/main.cjs');
 
-/** A folder with the command in bin/, and the package in node_modules/, for `files` to import. */
+/** The source of a module whose application tells what it was asked. */
+export const ECHO = `export const application = (environ, startResponse) => {
+  console.log('printed');
+  startResponse('200 OK', [['Content-Type', 'text/plain'], ['X-Seen', environ.HTTP_X_A ?? 'nothing']]);
+  return [environ.REQUEST_METHOD, ' ', environ.PATH_INFO, ' ', environ['wsgi.input'].read()];
+};
+export const other = { inner: { call: (environ, startResponse) => (startResponse('200 OK', [['Content-Type', 'text/plain']]), 'inner') } };
+export const version = '1';
+`;
+
+/** Makes a folder of `files`, with the command in bin/ and this package in node_modules/. */
 export function withFolder(files: Readonly<Record<string, string>>): { folder: string; write(name: string, text: string): void } {
   const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-cli-'));
   const write = (name: string, text: string) => {
@@ -41,14 +51,15 @@ export interface Given {
   env?: Record<string, string>;
 }
 
-export function start(words: string[], { cwd, env }: Given): ChildProcessWithoutNullStreams {
-  const [command = '', ...rest] = words[0]?.startsWith('./') ? words : [join(cwd, 'bin/run-with-cgi'), ...words];
+/** Starts the command, or a program whose path begins with "./". */
+export function start(args: string[], { cwd, env }: Given): ChildProcessWithoutNullStreams {
+  const [command = '', ...rest] = args[0]?.startsWith('./') ? args : [join(cwd, 'bin/run-with-cgi'), ...args];
   return spawn(command, rest, { cwd, env: { PATH: `${join(cwd, 'bin')}:${process.env.PATH}`, ...env } });
 }
 
-/** Runs the command, or a program that begins with "./", to its end; output as byte strings. */
-export async function command(words: string[], given: Given): Promise<Done> {
-  const child = start(words, given);
+/** Runs the command, or a program whose path begins with "./", to its end. Its output is returned as byte strings. */
+export async function command(args: string[], given: Given): Promise<Done> {
+  const child = start(args, given);
   const done: Done = { code: null, stdout: '', stderr: '' };
   child.stdout.on('data', (bytes: Buffer) => {
     done.stdout += bytes.toString('latin1');
@@ -56,7 +67,7 @@ export async function command(words: string[], given: Given): Promise<Done> {
   child.stderr.on('data', (bytes: Buffer) => {
     done.stderr += bytes.toString('latin1');
   });
-  child.stdin.on('error', () => {}); // it need not read
+  child.stdin.on('error', () => {}); // the command may end before it has read all
   child.stdin.end(given.stdin);
   const [code] = await once(child, 'close');
   return { ...done, code };

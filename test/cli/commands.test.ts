@@ -4,17 +4,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { command, withFolder } from './command.ts';
+import { command, ECHO, withFolder } from './command.ts';
 
 const { folder } = withFolder({
-  'app.mjs': `
-    export const application = (environ, startResponse) => {
-      console.log('printed');
-      startResponse('200 OK', [['Content-Type', 'text/plain'], ['X-Seen', environ.HTTP_X_A ?? 'nothing']]);
-      return [environ.REQUEST_METHOD, ' ', environ.PATH_INFO, ' ', environ['wsgi.input'].read()];
-    };
-    export const other = { inner: { call: (environ, startResponse) => (startResponse('200 OK', [['Content-Type', 'text/plain']]), 'inner') } };
-    export const version = '1';`,
+  'app.mjs': ECHO,
   'empty/plain.txt': 'no program',
 });
 const run = (args: string[]) => command(args, { cwd: folder });

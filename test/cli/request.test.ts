@@ -4,17 +4,10 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { command, start, withFolder } from './command.ts';
+import { command, ECHO, start, withFolder } from './command.ts';
 
 const { folder, write } = withFolder({
-  'app.mjs': `
-    export const application = (environ, startResponse) => {
-      console.log('printed');
-      startResponse('200 OK', [['Content-Type', 'text/plain'], ['X-Seen', environ.HTTP_X_A ?? 'nothing']]);
-      return [environ.REQUEST_METHOD, ' ', environ.PATH_INFO, ' ', environ['wsgi.input'].read()];
-    };
-    export const other = { inner: { call: (environ, startResponse) => (startResponse('200 OK', [['Content-Type', 'text/plain']]), 'inner') } };
-    export const version = '1';`,
+  'app.mjs': ECHO,
   'script.mjs': `import { runWithCgi } from 'run-with-cgi';
     runWithCgi((environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'a script ' + environ['app.name'] + environ['wsgi.input'].read(); }, { env: { 'app.name': 'x' }, maxBodySize: 3 });`,
   'failing.mjs': `export default (environ, start) => { start('404 Not Found', [['Content-Type', 'text/plain']]); return 'not here'; };`,

@@ -5,17 +5,10 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { ask } from '../servers/client.ts';
-import { start, withFolder } from './command.ts';
+import { ECHO, start, withFolder } from './command.ts';
 
 const { folder, write } = withFolder({
-  'app.mjs': `
-    export const application = (environ, startResponse) => {
-      console.log('printed');
-      startResponse('200 OK', [['Content-Type', 'text/plain'], ['X-Seen', environ.HTTP_X_A ?? 'nothing']]);
-      return [environ.REQUEST_METHOD, ' ', environ.PATH_INFO, ' ', environ['wsgi.input'].read()];
-    };
-    export const other = { inner: { call: (environ, startResponse) => (startResponse('200 OK', [['Content-Type', 'text/plain']]), 'inner') } };
-    export const version = '1';`,
+  'app.mjs': ECHO,
   'listener.mjs': 'export default (req, res) => res.end();',
   'scripts/hello.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\nshell $REQUEST_METHOD $PATH_INFO\\n"\n',
 });

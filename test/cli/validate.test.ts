@@ -1,17 +1,10 @@
 // run-with-cgi validate: the report, and the exit status.
 
 import { expect, test } from 'vitest';
-import { command, withFolder } from './command.ts';
+import { command, ECHO, withFolder } from './command.ts';
 
 const { folder } = withFolder({
-  'app.mjs': `
-    export const application = (environ, startResponse) => {
-      console.log('printed');
-      startResponse('200 OK', [['Content-Type', 'text/plain'], ['X-Seen', environ.HTTP_X_A ?? 'nothing']]);
-      return [environ.REQUEST_METHOD, ' ', environ.PATH_INFO, ' ', environ['wsgi.input'].read()];
-    };
-    export const other = { inner: { call: (environ, startResponse) => (startResponse('200 OK', [['Content-Type', 'text/plain']]), 'inner') } };
-    export const version = '1';`,
+  'app.mjs': ECHO,
   'wrong.mjs': `export default (environ, start) => { start('200 OK', []); return 'no type'; };`,
   'short.mjs': `export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return (function* () { yield 'half'; throw new Error('oh'); })(); };`,
 });

@@ -3,17 +3,10 @@
 import { chmodSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { command, withFolder } from '../cli/command.ts';
+import { command, ECHO, withFolder } from '../cli/command.ts';
 
 const { folder } = withFolder({
-  'app.mjs': `
-    export const application = (environ, startResponse) => {
-      console.log('printed');
-      startResponse('200 OK', [['Content-Type', 'text/plain'], ['X-Seen', environ.HTTP_X_A ?? 'nothing']]);
-      return [environ.REQUEST_METHOD, ' ', environ.PATH_INFO, ' ', environ['wsgi.input'].read()];
-    };
-    export const other = { inner: { call: (environ, startResponse) => (startResponse('200 OK', [['Content-Type', 'text/plain']]), 'inner') } };
-    export const version = '1';`,
+  'app.mjs': ECHO,
   'default.mjs': `export default class { constructor(environ, start) { start('200 OK', [['Content-Type', 'text/plain']]); } *[Symbol.iterator]() { yield 'class'; } }`,
   'module.cjs': `module.exports = (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'CommonJS'; };`,
   'plain.js': `exports.application = (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return 'plain'; };`,

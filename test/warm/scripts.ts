@@ -1,0 +1,185 @@
+// Warm scripts, and requests to them as a web server makes them: a process for each. To import this registers the hooks that
+// build the scripts, end their workers after each test, and remove all at the end.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { buildScript } from '../../src/build/index.ts';
+
+export const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-warm-'));
+export const script = join(folder, 'cgi-bin/app.cgi');
+export const WWW_DATA = 33;
+
+const source = (version: string) => `export function application(environ, startResponse) {
+  const { PATH_INFO } = environ;
+  if (PATH_INFO === '/throw') throw new Error('on purpose');
+  if (PATH_INFO === '/print') console.log('x'.repeat(1_100_000));
+  startResponse('200 OK', [['Content-Type', 'application/json']]);
+  if (PATH_INFO === '/echo') return environ['wsgi.input'];
+  if (PATH_INFO === '/environ') return JSON.stringify(environ);
+  if (PATH_INFO === '/reject') setTimeout(() => Promise.reject(new Error('nobody catches it')), 50);
+  if (PATH_INFO === '/wait') return new Promise((resolve) => setTimeout(resolve, 500, 'waited'));
+  return JSON.stringify({ version: '${version}', pid: process.pid, resident: !environ['wsgi.run_once'], env: process.env });
+}
+`;
+
+export interface Seen {
+  errors: string;
+  version: string;
+  pid: number;
+  resident: boolean;
+  env: Record<string, string>;
+}
+
+export async function build(version: string, path = join(folder, `${version}.cgi`)): Promise<string> {
+  const module = join(folder, `${version}.mjs`);
+  writeFileSync(module, source(version));
+  await buildScript(module, path, { exportName: 'application', warm: true, keepEnv: ['OF_THE_SERVER'] });
+  return path;
+}
+
+/** Replaces the script by rename(), as a deployment should. */
+export function deploy(built: string): void {
+  copyFileSync(built, `${script}.new`);
+  renameSync(`${script}.new`, script);
+}
+
+export let one = '';
+export let two = '';
+beforeAll(async () => {
+  chmodSync(folder, 0o755);
+  mkdirSync(dirname(script));
+  [one, two] = [await build('one'), await build('two')];
+}, 60_000);
+afterEach(async () => {
+  for (const pid of workers()) process.kill(pid, 'SIGKILL');
+  await until(() => workers().length === 0);
+  for (const name of readdirSync(folder)) if (name.startsWith('tmp')) rmSync(join(folder, name), { recursive: true });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Returns the numbers of all processes that are workers of a script below `folder`. */
+export function workers(): number[] {
+  const found = spawnSync('/bin/sh', ['-c', `grep -lz ^RUN_WITH_CGI_WARM_WORKER=${folder} /proc/[0-9]*/environ 2>/dev/null`], {
+    encoding: 'utf8',
+  });
+  return found.stdout.split('\n').flatMap((path) => /\d+/.exec(path)?.map(Number) ?? []);
+}
+
+/** Resolves when `condition` is met; rejects after ten seconds. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await condition()); tries++) {
+    if (tries === 400) throw new Error('the condition was not met in ten seconds');
+    await sleep(25);
+  }
+}
+
+export interface Request {
+  path?: string;
+  body?: string | Buffer;
+  env?: Record<string, string>;
+  tmp?: string;
+  file?: string;
+  /** The command that runs the script; by default the system does. */
+  command?: string[];
+  uid?: number;
+}
+
+export interface Answer {
+  head: string;
+  body: string;
+  errors: string;
+}
+
+const children = new Set<ChildProcess>();
+
+export function ask({ path = '/', body = '', env = {}, tmp = 'tmp', file = script, command = [file], uid }: Request = {}): Promise<Answer> {
+  const place = join(folder, tmp);
+  mkdirSync(place, { recursive: true });
+  if (uid !== undefined) chownSync(place, uid, uid);
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, {
+    cwd: dirname(script),
+    env: {
+      PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+      TMPDIR: place,
+      GATEWAY_INTERFACE: 'CGI/1.1',
+      REQUEST_METHOD: body === '' ? 'GET' : 'POST',
+      ...(body !== '' && { CONTENT_LENGTH: String(Buffer.byteLength(body)) }),
+      SCRIPT_NAME: '/cgi-bin/app.cgi',
+      PATH_INFO: path,
+      SERVER_NAME: 'localhost',
+      SERVER_PORT: '80',
+      SERVER_PROTOCOL: 'HTTP/1.1',
+      HTTP_HOST: 'localhost',
+      OF_THE_SERVER: 'yes',
+      ...env,
+    },
+    ...(uid !== undefined && { uid, gid: uid }),
+  });
+  children.add(child);
+  const out: Buffer[] = [];
+  let errors = '';
+  child.stdout.on('data', (block: Buffer) => out.push(block));
+  child.stderr.on('data', (text: Buffer) => {
+    errors += text;
+  });
+  child.stdin.on('error', () => {});
+  child.stdin.end(body);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', () => {
+      children.delete(child);
+      const output = Buffer.concat(out).toString('latin1');
+      const end = output.indexOf('\r\n\r\n');
+      resolve({ head: output.slice(0, end), body: output.slice(end + 4), errors });
+    });
+  });
+}
+
+/** Returns the path of the only file below the folder of sockets whose name ends in `ending`. */
+export function left(ending: string): string {
+  return files('tmp')
+    .filter((name) => name.endsWith(ending))
+    .join();
+}
+
+/** Returns the paths of all files and sockets below a folder of sockets. */
+export function files(tmp: string): string[] {
+  const found = spawnSync('/usr/bin/find', [join(folder, tmp), '!', '-type', 'd'], { encoding: 'utf8' });
+  return found.stdout.split('\n').filter(Boolean).sort();
+}
+
+/** Returns what the application tells about the process that has answered. Rejects for an answer that is not 200. */
+export async function see(request: Request = {}): Promise<Seen> {
+  const { head, body, errors } = await ask(request);
+  if (!head.startsWith('Status: 200 OK')) throw new Error(`no answer: ${head}${body}${errors}`);
+  return { ...JSON.parse(body), errors };
+}
+
+/** Asks until the worker answers, and returns the number of its process. */
+export async function warmUp(request: Request = {}): Promise<number> {
+  let seen = await see(request);
+  await until(async () => {
+    seen = await see(request);
+    return seen.resident;
+  });
+  return seen.pid;
+}
+
+/** Lets four clients ask all the time until `meanwhile` is done, and returns all answers. */
+export async function askAllTheTime(meanwhile: () => Promise<void>): Promise<Seen[]> {
+  const all: Seen[] = [];
+  let isDone = false;
+  const clients = Array.from({ length: 4 }, async () => {
+    while (!isDone) all.push(await see());
+  });
+  await meanwhile().finally(() => {
+    isDone = true;
+  });
+  await Promise.all(clients);
+  return all;
+}
