@@ -8,7 +8,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { UserError } from '../load/user-error.ts';
 import type { OwnPath } from './own-paths.ts';
 
-/** What the folder's name adds to the name of the script. */
+/** The ending that makes the name of the folder out of the name of the script. */
 export const ASSETS = '.assets';
 
 /** For Apache, where the script lies among the pages of a site: clients must not read templates and secrets. */
@@ -59,7 +59,7 @@ export async function countFiles(folder: string): Promise<number> {
   return entries.filter((entry) => !entry.isDirectory() && entry.name !== '.htaccess').length;
 }
 
-/** What modules read as their own paths, as __dirname and import.meta, when the application has assets: paths in their folder. */
+/** The paths that modules read as their own (__dirname, import.meta) when the application has assets: paths in that folder. */
 export interface AssetPaths {
   /** Returns what the module `path` of the project reads; undefined for a module that has no path there. */
   pathOf(path: string): OwnPath | undefined;

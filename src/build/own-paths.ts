@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { BuildOptions, Plugin } from 'esbuild';
 import { loadEsbuild } from './esbuild.ts';
 
-/** What a module reads as its own path. Each is a JavaScript expression: a name, or JSON. */
+/** The paths that a module reads as its own. Each is a JavaScript expression: a name, or JSON. */
 export interface OwnPath {
   filename: string;
   dirname: string;

@@ -13,9 +13,9 @@ import { atEarlyEnd, withFolder } from './temporary.ts';
 export type Runtime = 'node' | 'bun';
 
 export interface Answer {
-  /** What the script wrote to standard output, as a byte string. */
+  /** Standard output, as a byte string. */
   output: string;
-  /** What it wrote to standard error. */
+  /** Standard error. */
   log: string;
   /** How the process ended, "exit status 1" or "SIGSEGV"; undefined when it has not ended in time. */
   end: string | undefined;

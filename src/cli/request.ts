@@ -126,7 +126,7 @@ export async function run(args: string[]): Promise<number> {
   const seconds = values['max-time'] === undefined ? undefined : toNumber('--max-time', values['max-time']);
   const format = formatOf(values['write-out'] ?? '');
 
-  // What the application prints goes to the log. This comes before the application is loaded: some libraries keep the stream
+  // The application prints to the log. This comes before the application is loaded: some libraries keep the stream
   // that they find meanwhile.
   const log = openErrors(2);
   printTo(log);

@@ -35,7 +35,7 @@ function withQuery(path: string): string {
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArguments(args, { interface: { type: 'string' } });
   const [target, ...paths] = positionals;
-  // What the application prints goes to standard error: standard output is for the report.
+  // The application prints to standard error: standard output is for the report.
   printTo(openErrors(2));
   const { application, origin, options } = await applicationOf(target, values.interface);
   const wrong = paths.find((path) => !path.startsWith('/'));

@@ -7,7 +7,7 @@ import { STARTUP_TIMEOUT } from './start.ts';
 /** Milliseconds before files without a socket are removed: their worker may still finish requests. */
 const MIN_AGE = 3_600_000;
 
-/** What follows the name of the script: its version, and the ending of a file beside the socket. */
+/** Matches a file name behind the name of the script: the version, and the ending of a file beside the socket. */
 const ENDING = /^([0-9a-f]{12})(\.(?:lock|log|pid)|(?:\.pid)?\.\d+(?:\.[\w.-]+)?)?$/;
 
 /** Removes the files of dead workers from `folder`. `socket` is the name of the living worker's socket in it. Never rejects. */

@@ -30,7 +30,7 @@ function ask(env: Record<string, string> = {}): string {
   return `${stderr}${stdout.split('\r\n\r\n')[1]}`;
 }
 
-test('NODE_ENV is production, however a package asks for it, unless the server says another word', () => {
+test('NODE_ENV is production, however a package reads it, unless the server sets it', () => {
   const { status } = build({
     'production.mjs': `const { env } = process;
 const asked = [process.env.NODE_ENV, globalThis.process?.env?.NODE_ENV, env.NODE_ENV];
@@ -42,7 +42,7 @@ export default { fetch: () => new Response(asked.join()) };
   expect(ask({ NODE_ENV: 'staging' })).toBe('production,staging,staging');
 });
 
-test('classes and functions have their names', () => {
+test('classes and functions keep their names', () => {
   build({
     'names.mjs': `class QuotaExceeded extends Error {
   constructor() {
@@ -64,7 +64,7 @@ exports.part = exports.load(() => require('missing-package/part'));
 exports.later = () => import('missing-package').catch((error) => error.code);
 `;
 
-test('a package that another one could use, and that is not installed, is missed when it is asked for', () => {
+test('an optional package that is not installed fails when it is required, not before', () => {
   const { status, stderr } = build({
     'optional.mjs': `import { later, missing, part } from 'asking';
 export default { fetch: async () => new Response([missing, part, await later()].join()) };
@@ -75,7 +75,7 @@ export default { fetch: async () => new Response([missing, part, await later()].
   expect(ask()).toBe('MODULE_NOT_FOUND,MODULE_NOT_FOUND,MODULE_NOT_FOUND');
 });
 
-test('a package that the application itself imports must be there', () => {
+test('a package that the application itself imports must be installed', () => {
   const { status, stderr } = build({ 'own.mjs': "import missing from 'missing-package';\nexport default { fetch: () => missing };\n" });
   expect([stderr, status]).toEqual(['run-with-cgi: own.mjs:1: Could not resolve "missing-package" [build-failed]\n', 2]);
 });

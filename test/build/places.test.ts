@@ -76,17 +76,17 @@ describe('a path', () => {
     'ü/ü.cgi',
     '-p/--version.cgi',
     'a*/b?.cgi',
-  ])('like %j is one word', (name) => {
+  ])('like %j is one argument', (name) => {
     const copy = join(project, name);
     mkdirSync(dirname(copy), { recursive: true });
     copyFileSync(script, copy);
     expect(run(copy)).toMatchObject({ stdout: HELLO, stderr: '', status: 0 });
-    // As thttpd and mini_httpd call it: by its name, in its folder.
+    // thttpd and mini_httpd run a script by its name, in its folder.
     const args = ['-c', 'import os,sys; os.chdir(sys.argv[1]); os.execv(sys.argv[2], [sys.argv[2]])', dirname(copy), basename(copy)];
     expect(run('/usr/bin/python3', args)).toMatchObject({ stdout: HELLO, stderr: '', status: 0 });
   });
 
-  test('can be a name that the PATH leads to', () => {
+  test('can be a name in the PATH', () => {
     const found = spawnSync('/bin/sh', ['-c', 'path.cgi'], { encoding: 'utf8', cwd: '/', env: { ...REQUEST, PATH: `${project}:${PATH}` } });
     expect(found).toMatchObject({ stdout: HELLO, stderr: '', status: 0 });
   });
@@ -132,7 +132,7 @@ module.exports = async (environ, startResponse) => {
     return JSON.parse(stdout.split('\r\n\r\n')[1] ?? '');
   };
 
-  test('sees what it sees by "node app.cgi"', () => {
+  test('sees the same as by "node app.cgi"', () => {
     const { env, ...seen } = see(run(script, ['a', '-b']));
     const { env: directEnv, ...direct } = see(run(process.execPath, [script, 'a', '-b']));
     expect(seen).toEqual(direct);
@@ -144,11 +144,11 @@ module.exports = async (environ, startResponse) => {
       types: ['undefined', 'undefined'],
       forked: [[], [join(project, 'plain/child.cjs')]],
     });
-    // The shell's own.
+    // Variables that the shell sets itself.
     expect(env.filter((name: string) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name))).toEqual(directEnv);
   });
 
-  test('is the file that a link leads to', () => {
+  test('is the target of a link', () => {
     const link = join(project, 'link.cgi');
     symlinkSync(script, link);
     expect(see(run(link))).toMatchObject({
@@ -195,10 +195,10 @@ describe('the interpreter', () => {
     ['node', 'no "node" in PATH (/nowhere)'],
     ['/nowhere/node', 'no /nowhere/node'],
     ["it's/node", "no it's/node"],
-  ])('that is missing, %s, is said', (interpreter, what) => {
+  ])('is missing, %s: a 500, and a message in the log', (interpreter, missing) => {
     const script = build('app.mjs', 'missing.cgi', '--interpreter', interpreter);
     const body = 'Content-Type: text/plain\r\nContent-Length: 26\r\n\r\n500 Internal Server Error\n';
-    const stderr = `run-with-cgi: there is ${what}; install Node, or name its path by --interpreter [node-missing]\n`;
+    const stderr = `run-with-cgi: there is ${missing}; install Node, or name its path by --interpreter [node-missing]\n`;
     expect(run(script, [], { PATH: '/nowhere' })).toMatchObject({
       stdout: `Status: 500 Internal Server Error\r\n${body}`,
       stderr,
@@ -210,28 +210,28 @@ describe('the interpreter', () => {
   });
 });
 
-test('a Node that is too old is said', () => {
+test('a Node that is too old: a 500, and a message in the log', () => {
   const script = build('app.mjs', 'plain/old.cgi');
-  // What only newer ones have, taken away.
+  // Takes a function away that only newer Nodes have.
   writeFileSync(join(project, 'old.cjs'), 'delete process.getBuiltinModule;');
   const env = { NODE_OPTIONS: `--require ${project}/old.cjs` };
-  const said = {
+  const expected = {
     stdout: 'Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\nContent-Length: 26\r\n\r\n500 Internal Server Error\n',
     stderr: `run-with-cgi: Node ${process.versions.node} is too old for ${script}; it has to be 20.19, 22.3 or later [node-too-old]\n`,
     status: 1,
   };
-  expect(run(script, [], env)).toMatchObject(said);
-  expect(run(process.execPath, [script], env)).toMatchObject(said);
+  expect(run(script, [], env)).toMatchObject(expected);
+  expect(run(process.execPath, [script], env)).toMatchObject(expected);
 });
 
-/** The lines of a built file that the shell reads, and what Node does. */
+/** Builds a module, and returns the part of the script that the shell reads, and the part that Node reads. */
 function halves(name: string): [lines: Buffer, rest: Buffer] {
   const file = readFileSync(build(`${name}.mjs`, `${name}.cgi`));
   const end = file.indexOf('\n', file.indexOf('\n') + 1);
   return [file.subarray(0, end), file.subarray(end)];
 }
 
-test('while the file is replaced, the shell can have read the one, and Node the other', () => {
+test('while the script is replaced, the shell may have read the old one, and Node the new one', () => {
   writeFileSync(join(project, 'longer.mjs'), `${APPLICATION}export const more = '${'x'.repeat(5000)}*/';\nconsole.debug(more.length);\n`);
   const [lines, rest] = halves('app');
   const [longerLines, longerRest] = halves('longer');
@@ -242,7 +242,7 @@ test('while the file is replaced, the shell can have read the one, and Node the 
   }
 });
 
-test('bytes that end a comment, and letters of all kinds, come through', () => {
+test('a source may have ends of comments, and letters beyond ASCII', () => {
   const source = `const end = /a*/.source + '*/' + \`*/ \${'/*'}\`;
 module.exports = (environ, start) => { start('200 OK', []); return end + 'ü日\u{1F600}\\u2028' + /ü日/.source; };\n`;
   writeFileSync(join(project, 'letters.cjs'), source);

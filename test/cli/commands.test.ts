@@ -1,4 +1,4 @@
-// What the command says about itself, and about mistakes on its command line.
+// The help of the command, its version, and its messages about mistakes on the command line.
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// request has curl's options: what curl sends to the development server, and what it makes of the response, is what
-// request does without one.
+// request has curl's options. The same arguments make curl send the same request to the development server, and show the same
+// of its response.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { makeServer } from '../../src/server/index.ts';
 import type { ApplicationFunction } from '../../src/types.ts';
 import { command, type Done, withFolder } from './command.ts';
 
-/** Tells what has arrived; /to/CODE?PATH redirects there. */
+/** An application that tells what has arrived; /to/CODE?PATH redirects to PATH. */
 const echo = `(environ, startResponse) => {
   const { REQUEST_METHOD: method, PATH_INFO: path, QUERY_STRING: query, SERVER_PROTOCOL: protocol } = environ;
   const [, code] = path.match(/^\\/to\\/(\\d+)$/) ?? [];
@@ -69,11 +69,11 @@ function port(): number {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-async function curl(words: string[], { stdin = '' }: Asked): Promise<Done> {
-  const [path = '', ...options] = words;
-  // What it sends by itself, and request does not.
+async function curl(args: string[], { stdin = '' }: Asked): Promise<Done> {
+  const [path = '', ...options] = args;
+  // Headers that curl sends by itself, and request does not.
   const own = ['-H', 'Host: localhost', '-H', 'User-Agent:', '-H', 'Accept:', '-H', 'Expect:'].filter(
-    (word, at, all) => !overrides(words, all[at + (word === '-H' ? 1 : 0)] ?? ''),
+    (word, at, all) => !overrides(args, all[at + (word === '-H' ? 1 : 0)] ?? ''),
   );
   const child = spawn('curl', ['-sS', '--path-as-is', ...own, ...options, `http://127.0.0.1:${port()}${path}`], { cwd: folder });
   const done: Done = { code: null, stdout: '', stderr: '' };
@@ -88,12 +88,12 @@ async function curl(words: string[], { stdin = '' }: Asked): Promise<Done> {
   return { ...done, code };
 }
 
-/** -A and --json set a header that we would take away. */
-function overrides(words: string[], header: string): boolean {
-  return (header === 'User-Agent:' && words.includes('-A')) || (header === 'Accept:' && words.includes('--json'));
+/** -A and --json set a header that is removed from the others. */
+function overrides(args: string[], header: string): boolean {
+  return (header === 'User-Agent:' && args.includes('-A')) || (header === 'Accept:' && args.includes('--json'));
 }
 
-/** What is the network's, or a chance's. */
+/** Parts of the output that come from the network, or by chance. */
 function comparable({ code, stdout }: Done): { code: number | null; stdout: string } {
   return {
     code,
@@ -105,7 +105,7 @@ function comparable({ code, stdout }: Done): { code: number | null; stdout: stri
 }
 
 describe('the same as curl:', () => {
-  test.each<[words: string[], more?: Asked]>([
+  test.each<[args: string[], more?: Asked]>([
     [['/a%20b/../c?d=e']],
     [['/', '-XPUT']],
     [['/', '-X', 'DELETE', '-d', 'x']],
@@ -186,17 +186,17 @@ describe('the same as curl:', () => {
     [['/', '-o', '/dev/null', '-D', '-']],
     [['/', '-o', 'nowhere/a', '-w', '%{http_code} %{exitcode}']],
     [['/', '-kNsS', '--show-error']],
-  ])('%j', async (words, asked = {}) => {
-    const expected = comparable(await curl(words, asked));
-    const got = comparable(await command(['request', 'app.mjs', ...words], { cwd: folder, ...asked }));
+  ])('%j', async (args, asked = {}) => {
+    const expected = comparable(await curl(args, asked));
+    const got = comparable(await command(['request', 'app.mjs', ...args], { cwd: folder, ...asked }));
     expect(got).toEqual(expected);
   });
 });
 
-const request = (...words: string[]) => command(['request', 'app.mjs', ...words], { cwd: folder });
+const request = (...args: string[]) => command(['request', 'app.mjs', ...args], { cwd: folder });
 const inFolder = (name: string) => join(folder, name);
 
-describe('what curl has a network for, or says otherwise', () => {
+describe('where curl needs a network, or prints another message', () => {
   test('a jar keeps the cookies of one command for the next', async () => {
     expect(await request('/login', '-c', 'jar')).toEqual({ code: 0, stdout: 'in', stderr: '' });
     const jar = readFileSync(inFolder('jar'), 'utf8');
@@ -206,7 +206,7 @@ describe('what curl has a network for, or says otherwise', () => {
     expect((await request('/', '-b', 'jar')).stdout).toBe('GET /? 0\nHTTP_COOKIE: id=4\n');
     expect((await request('/below/a', '-b', 'jar', '-b', 'c=5')).stdout).toBe('GET /below/a? 0\nHTTP_COOKIE: below=2; id=4; c=5\n');
     expect((await request('http://elsewhere/', '-b', 'jar')).stdout).toBe('GET /? 0\n');
-    // The first time there is none.
+    // Before the first command there is no jar.
     expect((await request('/', '-b', 'other', '-c', 'other')).stdout).toBe('GET /? 0\n');
     expect((await request('/to/302?/a', '-sL', '-b', 'other', '-c', '-')).stdout).toBe(
       'GET /a? 0\nHTTP_COOKIE: seen=302\n# Netscape HTTP Cookie File\n\nlocalhost\tFALSE\t/\tFALSE\t0\tseen\t302\n',
@@ -220,7 +220,7 @@ describe('what curl has a network for, or says otherwise', () => {
     expect((await request('/', '-b', 'theirs')).stdout).toBe('GET /? 0\nHTTP_COOKIE: id=4\n');
   });
 
-  test('-L does not leave the application; https is still the same one', async () => {
+  test('-L does not leave the application; https belongs to it', async () => {
     expect(await request('/to/302?http%3A%2F%2Felsewhere%2Fa', '-L')).toEqual({
       code: 0,
       stdout: 'moved',
@@ -232,7 +232,7 @@ describe('what curl has a network for, or says otherwise', () => {
     expect((await request('/to/302?mailto%3Aada%40example.org', '-sL')).stdout).toBe('moved');
   });
 
-  test('-o is a file, and a folder that is not there is said; -D another', async () => {
+  test('-o and -D write files; a missing folder is an error', async () => {
     expect(await request('/', '-o', 'out', '-D', 'head')).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(readFileSync(inFolder('out'), 'utf8')).toBe('GET /? 0\n');
     expect(readFileSync(inFolder('head'), 'latin1')).toBe('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Name: D\xfcrer\r\n\r\n');
@@ -249,12 +249,12 @@ describe('what curl has a network for, or says otherwise', () => {
     expect(readFileSync(inFolder('empty-one'), 'utf8')).toBe('');
   });
 
-  test('-s says nothing, with -S it does', async () => {
+  test('-s prints no errors, -s -S does', async () => {
     expect((await request('/missing', '-sf')).stderr).toBe('');
     expect((await request('/missing', '-sSf')).stderr).toBe("run-with-cgi: the response's status is 404 Not Found\n");
   });
 
-  test('-w tells times, and says what it does not know', async () => {
+  test('-w prints times, and warns of an unknown variable', async () => {
     const { stdout, stderr } = await request('/', '-so', '/dev/null', '-w', '%{time_starttransfer} %{time_total} %{nothing}.');
     expect(stdout).toMatch(/^0\.\d{6} 0\.\d{6} \.$/);
     expect(stderr).toBe('');
@@ -263,7 +263,7 @@ describe('what curl has a network for, or says otherwise', () => {
     );
   });
 
-  test.each<[words: string[], message: string]>([
+  test.each<[args: string[], message: string]>([
     [['-d', 'a', '-F', 'b=c'], 'Give only one of --data, --form: each makes a whole body [option-wrong]'],
     [['-I', '-d', 'a'], 'A HEAD request has no body; give --get, too, or leave --head out [option-wrong]'],
     [['-F', 'a'], 'A form field must be name=value, got a [option-wrong]'],
@@ -279,7 +279,7 @@ describe('what curl has a network for, or says otherwise', () => {
     [['-L', '--max-redirs', 'x'], '--max-redirs must be a number, got x [option-wrong]'],
     [['-m', 'soon'], '--max-time must be a number, got soon [option-wrong]'],
     [['--locatoin'], 'There is no option --locatoin; did you mean --location? [option-wrong]'],
-  ])('%j', async (words, message) => {
-    expect(await request(...words)).toEqual({ code: 2, stdout: '', stderr: `run-with-cgi: ${message}\n` });
+  ])('%j', async (args, message) => {
+    expect(await request(...args)).toEqual({ code: 2, stdout: '', stderr: `run-with-cgi: ${message}\n` });
   });
 });

@@ -1,5 +1,5 @@
-// Programs that listen on a port: the command has their application, and no port is opened, whatever module listens,
-// by whatever means, and however late.
+// Programs that listen on a port: the command finds their application, and no port is opened, whichever module listens, and
+// however late.
 
 import { once } from 'node:events';
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from '../servers/client.ts';
 import { command, start, withFolder } from './command.ts';
 
-/** Nobody else may listen here: where a program does all the same, it fails with EADDRINUSE. */
+/** A port that is in use: a program that opens it fails with EADDRINUSE. */
 const PORT = 41_739;
 const packages = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
@@ -73,7 +73,7 @@ const { folder } = withFolder({
     if (cluster.isPrimary) for (let count = 0; count < 2; count++) cluster.fork();
     else require('node:http').createServer((req, res) => res.end('worker')).listen(${PORT});`,
   'arguments.mjs': `export const handler = async (...args) => {
-      // as Astro has it
+      // as Astro does it
       const [req, res, next] = args; res.end('Astro ' + req.url); };`,
 });
 
@@ -118,14 +118,14 @@ describe('a program that listens opens no port in request', () => {
 });
 
 test('no port is opened in any other command, either', async () => {
-  for (const words of [
+  for (const args of [
     ['validate', 'exporting.mjs'],
     ['validate', 'fastify.mjs'],
     ['build', 'exporting.mjs', '--trial-path', '/a'],
     ['build', 'index.cjs', '--trial-path', '/a'],
   ]) {
-    const { code, stderr } = await command(words, { cwd: folder });
-    expect([words, code, stderr]).toEqual([words, 0, '']);
+    const { code, stderr } = await command(args, { cwd: folder });
+    expect([args, code, stderr]).toEqual([args, 0, '']);
   }
 });
 
@@ -136,7 +136,7 @@ test.each(['exporting.cgi', 'index.cgi', 'script.cgi'])('no port is opened in a 
   expect(stdout).toMatch(/^Status: 200 OK\r\n[\s\S]*\r\n(?:exported|server\.cjs \/a|a script)$/);
 });
 
-test('a script without a server pays nothing for it', async () => {
+test('a script without a server does not load node:net', async () => {
   const { stdout } = await command(['./without.cgi'], { cwd: folder, env: { REQUEST_METHOD: 'GET' } });
   expect(stdout).toMatch(/\r\n\r\nfalse$/);
 });
@@ -145,8 +145,8 @@ test.each([
   ['serve', 'late.mjs', '--port', '0'],
   ['serve', 'index.cjs', '--port', '0'],
   ['serve', 'www', '--port', '0', '--cgi'],
-])('%s %s: the only port is its own', async (...words) => {
-  const child = start(words, { cwd: folder });
+])('%s %s: the server opens only its own port', async (...args) => {
+  const child = start(args, { cwd: folder });
   let stdout = '';
   child.stdout.on('data', (text) => {
     stdout += text;
@@ -157,13 +157,13 @@ test.each([
   });
   while (!stdout.includes('Ctrl-C') && child.exitCode === null) await sleep(20);
   const port = Number(/:(\d+)\//.exec(stdout)?.[1]);
-  expect((await ask(port, { path: '/a' })).body).toBe({ 'late.mjs': 'early', 'index.cjs': 'server.cjs /a', www: 'www' }[words[1] ?? '']);
+  expect((await ask(port, { path: '/a' })).body).toBe({ 'late.mjs': 'early', 'index.cjs': 'server.cjs /a', www: 'www' }[args[1] ?? '']);
   child.kill();
   await once(child, 'close');
   expect([child.exitCode, stderr]).toEqual([0, expect.stringMatching(/^(?:on \d+\n)*127\.0\.0\.1 - - .* "GET \/a HTTP\/1\.1" 200 .*\n$/)]);
 });
 
-test('request that is ended ends the program that it runs, with what that has started', async () => {
+test('a signal to request ends the program that it runs, and the children of that', async () => {
   const child = start(['request', 'exec.cgi'], { cwd: folder });
   while (!existsSync(join(folder, 'sleeping'))) await sleep(20);
   const id = Number(readFileSync(join(folder, 'sleeping'), 'utf8'));

@@ -12,7 +12,7 @@ const command = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-version-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Runs the command by a Node that says it is of this version. */
+/** Runs the command by a Node that pretends to be of this version. */
 function run(version: string, env: Record<string, string> = {}) {
   const pretence = join(folder, 'version.cjs');
   writeFileSync(pretence, `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`);
@@ -30,11 +30,11 @@ describe.each(['18.20.8', '20.18.3', '21.7.3', '22.11.0'])('Node %s is too old',
   });
 });
 
-test.each(['20.19.0', '22.12.0', '23.0.0', '30.0.0'])('Node %s is not', (version) => {
+test.each(['20.19.0', '22.12.0', '23.0.0', '30.0.0'])('Node %s is new enough', (version) => {
   expect(run(version)).toMatchObject({ stderr: '', status: 0 });
 });
 
-test('an old one can read the command: there is no syntax that is newer than Node 12', () => {
+test('a Node that is too old can parse the command: it has no syntax newer than Node 12', () => {
   const rewritten = (target: string) => transformSync(text, { target, supported: { 'dynamic-import': true } }).code;
   const text = readFileSync(command, 'utf8');
   expect(rewritten('node12')).toBe(rewritten('esnext'));

@@ -22,7 +22,7 @@ describe('call()', () => {
     expect([...response.headers]).toEqual([['Content-Type', 'text/plain']]);
   });
 
-  test('a GET of the root, when nothing is said', async () => {
+  test('without a request, a GET of "/"', async () => {
     await call(application);
     expect(environ).toMatchObject({
       REQUEST_METHOD: 'GET',
