@@ -11,8 +11,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from '../servers/client.ts';
 import { command, start, withFolder } from './command.ts';
 
-/** A port that is in use: a program that opens it fails with EADDRINUSE. */
-const PORT = 41_739;
+/** A port that is in use: a program that opens it fails with EADDRINUSE. It lies below the ports that the system gives to clients. */
+const PORT = 20_000 + (process.pid % 10_000);
 const packages = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
 const { folder } = withFolder({
