@@ -23,7 +23,7 @@ export function readDescriptor(descriptor: number, buffer: Uint8Array): number {
   }
 }
 
-/** Does the same without blocking the event loop. */
+/** Reads as `readDescriptor` does, but without blocking the event loop. */
 export async function readDescriptorAsync(descriptor: number, buffer: Uint8Array): Promise<number> {
   for (let tries = 0; ; tries++) {
     const [error, count] = await new Promise<[error: unknown, count: number]>((resolve) => {
@@ -78,7 +78,7 @@ export function writeDescriptor(descriptor: number, bytes: Uint8Array): void {
   }
 }
 
-/** Does the same for text, as UTF-8. Short text, which is written in one piece, needs no buffer. */
+/** Writes `text` as UTF-8, as `writeDescriptor` does. Short text, which is written in one piece, needs no buffer. */
 export function writeText(descriptor: number, text: string): void {
   let done = 0;
   try {

@@ -18,7 +18,7 @@ export function clientAddress(remoteAddr: unknown): string | undefined {
 }
 
 /**
- * Returns the same address in a form to compare with others: without the zone ("%eth0") of a link-local address, and "1.2.3.4"
+ * Returns the address in `remoteAddr` in a form to compare with others: without the zone ("%eth0") of a link-local address, and "1.2.3.4"
  * for "::ffff:1.2.3.4".
  */
 export function plainAddress(remoteAddr: unknown): string | undefined {

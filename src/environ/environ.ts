@@ -32,7 +32,7 @@ const RESERVED_PREFIXES = ['wsgi.', 'cgi.', 'run-with-cgi.'];
 /** The character code of "Z". */
 const LAST_UPPER_CASE = 90;
 
-/** Does the same in place: `environ` holds the server's variables, and is returned. */
+/** Completes `environ` as `requestVariables` does, but in place, and returns it. It holds the server's variables. */
 export function completeVariables(environ: Record<string, unknown>, extras: Extras = {}): Record<string, unknown> {
   // A "Proxy:" header becomes HTTP_PROXY, which HTTP clients obey (httpoxy). Most servers pass it on.
   delete environ.HTTP_PROXY;

@@ -5,7 +5,7 @@
 export interface Source {
   /** Fills the start of `buffer` and returns how many bytes it has put there. Returns 0 only at the end of the body. */
   read(buffer: Uint8Array): number;
-  /** Does the same without blocking the event loop. A source that cannot do so leaves this out; then `read` is called. */
+  /** Reads as `read` does, but without blocking the event loop. A source that cannot do so leaves it out; then `read` is called. */
   readAsync?(buffer: Uint8Array): number | Promise<number>;
 }
 

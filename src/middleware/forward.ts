@@ -19,10 +19,10 @@ export interface ForwardOptions {
 
 /**
  * Returns an application that passes each request on to one of `upstreams`, the URLs of equivalent HTTP servers. PATH_INFO is
- * appended to the path of the URL. The first server is chosen at random. If it is down, the next one is tried, unless the
- * first may have acted on the request: nothing of it has been sent, or it has no body, its method is idempotent, and nothing
- * has come back. Bodies are streamed both ways. If no server answers, or the last one tried gives a response that cannot be
- * passed on, the client gets a 502; if it was too slow, a 504.
+ * appended to the path of the URL. The first server is chosen at random. If it is down, the next one is tried as long as that
+ * does no harm: nothing of the request has been sent, or nothing has come back, the request has no body, and its method is
+ * idempotent. Bodies are streamed both ways. If no server answers, or the last one tried gives a response that cannot be passed
+ * on, the client gets a 502; if that server was too slow, a 504.
  *
  * The servers learn of the client by X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix. Throws a
  * `TypeError` if `upstreams` is empty, or has an entry that is no http or https URL.
