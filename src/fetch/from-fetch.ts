@@ -83,7 +83,7 @@ class FetchResponse implements AsyncIterable<Block>, Closable {
   async *[Symbol.asyncIterator](): AsyncGenerator<Block, void> {
     const response = await this.#callHandler();
     const { status } = response;
-    if (status === 0) throw new ApplicationError('response-error', 'The handler returned Response.error(), which no client can be sent');
+    if (status === 0) throw new ApplicationError('response-error', 'The handler returned Response.error(), which cannot be sent');
     const body = this.#platform.body(response);
     const headers = this.#platform.headers(response);
     const length = knownLength(body);
@@ -196,8 +196,7 @@ class FetchResponse implements AsyncIterable<Block>, Closable {
 }
 
 /** The advice for the log when a handler fails for want of a global of Cloudflare Workers. */
-const WORKERS_ADVICE =
-  'fetch: The handler needs what only Cloudflare Workers have; let it ask whether globalThis has it, and do without where not\n';
+const WORKERS_ADVICE = 'fetch: The handler uses a global that only Cloudflare Workers have; check first whether globalThis has it\n';
 
 function lacksWorkersGlobal(error: unknown): boolean {
   return error instanceof ReferenceError && /^(?:caches|HTMLRewriter|WebSocketPair) is not defined$/.test(error.message);

@@ -25,7 +25,7 @@ export function cgiBin(directory: string, options: CgiScriptOptions = {}): Appli
     if (found === undefined) return '404 Not Found';
     const { path, name, pathInfo } = found;
     if (!(await hasAccess(need, path))) {
-      const advice = need === 'read' ? 'this user cannot read it' : 'it is not executable; make it so by chmod +x';
+      const advice = need === 'read' ? 'this user cannot read it' : 'it is not executable; run chmod +x on it';
       environ['wsgi.errors'].write(`The CGI program ${Buffer.from(path, 'latin1')} is refused: ${advice}\n`);
       return '403 Forbidden';
     }

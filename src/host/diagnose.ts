@@ -7,7 +7,7 @@ import { accessSync, closeSync, constants, openSync, readSync } from 'node:fs';
 export function diagnose(path: string): string | undefined {
   const file = Buffer.from(path, 'latin1');
   if (!hasAccess(constants.F_OK, file)) return 'there is no such file';
-  if (!hasAccess(constants.X_OK, file)) return 'it is not executable; make it so by chmod +x';
+  if (!hasAccess(constants.X_OK, file)) return 'it is not executable; run chmod +x on it';
   if (!hasAccess(constants.R_OK, file)) return undefined;
   const [line = ''] = firstBytes(file).split('\n');
   if (line.startsWith('\x7fELF')) return undefined;
@@ -18,7 +18,8 @@ export function diagnose(path: string): string | undefined {
     .slice(2)
     .trim()
     .split(/[ \t]+/);
-  if (!hasAccess(constants.X_OK, Buffer.from(interpreter, 'latin1'))) return `the interpreter of its #! line, ${interpreter}, is not there`;
+  if (!hasAccess(constants.X_OK, Buffer.from(interpreter, 'latin1')))
+    return `the interpreter of its #! line, ${interpreter}, does not exist`;
   if (interpreter.endsWith('/env'))
     return `${argument} may not be in its PATH, where its #! line looks for it; give it a PATH by the option env`;
   return undefined;

@@ -84,7 +84,7 @@ export class ProgramResponse implements AsyncIterable<Buffer>, Closable {
       const next = localRedirect !== undefined && this.#settings.followsRedirects ? redirect(environ, localRedirect) : undefined;
       if (next === undefined) return yield* this.#send(program, head);
       if (redirects === MAX_REDIRECTS)
-        throw new InvalidOutput(`it redirected to ${localRedirect} after ${MAX_REDIRECTS} redirects; they lead nowhere`);
+        throw new InvalidOutput(`it redirected to ${localRedirect} after ${MAX_REDIRECTS} redirects, which is the limit`);
       await this.#endProgram(true);
       environ = next;
     }

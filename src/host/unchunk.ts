@@ -22,7 +22,7 @@ export async function* unchunk(blocks: AsyncIterable<Buffer>): AsyncGenerator<Bu
       // After a chunk comes the line end that belongs to it, then the size of the next one.
       const line = /^(?:\r?\n)?([0-9a-f]{1,12})[^\n]*\n/i.exec(ahead.toString('latin1', 0, MAX_LINE));
       if (line?.[1] === undefined) {
-        if (ahead.length >= MAX_LINE) throw new InvalidOutput('its chunked body has no chunk where one must be');
+        if (ahead.length >= MAX_LINE) throw new InvalidOutput('its chunked body is malformed');
         break;
       }
       left = Number.parseInt(line[1], 16);

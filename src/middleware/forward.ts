@@ -155,12 +155,12 @@ class Attempt {
       request.on('timeout', () => request.destroy(new UpstreamTimeout()));
       let interim = 0;
       request.on('information', () => {
-        if (++interim > MAX_INTERIM) request.destroy(new Error('it sends one interim response after the other'));
+        if (++interim > MAX_INTERIM) request.destroy(new Error(`it sends more than ${MAX_INTERIM} interim responses`));
       });
       // In these two cases Node hands over the connection and has nothing more to do with it.
       request.on('upgrade', (_response, socket) => {
         socket.destroy();
-        reject(new Error('it changed the protocol, which nobody asked for'));
+        reject(new Error('it changed the protocol without being asked'));
       });
       request.on('connect', ({ statusCode }, socket) => {
         socket.destroy();

@@ -30,7 +30,7 @@ export function checkedInput(input: InputStream, response: ResponseChecker, { ap
   const checkBytes = (method: string, bytes: unknown, size: unknown) => {
     const limit = typeof size === 'number' && size >= 0 ? size : Infinity;
     server('input-bytes', bytes instanceof Uint8Array && bytes.length <= limit, () => {
-      return `wsgi.input.${method}(${size ?? ''}) must give at most so many bytes, got ${bytes instanceof Uint8Array ? bytes.length : show(bytes)}`;
+      return `wsgi.input.${method}(${size ?? ''}) must return bytes, and at most so many, got ${bytes instanceof Uint8Array ? bytes.length : show(bytes)}`;
     });
   };
   const checkLine = (method: string, line: unknown, size: unknown) => {

@@ -129,7 +129,7 @@ describe('the response', () => {
     [
       'needs what only Cloudflare Workers have',
       new Function('return caches.default') as FetchFunction,
-      'fetch: The handler needs what only Cloudflare Workers have; let it ask whether globalThis has it, and do without where not\ntest: ReferenceError: caches is not defined\n',
+      'fetch: The handler uses a global that only Cloudflare Workers have; check first whether globalThis has it\ntest: ReferenceError: caches is not defined\n',
     ],
     [
       'returns nothing',

@@ -321,12 +321,12 @@ describe('what goes wrong', () => {
   });
 
   test.each([
-    ['bad-interpreter.sh', 'it did not start (ENOENT): the interpreter of its #! line, /nowhere/sh, is not there'],
+    ['bad-interpreter.sh', 'it did not start (ENOENT): the interpreter of its #! line, /nowhere/sh, does not exist'],
     [
       'crlf.sh',
       'it did not start (ENOENT): its #! line ends in CRLF, and there is no interpreter of that name; save it with LF as line end',
     ],
-    ['plain.txt', 'it did not start (EACCES): it is not executable; make it so by chmod +x'],
+    ['plain.txt', 'it did not start (EACCES): it is not executable; run chmod +x on it'],
     ['nowhere.sh', 'it did not start (ENOENT): there is no such file'],
   ])('%s: the log says what to do', async (name, message) => {
     expect((await call(cgiScript(join(scripts, name)))).errors).toContain(`The CGI program ${join(scripts, name)} failed: ${message}`);

@@ -385,7 +385,7 @@ describe('what a gateway does not take as it is', () => {
   test.each([
     ['CONNECT', '200 Connection established', 'it answered CONNECT with 200, and a tunnel cannot be passed on'],
     ['CONNECT', '407 No', 'it answered CONNECT with 407, and a tunnel cannot be passed on'],
-    ['GET', '101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade', 'it changed the protocol, which nobody asked for'],
+    ['GET', '101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade', 'it changed the protocol without being asked'],
   ])('%s that is answered by %j is a 502, and the connection is closed', async (method, answered, cause) => {
     let left: Promise<unknown> | undefined;
     const url = await tcp((socket) => {
