@@ -283,14 +283,6 @@ if (process.env.BEFORE === 'take')
     'exit',
     captureApplications(() => writeSync(2, 'taken')),
   );
-if (process.env.BEFORE === 'hide-children') {
-  const fs = process.getBuiltinModule('node:fs');
-  const { readFileSync } = fs;
-  fs.readFileSync = ((path: string, ...options: never[]) => {
-    if (String(path).startsWith('/proc/self/task/')) throw new Error('ENOENT');
-    return readFileSync(path, ...options);
-  }) as typeof readFileSync;
-}
 if (process.env.BEFORE === 'change') process.env.HTTP_X = 'changed';
 if (process.env.BEFORE === 'lose') process.env.HTTP_X = '\ufffd';
 const finished = runWithCgi(application, options);

@@ -66,12 +66,6 @@ describe('the end', () => {
     },
   );
 
-  test('a child does not hold the response either where the system does not show children', async () => {
-    const before = Date.now();
-    const { output } = await launch('child', { mode: 'one_socket', env: { BEFORE: 'hide-children' } });
-    expect([output, Date.now() - before < 10_000]).toEqual([sized('a child lives on\n'), true]);
-  });
-
   test('timeout: 504 before the head, a short response after it; none when the response is out', async () => {
     const options = { timeout: 100 };
     const before = await launch('wait-before-head', { options });
