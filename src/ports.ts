@@ -49,8 +49,25 @@ function withholdInNode(withhold: (server: Server) => boolean): () => void {
   return () => void unsubscribe(CHANNEL, onListen);
 }
 
-/** Bun has no such channel, and its http.Server is not one of node:net. So listen() itself is replaced. */
+/**
+ * Bun has no such channel, and its http.Server is not one of node:net. So listen() itself is replaced, and `Bun.serve`, which opens
+ * no port either.
+ */
 function withholdInBun(withhold: (server: Server) => boolean): () => void {
+  const bun = Reflect.get(globalThis, 'Bun') as { serve: unknown };
+  const { serve } = bun;
+  bun.serve = ({ port = 3000, hostname = 'localhost' }: { port?: number; hostname?: string }) => {
+    const nothing = () => {};
+    return {
+      port,
+      hostname,
+      url: new URL(`http://${hostname}:${port}/`),
+      stop: async () => {},
+      reload: nothing,
+      ref: nothing,
+      unref: nothing,
+    };
+  };
   const { Server } = process.getBuiltinModule('node:http');
   const { listen } = Server.prototype;
   Server.prototype.listen = function (this: HttpServer, ...args: unknown[]): HttpServer {
@@ -67,5 +84,6 @@ function withholdInBun(withhold: (server: Server) => boolean): () => void {
   } as typeof listen;
   return () => {
     Server.prototype.listen = listen;
+    bun.serve = serve;
   };
 }

@@ -24,10 +24,10 @@ test('docs/errors.md lists each code, under its class, and no other', () => {
 });
 
 test('docs/errors.md lists what is said before anything runs', () => {
-  const source = ['build/assets', 'built-script/boot', 'built-script/shell-line', 'cli/version']
+  const source = ['build/assets', 'build/standalone/program', 'built-script/boot', 'built-script/shell-line', 'cli/version']
     .map((name) => read(`src/${name}.ts`))
     .join('');
-  const codes = [...source.matchAll(/\[((?:node|assets)-[a-z-]+)\]/g)].map((match) => match[1]);
+  const codes = [...source.matchAll(/\[((?:node|assets|standalone)-[a-z-]+)\]/g)].map((match) => match[1]);
   const documentation = read('docs/errors.md');
   const documented = [...documentation.slice(documentation.indexOf('\n## Before anything runs\n')).matchAll(/^### `([a-z-]+)`$/gm)].map(
     (match) => match[1],

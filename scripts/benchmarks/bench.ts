@@ -3,7 +3,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { buildScript } from '../../src/build/index.ts';
 import { runtimePath } from '../../src/build/trial.ts';
 import { buildBy, makePeers, makePrograms } from './programs.ts';
@@ -98,6 +98,16 @@ const inward = (bytes: number): Conditions => ({ env: { REQUEST_METHOD: 'POST', 
 /** The examples in cgi-bin/, and the time that each may take. */
 const FRAMEWORKS = { hello: 1.06, hono: 1.35, express: 2.2, koa: 2.2, fastify: 2.6 };
 
+/** What each may take as an executable with Bun in it, which scripts/prepare installs. */
+const STANDALONE = { hello: 0.33, hono: 0.42, express: 1.15, koa: 1.0, fastify: 1.4 };
+
+async function buildStandalone(name: string): Promise<string> {
+  const script = file(`${name}-standalone.cgi`);
+  process.env.PATH = `${resolve('test/build/bun/node_modules/.bin')}:${process.env.PATH}`;
+  await buildScript(`cgi-bin/${name}.ts`, script, { standalone: 'host' });
+  return script;
+}
+
 const rows: Record<string, () => void | Promise<void>> = {
   hello: () => hello('built `hello`', 'node', 'dist/cgi-bin/hello.cgi'),
   unbuilt: () => unbuilt('unbuilt `.mjs`', process.execPath),
@@ -119,6 +129,15 @@ const rows: Record<string, () => void | Promise<void>> = {
     await buildScript('cgi-bin/hello.ts', file('bun.cgi'), { runtime: 'bun' });
     const [ours] = measure([[bun, file('bun.cgi')], node(file('bare-empty.cjs'))]) as [Measured];
     timeRow("hello under Bun : Node's empty file", ours, 0.5);
+  },
+  async standalone() {
+    console.log(
+      '\n| a request answered by a standalone executable : empty CommonJS file | ratio | run by run | bar | |\n|---|---|---|---|---|',
+    );
+    const scripts: string[] = [];
+    for (const name of Object.keys(STANDALONE)) scripts.push(await buildStandalone(name));
+    const measured = measure([...scripts.map((script) => [script]), node(file('bare-empty.cjs'))]);
+    for (const [at, [name, bar]] of Object.entries(STANDALONE).entries()) timeRow(name, measured[at] as Measured, bar);
   },
   nodes() {
     for (const binary of (process.env.NODES ?? '').split(' ').filter((path) => path !== '')) {
@@ -148,11 +167,12 @@ const rows: Record<string, () => void | Promise<void>> = {
       throughput(`1 GiB up by \`${kind}\` : by the plain application`, commands('upload'), 0.5, inward);
     }
   },
-  peers() {
+  async peers() {
     const peers = makePeers(folder);
     const all = {
       ...peers,
       '**run-with-cgi**, built': [join(process.cwd(), 'dist/cgi-bin/hello.cgi')],
+      '**run-with-cgi**, standalone': [await buildStandalone('hello')],
       'run-with-cgi, unbuilt': node(file('unbuilt.mjs')),
     };
     const env = { SCRIPT_FILENAME: file('hello.php') };

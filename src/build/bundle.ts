@@ -13,6 +13,7 @@ import { loadEsbuild } from './esbuild.ts';
 import { lazyBuiltIns } from './lazy-built-ins.ts';
 import { mimeTypes } from './mime-types.ts';
 import { ownPaths } from './own-paths.ts';
+import { bunModules, mayListen } from './standalone/program.ts';
 import { viewEngines, viewEnginesOf } from './view-engines.ts';
 
 export interface Bundle {
@@ -28,6 +29,8 @@ export interface Bundle {
 
 export interface BundleOptions {
   runtime: 'node' | 'bun';
+  /** Whether Bun compiles the bundle into an executable. */
+  isStandalone: boolean;
   /** Modules that are not built in, but required when the script runs. */
   external: readonly string[];
   isWarm: boolean;
@@ -48,7 +51,10 @@ const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
 
 /** Bundles `entry`, a module's path, or JavaScript whose imports start from `folder`. Throws a `UserError` when something cannot be bundled. */
 export async function bundle(entry: Entry, folder: string, options: BundleOptions): Promise<Bundle> {
-  const { runtime, external, isWarm, keepEnv, withholdsPorts, assets } = options;
+  const { runtime, isStandalone, external, isWarm, keepEnv, withholdsPorts, assets } = options;
+  const injected = (names: readonly string[]) => names.map((name) => join(packageFolder, `dist/${name}.js`));
+  /** The first modules to run. */
+  const first = ['built-script/prepare-process'];
   const settings: Settings = {
     ...common(external),
     ...('path' in entry
@@ -70,20 +76,26 @@ export async function bundle(entry: Entry, folder: string, options: BundleOption
       __runWithCgiKeepEnv: JSON.stringify(keepEnv.join(' ')), // no list: esbuild 0.28 crashes on one
     },
     // These modules run before the modules of the application.
-    inject: [
-      'built-script/prepare-process',
-      ...(withholdsPorts ? ['built-script/withhold-ports'] : []),
+    inject: injected([
+      ...first,
+      ...(withholdsPorts && !isStandalone ? ['built-script/withhold-ports'] : []),
       ...(isWarm ? ['warm/index'] : []),
       ...(runtime === 'node' ? ['fetch/light/index'] : []),
-    ].map((name) => join(packageFolder, `dist/${name}.js`)),
+    ]),
     plugins: [
       ...[ownPackage(runtime === 'node'), noAddons, mimeTypes, largeData],
       ...(assets ? [ownPaths(assets.pathOf, common(external))] : []),
       ...(runtime === 'node' ? [lazyBuiltIns] : []),
+      ...(isStandalone ? [bunModules(join(packageFolder, 'dist'))] : []),
     ],
   };
   try {
     let made = await makeBundle(settings);
+    if (isStandalone && withholdsPorts && mayListen(made.source)) {
+      // It loads node:http, which a program without a server can do without.
+      settings.inject = injected([...first, 'built-script/withhold-ports']);
+      made = await makeBundle(settings);
+    }
     const engines = viewEnginesOf(made.source);
     if (engines.length > 0) made = await makeBundle({ ...settings, plugins: [viewEngines(engines, folder), ...settings.plugins] });
     const url = made.source.includes('__runWithCgiUrl') ? 'const __runWithCgiUrl=require("url").pathToFileURL(__filename).href;' : '';

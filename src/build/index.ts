@@ -14,6 +14,8 @@ import { ASSETS, assetPaths, copyAssets, countFiles } from './assets.ts';
 import { bundle, bundleModule } from './bundle.ts';
 import { entryOf } from './entry.ts';
 import { compile, pack, packForBun } from './pack.ts';
+import { findBase, findBun, type Target } from './standalone/bun.ts';
+import { makeExecutable } from './standalone/index.ts';
 import { withFolder, withPath } from './temporary.ts';
 import { checkAnswer, commandOf, measure, type Runtime, requestVariables, type Times, tryOut } from './trial.ts';
 
@@ -25,6 +27,8 @@ export interface BuildScriptOptions {
   /** The program that runs the script: a path, or a command that the shell finds, with options behind it. Default: "node", or "/usr/bin/env bun". */
   interpreter?: string;
   runtime?: Runtime;
+  /** For which machine the script is an executable with Bun in it, which needs no runtime: "linux-x64", or "host" for one like this. */
+  standalone?: Target | 'host' | undefined;
   /** Whether the script starts a worker that answers its later requests, where the host has cgi-fcgi. Default: false. */
   warm?: boolean;
   /** Variables of the web server that this worker keeps beside those of the system. */
@@ -62,7 +66,8 @@ export async function buildScript(path: string, script: string, options: BuildSc
   const {
     exportName,
     interface: kind = 'wsgi',
-    runtime = 'node',
+    standalone,
+    runtime = standalone === undefined ? 'node' : 'bun',
     warm = false,
     keepEnv = [],
     interpreter = runtime === 'node' ? 'node' : '/usr/bin/env bun',
@@ -75,9 +80,11 @@ export async function buildScript(path: string, script: string, options: BuildSc
   const project = process.cwd();
   refuseToOverwrite(script, [resolve(path)]);
   const entry = entryOf({ path: resolve(path), exportName, interface: kind });
-  const withholdsPorts = runtime === 'node' && kind !== 'wsgi';
+  const withholdsPorts = (runtime === 'node' || standalone !== undefined) && kind !== 'wsgi';
+  const bun = standalone && (await findBun(resolve(path)));
+  const base = bun && standalone !== 'host' ? await findBase(standalone, bun, resolve(path)) : undefined;
   const paths = assets.length > 0 ? assetPaths(project) : undefined;
-  const settings = { runtime, external, isWarm: warm, keepEnv, withholdsPorts, assets: paths };
+  const settings = { runtime, isStandalone: standalone !== undefined, external, isWarm: warm, keepEnv, withholdsPorts, assets: paths };
   const { source, before, inputs, map, warnings } = await bundle(entry, dirname(resolve(path)), settings);
   refuseToOverwrite(script, inputs);
   const copyTo = (folder: string) => copyAssets(assets, project, folder, paths?.folders(source) ?? []);
@@ -94,7 +101,16 @@ export async function buildScript(path: string, script: string, options: BuildSc
     await writeFile(`${file}.map`, map);
     const trial = trialPath === undefined ? undefined : { path: trialPath, name, env };
 
-    if (runtime === 'node') {
+    /** An executable for this machine is what is tried out, and one for another machine what is kept. */
+    let kept = file;
+    if (bun) {
+      const settings = { bun, before, folder };
+      await makeExecutable(source, file, settings);
+      if (base !== undefined) {
+        kept = join(folder, 'kept');
+        await makeExecutable(source, kept, { ...settings, base });
+      }
+    } else if (runtime === 'node') {
       const line = shellLine(interpreter, warm ? warmSteps(source) : []);
       const packed = (code?: Buffer) => pack(source, { name, shellLine: line, before, code });
       await writeFile(file, packed()); // a program may read its own file
@@ -104,12 +120,13 @@ export async function buildScript(path: string, script: string, options: BuildSc
     } else {
       await writeFile(file, packForBun(source, before, interpreter));
     }
-    const warning = trial && (await tryOut(commandOf(runtime, file), trialFolder, trial));
-    const times = measured && trial ? await measure(file, runtime, trial) : undefined;
+    const command = bun ? [file] : commandOf(runtime, file);
+    const warning = trial && (await tryOut(command, trialFolder, trial));
+    const times = measured && trial ? await measure(command, bun ? 'node' : runtime, trial) : undefined;
 
     await mkdir(home, { recursive: true });
     await copyTo(script + ASSETS);
-    await replace(script, file);
+    await replace(script, kept);
     await writeFile(`${script}.map`, map);
     return {
       size: statSync(script).size,

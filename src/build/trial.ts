@@ -110,16 +110,16 @@ export interface Times {
 /** How often each is measured; the fastest run counts. */
 const ROUNDS = 7;
 
-/** Measures how long `script` takes for its answer, in its own folder. Throws a `UserError` when it does not answer. */
-export async function measure(script: string, runtime: Runtime, trial: Trial): Promise<Times> {
-  const folder = dirname(script);
+/** Measures how long `command` takes for its answer, in the folder of its last word. Throws a `UserError` when it does not answer. */
+export async function measure(command: readonly string[], runtime: Runtime, trial: Trial): Promise<Times> {
+  const folder = dirname(command.at(-1) ?? '');
   const request = requestVariables(trial, '');
   return withFolder(join(tmpdir(), 'run-with-cgi-build-'), async (emptyFolder) => {
     const empty = join(emptyFolder, 'empty.cjs');
     await writeFile(empty, '');
     const times = { script: Infinity, emptyFile: Infinity };
     for (let round = 0; round < ROUNDS; round++) {
-      const answer = await run(commandOf(runtime, script), folder, request);
+      const answer = await run(command, folder, request);
       checkAnswer(answer, trial);
       times.script = Math.min(times.script, answer.milliseconds);
       times.emptyFile = Math.min(times.emptyFile, (await run([runtimePath(runtime), empty], emptyFolder, request)).milliseconds);

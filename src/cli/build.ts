@@ -3,6 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { buildScript, refuseToOverwrite, withModule } from '../build/index.ts';
+import { parseTargetMachine, type Target } from '../build/standalone/bun.ts';
 import { makeStandardStreams } from '../idle.ts';
 import { describeExport, type Loaded, loadApplication, parseTarget } from '../load/application.ts';
 import { describeInterface } from '../load/interface.ts';
@@ -23,6 +24,11 @@ the script out, in an empty environment and an empty folder.
                           like. Default: node. Give an absolute path where the
                           web server has another PATH
   --runtime <name>        node, or bun for a host that has Bun. Default: node
+  --standalone            make an executable with Bun in it, for a host that has no
+                          runtime. It needs Bun here: npm install --save-dev bun
+  --target <machine>      with --standalone: a machine of another kind, linux-x64 or
+                          linux-arm64. Behind it -musl is for Alpine, -baseline for
+                          processors older than 2013
   --warm                  on a host with cgi-fcgi, the first request starts a
                           worker that answers the later ones. Elsewhere the
                           script is plain CGI
@@ -43,6 +49,8 @@ const options = {
   output: { type: 'string', short: 'o' },
   interpreter: { type: 'string' },
   runtime: { type: 'string' },
+  standalone: { type: 'boolean' },
+  target: { type: 'string' },
   warm: { type: 'boolean' },
   'keep-env': { type: 'string', multiple: true },
   external: { type: 'string', multiple: true },
@@ -57,11 +65,13 @@ export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArguments(args, options);
   const [target, ...more] = positionals;
   if (target === undefined || more.length > 0) throw new UserError('option-wrong', 'Name one module to build');
-  const { runtime = 'node', external = [], warm = false } = values;
+  const { standalone = false, runtime = standalone ? 'bun' : 'node', external = [], warm = false } = values;
   if (runtime !== 'node' && runtime !== 'bun') throw new UserError('option-wrong', `The runtime must be node or bun, got ${runtime}`);
+  const machine = machineOf(values);
   const { path, callable } = parseTarget(target);
   checkModule(path);
   const script = values.output ?? `${basename(path, extname(path))}.cgi`;
+  if (warm && standalone) throw new UserError('option-wrong', '--warm is not for --standalone');
   if (warm && runtime === 'bun') throw new UserError('option-wrong', '--warm is for --runtime node only');
   if (warm && basename(script).startsWith('nph-'))
     throw new UserError('option-wrong', '--warm is not for nph- scripts: FastCGI has no responses of that kind');
@@ -81,6 +91,7 @@ export async function run(args: string[]): Promise<number> {
     exportName: loaded.exportName,
     interface: loaded.interface,
     runtime,
+    standalone: machine,
     warm,
     keepEnv,
     external,
@@ -91,10 +102,27 @@ export async function run(args: string[]): Promise<number> {
     ...(values.interpreter !== undefined && { interpreter: values.interpreter }),
   });
   for (const warning of warnings) console.error(`warning: ${warning}`);
-  const time = times && `; answers in ${times.script.toFixed(1)} ms; ${runtime} takes ${times.emptyFile.toFixed(1)} ms for an empty file`;
+  const time =
+    times &&
+    `; answers in ${times.script.toFixed(1)} ms; ${standalone ? 'node' : runtime} takes ${times.emptyFile.toFixed(1)} ms for an empty file`;
   console.log(`${script}: ${Math.ceil(size / 1000)} kB${time ?? ''}`);
   if (assets > 0) console.log(`${script}.assets: ${assets} ${assets === 1 ? 'file' : 'files'}; copy it along with the script`);
   return 0;
+}
+
+/** Returns the machine that an executable is for; undefined without --standalone. Throws a `UserError` for options that do not go together. */
+function machineOf(values: {
+  standalone?: boolean | undefined;
+  target?: string | undefined;
+  runtime?: string | undefined;
+  interpreter?: string | undefined;
+}): Target | 'host' | undefined {
+  const { standalone, target, runtime, interpreter } = values;
+  if (!standalone && target !== undefined) throw new UserError('option-wrong', '--target needs --standalone, too');
+  if (!standalone) return undefined;
+  if (runtime === 'node') throw new UserError('option-wrong', '--standalone is for --runtime bun only');
+  if (interpreter !== undefined) throw new UserError('option-wrong', '--interpreter is not for --standalone');
+  return target === undefined ? 'host' : parseTargetMachine(target);
 }
 
 /** Throws a `UserError` unless `path` is a file, and one for JavaScript. */

@@ -327,8 +327,11 @@ def slow_upload():
     third = len(data) // 3
     for part in (data[:third], data[third : 2 * third], data[2 * third :]):
         time.sleep(0.08)
-        child.stdin.write(part)
-        child.stdin.flush()
+        try:
+            child.stdin.write(part)
+            child.stdin.flush()
+        except BrokenPipeError:
+            break  # it has answered, and waits for no more
     drain(child.stdout.read1)
     finish(child)
 

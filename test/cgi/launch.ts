@@ -1,12 +1,13 @@
 // Starts the cases of cases.ts as CGI scripts, on the descriptors that launch.py makes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll } from 'vitest';
+import { buildScript } from '../../src/build/index.ts';
 
 export interface Launch {
   /** A function of launch.py, pipes by default. */
@@ -29,14 +30,22 @@ export interface Ended {
   mark: string;
 }
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const here = fileURLToPath(new URL('.', import.meta.url));
 let folder: string;
 /** Holds the scripts, and in raw/ what Node writes down of their runs where PROCESS_COVERAGE asks for it; scripts/coverage.ts reads that. */
 let coverage: string;
+/** Whether the scripts are executables that have their runtime in them; else Node runs them. */
+export const isStandalone = process.env.PROCESS_CASES === 'standalone';
 /** Each leads a process group, to which its script and that one's children belong. */
 const running = new Set<ChildProcess>();
 
+/** Once for all files that a test file imports. */
+let hasScripts = false;
+
 export function withScripts(): void {
+  if (hasScripts) return;
+  hasScripts = true;
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-cases-'));
     coverage = process.env.PROCESS_COVERAGE ?? join(folder, 'coverage');
@@ -45,6 +54,16 @@ export function withScripts(): void {
     chmodSync(folder, 0o755);
     chmodSync(coverage, 0o755);
     chmodSync(join(coverage, 'raw'), 0o777);
+    if (isStandalone) {
+      // What begins a built file is of the package; there can be one gateway only that has standard output.
+      const cases = readFileSync(join(here, 'cases.ts'), 'utf8')
+        .replace('../../src/index.ts', 'run-with-cgi')
+        .replaceAll('../../src/', `${root}src/`);
+      writeFileSync(join(folder, 'cases.ts'), cases);
+      await buildScript(join(folder, 'cases.ts'), join(folder, 'cases.cjs'), { standalone: 'host', trialPath: undefined });
+      copyFileSync(join(folder, 'cases.cjs'), join(folder, 'nph-cases.cjs'));
+      return;
+    }
     const { outputFiles } = await build({
       entryPoints: [join(here, 'cases.ts')],
       outfile: join(coverage, 'cases.cjs'),
@@ -60,9 +79,18 @@ export function withScripts(): void {
       writeFileSync(fresh, outputFiles[0]?.contents ?? '');
       renameSync(fresh, join(coverage, name));
     }
-  });
+  }, 60_000);
   afterEach(() => running.forEach(end));
   afterAll(() => rmSync(folder, { recursive: true }));
+}
+
+/** The file of the running program, /proc/self/exe to itself. */
+export function executable(): string {
+  return commandOf('cases.cjs')[0] ?? '';
+}
+
+function commandOf(name: string): string[] {
+  return isStandalone ? [join(folder, name)] : [process.execPath, join(coverage, name)];
 }
 
 let count = 0;
@@ -75,7 +103,7 @@ export function launch(
   const path = join(folder, `input-${count++}`);
   const mark = `${path}.mark`;
   writeFileSync(path, input);
-  const child = spawn('/usr/bin/python3', [join(here, 'launch.py'), mode, path, process.execPath, join(coverage, name), ...argv], {
+  const child = spawn('/usr/bin/python3', [join(here, 'launch.py'), mode, path, ...commandOf(name), ...argv], {
     env: {
       PATH: '/usr/bin:/bin',
       ...(process.env.PROCESS_COVERAGE !== undefined && { NODE_V8_COVERAGE: join(coverage, 'raw') }),

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { response } from '../fakes.ts';
-import { launch, withScripts } from './launch.ts';
+import { executable, launch, withScripts } from './launch.ts';
 
 withScripts();
 
@@ -105,7 +105,7 @@ describe('the request body', () => {
       const env = post(input.length);
       expect((await launch('read-ahead', { mode, env, input })).output).toBe(ok(`${'x'.repeat(2_000_000)}300000`));
       const { output } = await launch('file-read-ahead', { mode, env, input });
-      expect(output === sized(readFileSync(process.execPath, 'latin1'))).toBe(true);
+      expect(output === sized(readFileSync(executable(), 'latin1'))).toBe(true);
       expect((await launch('unread-read-ahead', { mode, env, input })).output).toBe(sized('unread\n'));
     },
   );
@@ -115,7 +115,7 @@ describe('the request body', () => {
     const blocks = await launch('read-ahead', launched);
     expect([blocks.output, blocks.errors]).toEqual(['', expect.stringContaining('[timeout]')]);
     const file = await launch('file-read-ahead', launched);
-    expect(file.output.slice(file.output.indexOf('\r\n\r\n') + 4)).toBe(readFileSync(process.execPath).toString('latin1', 0, 1000));
+    expect(file.output.slice(file.output.indexOf('\r\n\r\n') + 4)).toBe(readFileSync(executable()).toString('latin1', 0, 1000));
   });
 
   test('asynchronous iteration leaves the event loop free', async () => {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { response, SERVER_ERROR } from '../fakes.ts';
-import { launch, withScripts } from './launch.ts';
+import { executable, launch, withScripts } from './launch.ts';
 
 withScripts();
 
@@ -95,7 +95,7 @@ describe('the response', () => {
 });
 
 test('PEP 3333 #79: a file goes out whole, or up to Content-Length', async () => {
-  const node = readFileSync(process.execPath);
+  const node = readFileSync(executable());
   const { output } = await launch('file');
   expect(output === sized(node.toString('latin1'))).toBe(true);
   const part = await launch('file-part');

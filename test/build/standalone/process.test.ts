@@ -1,0 +1,7 @@
+// The process tests of a CGI script, over an executable that has its runtime in it.
+
+import { fileURLToPath } from 'node:url';
+
+process.env.PROCESS_CASES = 'standalone';
+process.env.PATH = `${fileURLToPath(new URL('../bun/node_modules/.bin', import.meta.url))}:${process.env.PATH}`;
+for (const name of ['environ', 'lifetime', 'request-body', 'response', 'stderr']) await import(`../../cgi/${name}.test.ts`);
