@@ -139,7 +139,7 @@ class Supervisor {
     const broken = [...this.#workers].filter(({ isBroken }) => isBroken);
     const [oldest] = broken;
     if (!oldest || broken.length <= this.#options.count) return;
-    this.#options.log(`worker ${oldest.pid} is killed, whatever it has to finish: others have broken since`);
+    this.#options.log(`worker ${oldest.pid} is killed with its unfinished requests, because others have broken since`);
     oldest.end('end', 0);
   }
 

@@ -36,7 +36,7 @@ export function onUncaught({ name, errors, deadline, leave }: UncaughtOptions): 
         `${name}: [error-uncaught] Nobody has caught an error (${origin}); this process takes no more requests, and ends when those that it has are answered\n${formatFailure(name, error)}`,
       );
     } else if (count <= LOGGED) errors.write(formatFailure(name, error));
-    else if (count === LOGGED + 1) errors.write(`${name}: further errors of this process are not said\n`);
+    else if (count === LOGGED + 1) errors.write(`${name}: further errors of this process are not logged\n`);
     if (count === 1) leave();
     // A timer would never run while one error follows another without a turn of the event loop.
     else if (Date.now() > end) process.exit(1);

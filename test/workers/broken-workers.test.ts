@@ -40,7 +40,7 @@ describe('an error that nobody catches', () => {
     expect(await held).toMatch(/^old \d+$/);
     expect(await ended(gateway)).toEqual([1, null]);
     expect(gateway.said().match(/Error: again/g)).toHaveLength(10);
-    expect(gateway.said()).toMatch(/\nfastcgi: further errors of this process are not said\n$/);
+    expect(gateway.said()).toMatch(/\nfastcgi: further errors of this process are not logged\n$/);
   });
 
   test.each(['/throw-on', '/throw-at-once'])('%s, --drain: keeps no process for longer', async (path) => {
@@ -102,7 +102,7 @@ describe('an error that nobody catches', () => {
       await until(() => gateway.said().includes(`worker ${pid} takes no more`));
     }
     const [first] = readFileSync(file('held'), 'utf8').split('\n');
-    expect(gateway.said()).toContain(`fastcgi: worker ${first} is killed, whatever it has to finish: others have broken since\n`);
+    expect(gateway.said()).toContain(`fastcgi: worker ${first} is killed with its unfinished requests, because others have broken since\n`);
     expect(await held[0]).toBe('');
     expect(await ask(gateway)).toMatch(/^old \d+$/);
     release();
