@@ -12,18 +12,24 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
 import { request } from '../fastcgi/client.ts';
 import { until } from '../host/processes.ts';
+import { freePort } from '../servers/servers.ts';
 
 const command = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-resident-'));
 const file = (name: string) => join(folder, name);
 const running: ChildProcess[] = [];
 
+/** Exists when a request for /slow has begun. */
+const begun = file('begun');
+
 const SOURCE = (text: string) => `
+import { writeFileSync } from 'node:fs';
 let count = 0;
 export default async (environ, startResponse) => {
   count++;
   if (environ.PATH_INFO === '/crash') process.exit(9);
   if (environ.PATH_INFO === '/reject') setTimeout(() => Promise.reject(new Error('on purpose')));
+  if (environ.PATH_INFO === '/slow') writeFileSync(${JSON.stringify(begun)}, '');
   if (environ.PATH_INFO === '/slow') await new Promise((resolve) => setTimeout(resolve, 500));
   startResponse('200 OK', [['Content-Type', 'text/plain']]);
   if (environ.PATH_INFO === '/where') return [environ.SCRIPT_NAME + '|' + environ.PATH_INFO];
@@ -70,17 +76,26 @@ async function ask(place: string, path = '/'): Promise<string[]> {
   return output.slice(output.indexOf('\r\n\r\n') + 4).split(' ');
 }
 
-async function isUp(path: string): Promise<void> {
-  await until(() => existsSync(path));
-  for (let tries = 0; tries < 200; tries++) {
-    if (await accepts(path)) return;
-    await sleep(20);
-  }
-  throw new Error(`${path} never came up`);
+/** Sends a request that takes half a second, and calls `meanwhile` when the application has begun it. Returns the words of its answer. */
+async function askSlowly(place: string, meanwhile: () => void | Promise<void>): Promise<string[]> {
+  rmSync(begun, { force: true });
+  const answer = ask(place, '/slow');
+  await until(() => existsSync(begun));
+  await meanwhile();
+  return answer;
 }
 
-async function accepts(path: string): Promise<boolean> {
-  const socket = connect(path);
+/** Waits until a process accepts connections, at the path of a socket or on a port. */
+async function isUp(place: string | number): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (await accepts(place)) return;
+    await sleep(20);
+  }
+  throw new Error(`${place} never came up`);
+}
+
+async function accepts(place: string | number): Promise<boolean> {
+  const socket = typeof place === 'number' ? connect(place, '127.0.0.1') : connect(place);
   return once(socket, 'connect')
     .then(() => true)
     .catch(() => false)
@@ -102,22 +117,23 @@ describe('run()', () => {
   });
 
   test('stays where it is a TCP socket that listens, and ends gracefully on SIGTERM', async () => {
-    const child = start('spawn-fcgi', ['-n', '-a', '127.0.0.1', '-p', '18973', '--', file('app.cgi')]);
-    await sleep(300);
-    const slow = ask('127.0.0.1:18973', '/slow');
-    await sleep(200);
-    child.kill('SIGTERM');
-    expect((await slow)[0]).toBe('old');
+    const port = await freePort();
+    const child = start('spawn-fcgi', ['-n', '-a', '127.0.0.1', '-p', String(port), '--', file('app.cgi')]);
+    await isUp(port);
+    const [text] = await askSlowly(`127.0.0.1:${port}`, () => {
+      child.kill('SIGTERM');
+    });
+    expect(text).toBe('old');
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
   test('ends with 1 after an error that nobody catches, when what runs is answered', async () => {
     const child = start('spawn-fcgi', ['-n', '-s', file('broken.sock'), '--', file('app.cgi')]);
     await isUp(file('broken.sock'));
-    const slow = ask(file('broken.sock'), '/slow');
-    await sleep(200);
-    expect((await ask(file('broken.sock'), '/reject'))[0]).toBe('old');
-    expect((await slow)[0]).toBe('old');
+    const [text] = await askSlowly(file('broken.sock'), async () => {
+      expect((await ask(file('broken.sock'), '/reject'))[0]).toBe('old');
+    });
+    expect(text).toBe('old');
     if (child.exitCode === null) await once(child, 'exit');
     expect([child.exitCode, child.signalCode]).toEqual([1, null]);
   });
@@ -188,7 +204,7 @@ describe('run-with-cgi fastcgi', () => {
     const asking = (async () => {
       while (!isDone) answers.push((await ask(file('two.sock')))[0] ?? '');
     })();
-    await sleep(200);
+    await until(() => answers.length > 0);
     child.kill('SIGHUP');
     await until(() => answers.slice(-8).every((answer) => answer === 'new') && answers.length > 8);
     isDone = true;
@@ -211,10 +227,10 @@ process.on('SIGUSR2', () => {
     const env = { NODE_OPTIONS: `--import ${file('refuse.mjs')}` };
     const child = start(process.execPath, [command, 'fastcgi', 'app.mjs', '--socket', file('accept.sock')], env);
     await isUp(file('accept.sock'));
-    const slow = ask(file('accept.sock'), '/slow');
-    await sleep(200);
-    child.kill('SIGUSR2');
-    expect((await slow)[0]).toBe('old');
+    const [text] = await askSlowly(file('accept.sock'), () => {
+      child.kill('SIGUSR2');
+    });
+    expect(text).toBe('old');
     expect((await ask(file('accept.sock')))[1]).toBe(String(child.pid));
   });
 

@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { serveScgi } from '../../src/scgi/index.ts';
 import type { ApplicationFunction, Environ } from '../../src/types.ts';
 import { until } from '../host/processes.ts';
-import { head, request, response, serve, text } from './client.ts';
+import { type Client, head, request, response, serve, text } from './client.ts';
 
 const PLAIN: [string, string][] = [['Content-Type', 'text/plain']];
 
@@ -200,24 +200,26 @@ describe('the response', () => {
   });
 
   test('that breaks off resets the connection, where that can be: its end would be that of a whole one', async () => {
+    let client: Client;
     const application: ApplicationFunction = (_environ, startResponse) => {
       startResponse('200 OK', PLAIN);
       return (async function* () {
         yield 'abc';
-        await sleep(50);
+        // libuv takes a reset that comes together with data for an end.
+        await until(() => client.received.endsWith('abc'));
         throw new Error('the cause');
       })();
     };
     const codes: unknown[] = [];
-    const client = (await serve(application)).client().send(request());
+    client = (await serve(application)).client().send(request());
     client.socket.on('error', (error: NodeJS.ErrnoException) => codes.push(error.code));
     expect(await client.end()).toBe(response('200 OK', ['Content-Type: text/plain'], 'abc'));
     expect(codes).toEqual(['ECONNRESET']);
 
     const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-scgi-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
-    const local = (await serve(application, { socket: join(folder, 's') })).client().send(request());
-    expect(await local.end()).toBe(response('200 OK', ['Content-Type: text/plain'], 'abc'));
+    client = (await serve(application, { socket: join(folder, 's') })).client().send(request());
+    expect(await client.end()).toBe(response('200 OK', ['Content-Type: text/plain'], 'abc'));
   });
 
   test('that takes longer than the timeout is a 504', async () => {
