@@ -157,9 +157,15 @@ test.each<[string, () => unknown, string]>([
   ],
   [
     'status-malformed',
+    () => checkStatus(['103 x']),
+    'Status must be three digits, one space and a reason in ISO-8859-1, like "200 OK", got an array of 1',
+  ],
+  [
+    'status-malformed',
     () => checkStatus(' 103 x'),
     'Status must be three digits, one space and a reason in ISO-8859-1, like "200 OK", got " 103 x"',
   ],
+  ['header-name', () => checkHeaders([[['A'], 'b']]), 'A header\'s name must be a token of RFC 9110 without ":", got an array of 1'],
   ['headers-not-a-list', () => checkHeaders({}), 'Headers must be an array of [name, value] pairs, got an object of Object'],
   ['headers-not-a-list', () => checkHeaders(null), 'Headers must be an array of [name, value] pairs, got null'],
   ['headers-not-a-list', () => checkHeaders('a: b'), 'Headers must be an array of [name, value] pairs, got "a: b"'],

@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,7 +68,8 @@ describe('PEP 3333 #79 to #85: wsgi.file_wrapper', () => {
 
   test('an empty file, and one without a known size', async () => {
     expect((await run(sending(() => openSync('/dev/null', 'r')))).output).toBe(response('200 OK', ['Content-Length: 0']));
-    expect((await run(sending(() => openSync('/proc/self/comm', 'r')))).output).toMatch(/^Status: 200 OK\r\n/);
+    const name = readFileSync('/proc/self/comm', 'latin1');
+    expect((await run(sending(() => openSync('/proc/self/comm', 'r')))).output).toBe(response('200 OK', [], name));
   });
 
   test('HEAD sends the length and reads one block', async () => {

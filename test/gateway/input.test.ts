@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Input } from '../../src/gateway/input.ts';
-import type { Source } from '../../src/gateway/source.ts';
+import { NO_BODY, type Source } from '../../src/gateway/source.ts';
 import { Spool, spoolSource } from '../../src/gateway/spool.ts';
 
 /** Gives `bytes` in reads of the sizes in `cuts`, over and over, and counts what was taken. */
@@ -323,4 +323,8 @@ test('whatever the pieces and the reads are, a spool gives what it was given, in
     }),
     { numRuns: 100 },
   );
+});
+
+test('a request without a body has a source that is at its end', () => {
+  expect(NO_BODY.read(new Uint8Array(1))).toBe(0);
 });
