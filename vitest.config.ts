@@ -10,8 +10,8 @@ const SERVERS = ['test/applications/**', 'test/machines/**', 'test/servers/**', 
 /** Tests that take long, since they build, install or start many processes, or that need Debian's interpreters and tools. */
 const PROCESSES = [
   ...['test/build/**', 'test/cgi/**', 'test/host/**', 'test/warm/**', 'test/workers/**'],
-  ...['test/docs.test.ts', 'test/package.test.ts', 'test/cli/curl.test.ts', 'test/fastcgi/spawn-fcgi.test.ts'],
-  ...['test/middleware/limit-rate-processes.test.ts', 'test/resident/{memory,run,socket-path}.test.ts'],
+  ...['test/docs.test.ts', 'test/package.test.ts', 'test/cli/{curl,listen}.test.ts', 'test/fastcgi/spawn-fcgi.test.ts'],
+  ...['test/fetch/applications.test.ts', 'test/middleware/limit-rate-processes.test.ts', 'test/resident/{memory,run,socket-path}.test.ts'],
 ];
 
 /** The tests of one group; they are run by `vitest --project <name>`. */
