@@ -182,7 +182,8 @@ test('testFileWrapper: a file in blocks of the size asked for; close() closes it
 
 describe('isHopByHop', () => {
   // testHopByHop; "Trailer" is one here, as RFC 2616 §13.5.1 has meant it.
-  const hops = 'Connection Keep-Alive Proxy-Authenticate Proxy-Authorization Proxy-Connection TE Trailers Transfer-Encoding Upgrade Trailer';
+  const hops =
+    'Connection Keep-Alive Proxy-Authenticate Proxy-Authorization Proxy-Connection TE Trailers Transfer-Encoding Upgrade Trailer';
   test.each(hops.split(' '))('%s is', (name) => {
     expect([name, name.toUpperCase(), name.toLowerCase()].map(isHopByHop)).toEqual([true, true, true]);
   });
