@@ -185,7 +185,9 @@ describe('startResponse()', () => {
       write = startResponse('200 OK', []);
       return null;
     });
-    expect(() => start('200 OK', [])).toThrow('startResponse() after the response has ended');
-    expect(() => write('x')).toThrow('write() after the response has ended');
+    expect(() => start('200 OK', [])).toThrow(
+      expect.objectContaining({ code: 'write-after-end', message: 'startResponse() after the response has ended' }),
+    );
+    expect(() => write('x')).toThrow(expect.objectContaining({ code: 'write-after-end', message: 'write() after the response has ended' }));
   });
 });
