@@ -4,7 +4,7 @@
 import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Running, start } from '../servers/servers.ts';
-import { applications } from './applications.ts';
+import { applications, leftOut } from './applications.ts';
 import {
   type Answer,
   apacheWithHosts,
@@ -120,5 +120,6 @@ test('docs/frameworks.md has the table of what was found', () => {
   });
   const table = toTable(rows);
   if (process.env.WRITE_TABLE) writeTable(table);
-  expect(readTable()).toBe(table);
+  const isTried = (line: string) => !leftOut.some(({ name }) => line.includes(`(../test/applications/${name})`));
+  expect(readTable().split('\n').filter(isTried).join('\n')).toBe(table);
 });

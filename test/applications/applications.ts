@@ -5,4 +5,12 @@ import { frameworks } from './frameworks.ts';
 import { libraries } from './libraries.ts';
 import type { Sample } from './sample.ts';
 
-export const applications: Sample[] = [...express, ...frameworks, ...libraries];
+const all: Sample[] = [...express, ...frameworks, ...libraries];
+
+function startsHere({ newestNode = Infinity }: Sample): boolean {
+  return Number.parseInt(process.versions.node, 10) <= newestNode;
+}
+
+export const applications = all.filter(startsHere);
+/** Applications that this Node is too new for. */
+export const leftOut = all.filter((sample) => !startsHere(sample));

@@ -150,6 +150,7 @@ export const frameworks: Sample[] = [
     title: 'restify',
     file: 'server.js',
     options: ['--external', 'dtrace-provider'],
+    newestNode: 22,
     questions: [get('/hello/Ada'), get('/nowhere'), postJson('/echo?q=1', { a: 1 }), head('/hello/Ada')],
     note: 'dtrace-provider is a native addon that restify can do without.',
   },

@@ -30,6 +30,8 @@ export interface Sample {
   cannot?: { says: string; mend: string };
   /** Whether the variable UPSTREAM tells it where the application "express-4" answers. */
   asksUpstream?: boolean;
+  /** The newest Node on which its author can start it; undefined when it starts on all. */
+  newestNode?: number;
   questions: Question[];
   /** For those who have such an application. */
   note?: string;
