@@ -31,6 +31,7 @@ export type ApplicationErrorCode =
   | 'status-malformed'
   | 'timeout'
   | 'upstream-failed'
+  | 'variable-malformed'
   | 'write-after-end'
   | 'write-before-start-response';
 

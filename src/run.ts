@@ -3,7 +3,10 @@
 import { handOver, isCapturing } from './cgi/hand-over.ts';
 import { type RunWithCgiOptions, runWithCgi } from './cgi/run-with-cgi.ts';
 import { reserveStdout } from './cgi/stdout.ts';
+import { ApplicationError } from './errors.ts';
 import { fs } from './fs.ts';
+import { show } from './show.ts';
+import { secondsOf } from './timer.ts';
 import type { Application } from './types.ts';
 
 export interface RunOptions extends RunWithCgiOptions {
@@ -77,9 +80,9 @@ function isListening(fd: number): boolean {
 }
 
 async function serve(application: Application, fd: number, options: RunOptions): Promise<void> {
-  const { RUN_WITH_CGI_PROTOCOL, RUN_WITH_CGI_SCRIPT_NAME, RUN_WITH_CGI_GRACE = 0 } = process.env;
-  const { protocol = RUN_WITH_CGI_PROTOCOL === 'scgi' ? 'scgi' : 'fastcgi', maxBodySize, timeout, env } = options;
-  const { scriptName = RUN_WITH_CGI_SCRIPT_NAME, grace = Number(RUN_WITH_CGI_GRACE) * 1000 } = options;
+  const { RUN_WITH_CGI_PROTOCOL, RUN_WITH_CGI_SCRIPT_NAME, RUN_WITH_CGI_GRACE = '0' } = process.env;
+  const { protocol = protocolOf(RUN_WITH_CGI_PROTOCOL), maxBodySize, timeout, env } = options;
+  const { scriptName = RUN_WITH_CGI_SCRIPT_NAME, grace = secondsOf('RUN_WITH_CGI_GRACE', RUN_WITH_CGI_GRACE) } = options;
   const { serveUntilStopped } = await import('./workers/lifetime.ts');
   const settings = {
     fd,
@@ -97,4 +100,9 @@ async function serve(application: Application, fd: number, options: RunOptions):
   }
   const { serveFastCgi } = await import('./fastcgi/index.ts');
   process.exit(await serveUntilStopped(application, (counted) => serveFastCgi(counted, settings), life));
+}
+
+function protocolOf(text = 'fastcgi'): 'fastcgi' | 'scgi' {
+  if (text === 'fastcgi' || text === 'scgi') return text;
+  throw new ApplicationError('variable-malformed', `RUN_WITH_CGI_PROTOCOL must be fastcgi or scgi, got ${show(text)}`);
 }

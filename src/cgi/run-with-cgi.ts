@@ -9,8 +9,8 @@ import { toBytes } from '../gateway/block.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
-import { timedOut } from '../gateway/interruptions.ts';
 import { isPromiseLike } from '../gateway/promise-like.ts';
+import { limitTime } from '../gateway/run-exchange.ts';
 import { wrapFile } from '../gateway/wrap-file.ts';
 import type { Application, ApplicationFunction, Block, Environ } from '../types.ts';
 import { writeDescriptor, writeText } from './descriptor.ts';
@@ -105,7 +105,7 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
   const finished = exchange.start();
   if (!exchange.over) {
     lifetime?.watchSignals();
-    if (timeout !== undefined) limitTime(exchange, timeout);
+    limitTime(exchange, timeout)?.unref();
   }
   // Exits one turn later, so that whatever else waits for `finished` runs first.
   finished.then(() => {}).then(() => lifetime?.exit());
@@ -167,10 +167,4 @@ function objectWriter(stdout: Exclude<Stdout, number>): (block: Block) => void |
     const written = stdout.write(toBytes(block));
     return isPromiseLike(written) ? Promise.resolve(written).then(() => {}) : undefined;
   };
-}
-
-function limitTime(exchange: Exchange, milliseconds: number): void {
-  setTimeout(() => {
-    exchange.interrupt(timedOut(milliseconds));
-  }, milliseconds).unref();
 }

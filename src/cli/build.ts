@@ -81,6 +81,7 @@ export async function run(args: string[]): Promise<number> {
 
   const trialPath = values['trial-path'] ?? '/';
   if (!trialPath.startsWith('/')) throw new UserError('path-wrong', `The path of --trial-path must begin with "/", got ${trialPath}`);
+  if (!isUtf8(trialPath)) throw new UserError('path-wrong', `The path of --trial-path must be UTF-8 behind its %, got ${trialPath}`);
   refuseToOverwrite(script, [path]);
   const env = Object.fromEntries((values.env ?? []).map(parseVariable));
   Object.assign(process.env, env);
@@ -154,4 +155,13 @@ function checkKeptName(name: string): string {
 function describeSource({ exportName, interface: kind }: Loaded, path: string): string {
   if (exportName === undefined) return kind === 'node' ? `${path}, which listens,` : path;
   return `${describeExport(exportName)} of ${path}, ${describeInterface(kind)},`;
+}
+
+function isUtf8(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { openErrors } from '../cgi/stderr.ts';
 import { LOG, printTo, takeStdout } from '../cgi/stdout.ts';
 import { UserError } from '../load/user-error.ts';
+import { startTimer } from '../timer.ts';
 import type { Header } from '../types.ts';
 import { type OptionValue, parseArguments } from './arguments.ts';
 import { Client } from './client.ts';
@@ -132,7 +133,9 @@ export async function run(args: string[]): Promise<number> {
   printTo(log);
   const outputs = new Outputs(takeStdout(LOG), values);
   const client = new Client(await applicationOf(app, values.interface), outputs, log);
-  if (seconds !== undefined) setTimeout(() => client.abort(28, `the response was not complete after ${seconds} s`), seconds * 1000).unref();
+  startTimer(seconds === undefined ? undefined : seconds * 1000, () =>
+    client.abort(28, `the response was not complete after ${seconds} s`),
+  )?.unref();
 
   const send = async (request: Request): Promise<ResponseOutput> => {
     const url = urlOf(request);
@@ -277,7 +280,7 @@ function redirectedRequest(request: Request, response: ResponseOutput): Request 
   const code = response.status.slice(0, 3);
   const isForGet = code === '303' ? request.kind !== 'HEAD' : request.kind === 'POST' && (code === '301' || code === '302');
   if (!isForGet) return { ...request, target };
-  const headers = request.headers.filter(([, value]) => value !== request.body?.type);
+  const headers = request.headers.filter(([name, value]) => name !== 'Content-Type' || value !== request.body?.type);
   return { kind: 'GET', target, headers, body: undefined };
 }
 

@@ -183,7 +183,7 @@ export class ResponseOutput implements Sink {
   #decompress(bytes: Buffer): Uint8Array {
     if (bytes.length === 0) return bytes;
     try {
-      return this.header('content-encoding') === 'br' ? brotliDecompressSync(bytes) : unzipSync(bytes);
+      return this.header('content-encoding')?.toLowerCase() === 'br' ? brotliDecompressSync(bytes) : unzipSync(bytes);
     } catch (error) {
       this.#outputs.fail(61, `the body could not be decompressed: ${error instanceof Error ? error.message : error}`);
       return bytes;

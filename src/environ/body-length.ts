@@ -32,8 +32,8 @@ export function bodyLength(variables: Readonly<Record<string, unknown>>): number
 
 /** Whether `environ` announces a body, by a length above 0 or by a transfer coding. RFC 9112 §6.3 */
 export function hasBody(environ: Readonly<Record<string, unknown>>): boolean {
-  const { CONTENT_LENGTH: length, HTTP_TRANSFER_ENCODING: coding } = environ;
-  return length === undefined || length === '' ? coding !== undefined : Number(length) > 0;
+  const { CONTENT_LENGTH: length = '', HTTP_TRANSFER_ENCODING: coding = '' } = environ;
+  return length === '' ? coding !== '' : Number(length) > 0;
 }
 
 /** Throws `bodyTooLarge()` if an announced `length`, in bytes, is above `limit` or too large for a number to count. */

@@ -44,7 +44,7 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
     this.#maxRequests = maxRequests;
   }
 
-  protected override get isBusy(): boolean {
+  override get isBusy(): boolean {
     return this.#running > 0;
   }
 

@@ -67,7 +67,9 @@ export function toFetchOn(platform: Platform, application: Application, options:
     const abort = () => exchange.interrupt(clientGone());
     request.signal.addEventListener('abort', abort);
     sink.onCancel = abort;
-    exchange.start().then(() => {
+    const finished = exchange.start();
+    if (request.signal.aborted) abort(); // before there was a listener
+    finished.then(() => {
       request.signal.removeEventListener('abort', abort);
       body?.close();
     });

@@ -1,5 +1,6 @@
 // Runs an exchange for a server of many requests: ends it after a time limit, and closes its request body afterwards.
 
+import { startTimer } from '../timer.ts';
 import type { Exchange } from './exchange.ts';
 import { timedOut } from './interruptions.ts';
 import type { Spool } from './spool.ts';
@@ -14,9 +15,14 @@ export function runExchange(exchange: Exchange, body: Spool | undefined, timeout
     body?.close();
     return undefined;
   }
-  const timer = timeout === undefined ? undefined : setTimeout(() => exchange.interrupt(timedOut(timeout)), timeout);
+  const timer = limitTime(exchange, timeout);
   return finished.then(() => {
     clearTimeout(timer);
     body?.close();
   });
+}
+
+/** Interrupts `exchange` after `timeout` milliseconds. Returns the timer, if there is one: see `startTimer`. */
+export function limitTime(exchange: Exchange, timeout: number | undefined): NodeJS.Timeout | undefined {
+  return startTimer(timeout, () => exchange.interrupt(timedOut(Number(timeout))));
 }

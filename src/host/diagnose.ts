@@ -14,15 +14,16 @@ export function diagnose(path: string): string | undefined {
   if (line.startsWith('\xef\xbb\xbf')) return 'it begins with a byte order mark, which hides its #! line; save it without one';
   if (!line.startsWith('#!')) return 'its first line is no #! line that names an interpreter';
   if (line.endsWith('\r')) return 'its #! line ends in CRLF, and there is no interpreter of that name; save it with LF as line end';
-  const [interpreter = '', argument = ''] = line
+  const [interpreter = '', ...words] = line
     .slice(2)
     .trim()
     .split(/[ \t]+/);
   if (!hasAccess(constants.X_OK, Buffer.from(interpreter, 'latin1')))
     return `the interpreter of its #! line, ${interpreter}, does not exist`;
-  if (interpreter.endsWith('/env'))
-    return `${argument} may not be in its PATH, where its #! line looks for it; give it a PATH by the option env`;
-  return undefined;
+  if (!interpreter.endsWith('/env')) return undefined;
+  // Linux gives env all words as one argument, which only -S splits again.
+  const name = words[0] === '-S' ? words.find((word) => !word.startsWith('-') && !word.includes('=')) : words.join(' ');
+  return `${name} may not be in its PATH, where its #! line looks for it; give it a PATH by the option env`;
 }
 
 function hasAccess(mode: number, path: Buffer): boolean {

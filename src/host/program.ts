@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { drained } from '../gateway/pipe-input.ts';
+import { startTimer } from '../timer.ts';
 import type { ErrorStream } from '../types.ts';
 import { type Command, launch } from './launch.ts';
 import { logLines } from './log-lines.ts';
@@ -183,7 +184,7 @@ process.on('exit', () => {
 /** Resolves to whether `promise` resolves within `milliseconds`. */
 function within(milliseconds: number, promise: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = milliseconds === Infinity ? undefined : setTimeout(resolve, Math.min(milliseconds, 2 ** 31 - 1), false);
+    const timer = startTimer(milliseconds, () => resolve(false));
     promise.then(() => {
       clearTimeout(timer);
       resolve(true);

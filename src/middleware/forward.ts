@@ -10,6 +10,7 @@ import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { pipeInput } from '../gateway/pipe-input.ts';
 import { reasonOf } from '../gateway/reasons.ts';
 import { sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
+import { LONGEST_DELAY } from '../timer.ts';
 import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse } from '../types.ts';
 
 export interface ForwardOptions {
@@ -101,7 +102,7 @@ function open(server: URL, environ: Environ, timeout: number): ClientRequest {
     method: environ.REQUEST_METHOD,
     path: targetOf(server, environ),
     headers: requestHeaders(server, environ).flat(),
-    timeout,
+    timeout: Math.min(timeout, LONGEST_DELAY),
     agent: false, // a kept connection may close just when a request is sent that cannot be repeated
   };
   const { request } = process.getBuiltinModule(server.protocol === 'https:' ? 'node:https' : 'node:http');

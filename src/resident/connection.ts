@@ -2,6 +2,7 @@
 // without losing a byte. What the bytes mean is up to the protocol, FastCGI or SCGI.
 
 import type { Socket } from 'node:net';
+import { LONGEST_DELAY } from '../timer.ts';
 import type { ResidentSettings } from './options.ts';
 
 /** While more bytes of output than this wait for the web server, no requests are read. */
@@ -12,9 +13,6 @@ const LINGER = 5_000;
 
 /** Milliseconds that a closing gateway waits for the first request on a connection. Web servers connect when they have one. */
 const FIRST_REQUEST = 1_000;
-
-/** The longest delay of a timer of Node, in milliseconds. */
-const LONGEST_DELAY = 2 ** 31 - 1;
 
 /** Gives an idle connection to another process. Returns false when that cannot be done. */
 export type HandOver = (socket: Socket) => boolean;
@@ -72,7 +70,7 @@ export abstract class ResidentConnection {
   protected abstract abandonRequests(): void;
 
   /** Whether a request arrives, runs or is answered. */
-  protected abstract get isBusy(): boolean;
+  abstract get isBusy(): boolean;
 
   /** Whether every byte of the requests has arrived. Only then closing the socket cannot cut the web server off. */
   protected abstract get hasReceivedAll(): boolean;

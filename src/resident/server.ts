@@ -5,6 +5,7 @@ import { fs } from '../fs.ts';
 import { acceptHandle, type ConnectionHandle } from '../node-internals/connection-passing.ts';
 import { readIntoOneBuffer } from '../node-internals/shared-read-buffer.ts';
 import { LISTENS } from '../ports.ts';
+import { startTimer } from '../timer.ts';
 import type { HandOver, ResidentConnection } from './connection.ts';
 import { BACKLOG, type ListenOptions, listen } from './listen.ts';
 import type { ResidentSettings } from './options.ts';
@@ -96,6 +97,11 @@ export class ResidentServer extends Server {
     return acceptHandle(this, connection);
   }
 
+  /** Whether a request arrives, runs or is answered. */
+  get isBusy(): boolean {
+    return [...this.#connections.values()].some((connection) => connection.isBusy);
+  }
+
   /** Breaks all connections off. Returns how many there were. */
   closeAllConnections(): number {
     const { size } = this.#connections;
@@ -121,7 +127,7 @@ export class ResidentServer extends Server {
       if (this.#fd !== undefined && this.#fd <= LAST_STANDARD) closeStandard(this.#fd);
     }
     if (this.grace > 0 && !this.#handOver) {
-      const timer = setTimeout(() => this.#finishConnections(), this.grace);
+      const timer = startTimer(this.grace, () => this.#finishConnections());
       this.once('close', () => clearTimeout(timer));
     } else {
       // A request that was sent before this moment is still answered. It takes two turns to be read.

@@ -20,7 +20,7 @@ export class ScgiConnection extends ResidentConnection implements RequestConnect
     this.#headers = new HeadersParser(settings.maxParamsSize);
   }
 
-  protected override get isBusy(): boolean {
+  override get isBusy(): boolean {
     return this.#hasBegun;
   }
 

@@ -7,6 +7,7 @@ import { fs } from '../fs.ts';
 import { toFunction } from '../gateway/application.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
+import { secondsOf } from '../timer.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
 import { DRAIN, onUncaught } from '../workers/uncaught.ts';
 import { limitLog } from './start.ts';
@@ -17,14 +18,14 @@ const CHECK_INTERVAL = 2_000;
 /** Milliseconds for which an ending worker still accepts connections: a shell may have found it just before. */
 const GRACE = 1_000;
 /** Seconds without a request after which the worker ends; RUN_WITH_CGI_IDLE_EXIT overrides it. */
-const IDLE_EXIT = 300;
+const IDLE_EXIT = '300';
 
 /** Serves `application` at the socket `path` until it is time to end; then ends the process. */
 export function runWorker(application: Application, { maxBodySize, timeout, env }: RunWithCgiOptions, path: string): void {
   const callable = toFunction(application);
   const script = process.argv[1] ?? '';
   const version = identity(script);
-  const idleExit = Number(process.env.RUN_WITH_CGI_IDLE_EXIT || IDLE_EXIT) * 1000;
+  const idleExit = secondsOf('RUN_WITH_CGI_IDLE_EXIT', process.env.RUN_WITH_CGI_IDLE_EXIT || IDLE_EXIT);
   let lastRequest = Date.now();
   const counted: ApplicationFunction = (environ, startResponse) => {
     lastRequest = Date.now();

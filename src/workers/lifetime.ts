@@ -6,6 +6,7 @@ import { toFunction } from '../gateway/application.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { ResidentServer } from '../resident/server.ts';
+import { LONGEST_DELAY, startTimer } from '../timer.ts';
 import type { Application, ApplicationFunction } from '../types.ts';
 import { DRAIN, onUncaught } from './uncaught.ts';
 import { connectToSupervisor } from './worker-channel.ts';
@@ -23,6 +24,9 @@ export interface LifetimeOptions {
   isWorker?: boolean | undefined;
 }
 
+/** How many times in a row a process must be found without a request, within the time of `idleExit`. */
+const IDLE_LOOKS = 4;
+
 /**
  * Serves `application` by the server that `open` returns, until SIGTERM, SIGINT or SIGUSR1 comes, a limit of the options is
  * reached, or an error is thrown that nobody catches. Then the server takes no more requests and answers those that run.
@@ -39,8 +43,10 @@ export async function serveUntilStopped(
   const errors = errorStream(process.stderr);
   let count = 0;
   let isIdle = false;
+  /** Whether a request has come since the last look at how busy this process is. */
+  let hasRequest = false;
   const counted: ApplicationFunction = (environ, startResponse) => {
-    idleTimer?.refresh();
+    hasRequest = true;
     if (isIdle) {
       isIdle = false;
       supervisor?.send('busy');
@@ -55,7 +61,7 @@ export async function serveUntilStopped(
   let breakOff: NodeJS.Timeout | undefined;
   const end = () => {
     server.close();
-    breakOff ??= setTimeout(() => resident?.closeAllConnections(), grace + drain);
+    breakOff ??= startTimer(grace + drain, () => resident?.closeAllConnections());
   };
   const leave = () => {
     resident?.closeAndHandOver((socket) => supervisor?.handOver(socket) ?? false);
@@ -70,14 +76,16 @@ export async function serveUntilStopped(
     if (supervisor && process.connected) supervisor.send('replace');
     else end();
   };
-  const idleTimer =
-    idleExit === undefined
-      ? undefined
-      : setTimeout(() => {
-          isIdle = true;
-          if (supervisor) supervisor.send('idle');
-          else end();
-        }, idleExit);
+  let idleLooks = 0;
+  const countIdleLooks = () => {
+    idleLooks = hasRequest || resident?.isBusy ? 0 : idleLooks + 1;
+    hasRequest = false;
+    if (idleLooks < IDLE_LOOKS || isIdle) return;
+    isIdle = true;
+    if (supervisor) supervisor.send('idle');
+    else end();
+  };
+  const idleTimer = idleExit === undefined ? undefined : setInterval(countIdleLooks, Math.min(idleExit / IDLE_LOOKS, LONGEST_DELAY));
 
   let status = 0;
   onUncaught({
@@ -105,7 +113,7 @@ export async function serveUntilStopped(
       });
     });
   } finally {
-    clearTimeout(idleTimer);
+    clearInterval(idleTimer);
     clearTimeout(breakOff);
   }
   return status;

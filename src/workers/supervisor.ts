@@ -178,7 +178,8 @@ class Supervisor {
   /** Starts a new worker, then lets `old` leave. Resolves to false when the new one does not start; then the old one stays. */
   async #replace(old: Worker): Promise<boolean> {
     if (this.#isEnding) return false;
-    if (!this.#workers.has(old)) return true;
+    // A worker that is broken, or leaves, has a successor already.
+    if (!this.#workers.has(old) || old.isEnding) return true;
     old.isNeeded = false;
     const fresh = this.#start();
     if (await fresh.started) {

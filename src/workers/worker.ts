@@ -2,6 +2,7 @@
 
 import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
 import { type ConnectionHandle, isConnectionHandle, sendHandle } from '../node-internals/connection-passing.ts';
+import { startTimer } from '../timer.ts';
 import { INHERITED, type SupervisorMessage, WORKER, type WorkerMessage } from './worker-channel.ts';
 
 /** Milliseconds after which a worker that does not listen yet has failed to start. */
@@ -103,7 +104,7 @@ export class Worker {
     if (this.#process.connected) this.#process.send(message, () => {});
     // A worker that still loads its application reads no messages, and a signal ends it.
     if (!this.isListening && !isEnding) this.#process.kill('SIGTERM');
-    const kill = setTimeout(() => this.#process.kill('SIGKILL'), deadline + KILL_DELAY);
+    const kill = startTimer(deadline + KILL_DELAY, () => this.#process.kill('SIGKILL'));
     await this.ended;
     clearTimeout(kill);
   }

@@ -76,6 +76,10 @@ describe('the request of the trial', () => {
       stderr: 'run-with-cgi: The path of --trial-path must begin with "/", got health [path-wrong]\n',
       status: 2,
     });
+    expect(build('app.mjs', '--trial-path', '/%FF')).toMatchObject({
+      stderr: 'run-with-cgi: The path of --trial-path must be UTF-8 behind its %, got /%FF [path-wrong]\n',
+      status: 2,
+    });
   });
 
   test('is not made with --no-trial', () => {

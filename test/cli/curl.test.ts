@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeServer } from '../../src/server/index.ts';
 import type { ApplicationFunction } from '../../src/types.ts';
@@ -27,6 +27,10 @@ const echo = `(environ, startResponse) => {
   if (path === '/login') {
     startResponse('200 OK', [['Content-Type', 'text/plain'], ['Set-Cookie', 'id=1; Path=/; HttpOnly'], ['Set-Cookie', 'below=2; Path=/below'], ['Set-Cookie', 'old=3; Max-Age=0'], ['Set-Cookie', 'id=4; Path=/; Expires=Fri, 01 Jan 2100 00:00:00 GMT']]);
     return 'in';
+  }
+  if (path === '/packed' && query === 'BR') {
+    startResponse('200 OK', [['Content-Type', 'text/plain'], ['Content-Encoding', 'BR']]);
+    return Buffer.from('${brotliCompressSync('unpacked').toString('base64')}', 'base64');
   }
   if (path === '/packed') {
     const isPacked = /gzip/.test(environ.HTTP_ACCEPT_ENCODING ?? '');
@@ -155,12 +159,14 @@ describe('the same as curl:', () => {
     [['/empty', '-i']],
     [['/packed', '--compressed']],
     [['/packed']],
+    [['/packed?BR', '--compressed']],
     [['/to/302?/a', '-i']],
     [['/to/302?/a', '-w', '%{http_code} %{redirect_url}\\n']],
     ...['301', '302', '303', '307', '308'].flatMap((code): [string[]][] => [
       [[`/to/${code}?/a%3Fb=c`, '-L']],
       [[`/to/${code}?/a`, '-L', '-d', 'x=1', '-H', 'X-Kept: 1']],
       [[`/to/${code}?/a`, '-L', '-XPOST', '-d', 'x=1']],
+      [[`/to/${code}?/a`, '-L', '--json', '{}']],
       [[`/to/${code}?/a`, '-L', '-T', 'a.txt']],
       [[`/to/${code}?/a`, '-L', '-F', 'a=@a.txt']],
       [[`/to/${code}?/a`, '-LI']],

@@ -66,6 +66,7 @@ test.each<[string, Record<string, string>, boolean]>([
   ['the length 0', { CONTENT_LENGTH: '0' }, false],
   ['an empty length', { CONTENT_LENGTH: '' }, false],
   ['a transfer coding', { HTTP_TRANSFER_ENCODING: 'chunked' }, true],
+  ['an empty transfer coding', { HTTP_TRANSFER_ENCODING: '' }, false],
   ['a transfer coding and an empty length', { HTTP_TRANSFER_ENCODING: 'chunked', CONTENT_LENGTH: '' }, true],
   ['a transfer coding, and a length of 0 that a gateway has counted', { HTTP_TRANSFER_ENCODING: 'chunked', CONTENT_LENGTH: '0' }, false],
 ])('whether there is a body: %s', (_what, variables, expected) => {

@@ -73,6 +73,27 @@ test('blocks are made as they are read, and cancelling closes the body', async (
   expect(closed).toBe(true);
 });
 
+test('a client that has left before the application is called ends what that waits for', async () => {
+  const controller = new AbortController();
+  controller.abort();
+  let closed = false;
+  const application: Application = (_environ, startResponse) => {
+    startResponse('200 OK', [['Content-Type', 'text/plain']]);
+    return {
+      async *[Symbol.asyncIterator]() {
+        yield 'begun';
+        await new Promise(() => {});
+      },
+      close() {
+        closed = true;
+      },
+    };
+  };
+  toFetch(application, silent)(new Request('http://a/', { signal: controller.signal })).catch(() => {});
+  await sleep(20);
+  expect(closed).toBe(true);
+});
+
 test('a failure is a bare 500; after the head, a body that breaks off', async () => {
   const failing: Application = () => {
     throw new Error('oh');

@@ -58,6 +58,19 @@ test('one that takes longer than its time is answered with 504', async () => {
   expect(events).toEqual(['504 Gateway Timeout', 'end true', 'body closed']);
 });
 
+test('a time limit that is too long for a timer of Node does not end it at once', async () => {
+  const waiting = () => exchangeOf(() => new Promise(() => {}));
+  const [never, late] = [waiting(), waiting()];
+  runExchange(never.exchange, never.body, Infinity);
+  expect(vi.getTimerCount()).toBe(0);
+  const finished = runExchange(late.exchange, late.body, 2 ** 40);
+  await vi.advanceTimersByTimeAsync(2 ** 31 - 2);
+  expect(late.events).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  await finished;
+  expect(late.events).toEqual(['504 Gateway Timeout', 'end true', 'body closed']);
+});
+
 test('one without a time limit and without a request body has no timer', async () => {
   const { exchange, events } = exchangeOf(async () => answering('x'));
   const finished = runExchange(exchange, undefined, undefined);

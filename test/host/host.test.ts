@@ -60,6 +60,7 @@ const programs: Record<string, string> = {
   'stuck.sh': '#!/bin/sh\nsleep 30\n',
   'head-first.sh': '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\ncat later\n',
   'bad-interpreter.sh': '#!/nowhere/sh\n',
+  'split.sh': '#!/usr/bin/env -S A=b nowhere-node --flag\n',
   'plain.txt': 'not executable',
   '.hidden.sh': '#!/bin/sh\n',
 };
@@ -321,6 +322,10 @@ describe('what goes wrong', () => {
   });
 
   test.each([
+    [
+      'split.sh',
+      'it ended with exit status 127 without any output: nowhere-node may not be in its PATH, where its #! line looks for it; give it a PATH by the option env',
+    ],
     ['bad-interpreter.sh', 'it did not start (ENOENT): the interpreter of its #! line, /nowhere/sh, does not exist'],
     [
       'crlf.sh',

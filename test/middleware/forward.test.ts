@@ -56,6 +56,11 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(blocks).toString('latin1');
 }
 
+test.each([Infinity, 2 ** 40])('a timeout of %d ms is none', async (timeout) => {
+  const url = await upstream((_request, response) => void setTimeout(() => response.end('late'), 50));
+  expect(await send(url, {}, { timeout })).toMatchObject({ status: '200 OK', text: 'late' });
+});
+
 describe('the request', () => {
   let seen: { method: string; url: string; headers: Record<string, unknown>; body: string };
   const echo: RequestListener = async (request, response) => {

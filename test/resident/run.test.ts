@@ -162,6 +162,19 @@ describe('run()', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
+  test.each([
+    ['RUN_WITH_CGI_GRACE', 'soon', 'RUN_WITH_CGI_GRACE must be a number of seconds, got "soon"; set it to 3, for instance'],
+    ['RUN_WITH_CGI_PROTOCOL', 'http', 'RUN_WITH_CGI_PROTOCOL must be fastcgi or scgi, got "http"'],
+  ])('does not start where %s is %s', async (variable, value, message) => {
+    const child = start('spawn-fcgi', ['-n', '-s', file(`${value}.sock`), '--', file('app.cgi')], { [variable]: value });
+    let said = '';
+    child.stderr?.on('data', (text) => {
+      said += text;
+    });
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(said).toContain(`${message}\n`);
+  });
+
   test('stays where systemd passes a socket', async () => {
     start('systemd-socket-activate', ['-l', file('activated.sock'), file('app.cgi')]);
     await isUp(file('activated.sock'));

@@ -1,12 +1,12 @@
 // Errors that nobody catches, in a process that serves alone and in workers.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { request } from '../fastcgi/client.ts';
 import { isRunning, until } from '../host/processes.ts';
-import { areUp, ask, ended, file, isHeld, release, serve, workersOf } from './gateway.ts';
+import { areUp, ask, ended, file, isHeld, release, serve, source, workersOf } from './gateway.ts';
 
 describe('an error that nobody catches', () => {
   /** Returns a pattern for the lines of the log about the first error, and its stack. */
@@ -73,6 +73,29 @@ describe('an error that nobody catches', () => {
     expect(gateway.said()).toMatch(
       new RegExp(`^(?:${said('unhandledRejection')}|fastcgi: worker \\d+ takes no more requests; another one begins in \\d+ ms\n)+$`),
     );
+  });
+
+  test('SIGHUP while a broken worker still answers: there are no more workers than before', async () => {
+    const gateway = serve('--workers', '1');
+    await areUp(gateway, 1);
+    const [broken = 0] = workersOf(gateway);
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    await ask(gateway, '/reject');
+    const [successor = 0] = await until(() => {
+      const others = workersOf(gateway).filter((pid) => pid !== broken);
+      return others.length === 1 && others;
+    });
+    while ((await ask(gateway)) !== `old ${successor}`) await sleep(20);
+    writeFileSync(file('app.mjs'), source('new'));
+    gateway.process.kill('SIGHUP');
+    await sleep(300);
+    release();
+    expect(await held).toMatch(/^old \d+$/);
+    await until(() => !isRunning(broken) && !isRunning(successor));
+    while (!(await ask(gateway)).startsWith('new ')) await sleep(20);
+    await sleep(500);
+    expect(workersOf(gateway)).toHaveLength(1);
   });
 
   test('--workers 1, in each process after a while: who asks waits, and is answered', async () => {

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { isRunning, until } from '../host/processes.ts';
 import { areUp, ask, command, ended, folder, gateways, isHeld, release, serve, workersOf } from './gateway.ts';
@@ -75,6 +76,17 @@ describe('the end', () => {
     gateways.push({ process: next, place: gateway.place, said: () => '' });
     await until(() => workersOf({ ...gateway, process: next }).length === 2);
     expect(await ask(gateway)).toMatch(/^old \d+$/);
+  });
+
+  test.each([[[]], [['--workers', '2']]])('%j --idle-exit: a request that runs for longer is answered', async (words) => {
+    const gateway = serve(...words, '--idle-exit', '1', '--drain', '0');
+    await until(() => existsSync(gateway.place));
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    await sleep(2500);
+    release();
+    expect(await held).toMatch(/^old \d+$/);
+    expect(await ended(gateway)).toEqual([0, null]);
   });
 
   test('--idle-exit: when nobody has asked any of them, all end', async () => {
