@@ -15,7 +15,7 @@
 const BOOT = `(function(module,require,file){\
 var get=process.getBuiltinModule,path=file||process.argv[1];\
 if(!get){\
-console.error("run-with-cgi: Node "+process.version.slice(1)+" is too old for "+path+"; it has to be 20.19, 22.3 or later [node-too-old]");\
+console.error("run-with-cgi: Node "+process.version.slice(1)+" is too old for "+path+"; it has to be 20.19, 22.12 or later [node-too-old]");\
 process.exitCode=1;\
 console.log((/(^|\\/)nph-[^\\/]*$/.test(path)?"HTTP/1.1":"Status:")+" 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error");\
 return}\

@@ -30,7 +30,7 @@ export interface Lifetime {
 
 /** Ends `exchange`, which is about to start, in whatever way the process comes to its end. */
 export function guardProcess(
-  exchange: Pick<Exchange, 'interrupt' | 'responded' | 'failed'>,
+  exchange: Pick<Exchange, 'interrupt' | 'hasResponded' | 'hasFailed'>,
   input: Pick<Input, 'reading'>,
   report: Report,
 ): Lifetime {
@@ -45,11 +45,11 @@ export function guardProcess(
     );
   });
   process.on('exit', () => {
-    if (!exchange.responded) {
+    if (!exchange.hasResponded) {
       exchange.interrupt(new ApplicationError('exited-early', 'process.exit() was called before the response was complete'));
       process.exitCode = 1;
     }
-    process.exitCode ??= exchange.failed ? 1 : 0;
+    process.exitCode ??= exchange.hasFailed ? 1 : 0;
     // exit() would wait for the thread that reads from the client.
     if (input.reading) process.kill(process.pid, 'SIGKILL');
   });

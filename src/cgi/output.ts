@@ -32,7 +32,7 @@ export interface OutputOptions {
   renderHead: RenderHead;
   input: Input;
   /** Whether the server may send the whole request body before it reads a byte of the response: Apache, uwsgi, civetweb, fcgiwrap. */
-  mustReadFirst: boolean;
+  serverSendsBodyFirst: boolean;
   /** Is called before the first byte is written. */
   onStart(): void;
   /** Is called after the last byte. */
@@ -40,7 +40,7 @@ export interface OutputOptions {
 }
 
 /** Returns the sink for one response. */
-export function openOutput({ write, isSynchronous, renderHead, input, mustReadFirst, onStart, onEnd }: OutputOptions): Sink {
+export function openOutput({ write, isSynchronous, renderHead, input, serverSendsBodyFirst, onStart, onEnd }: OutputOptions): Sink {
   let written = 0;
   /** Set when the response has ended, perhaps by a timeout or a signal. A block that waited then is not written any more. */
   let ended = false;
@@ -60,7 +60,7 @@ export function openOutput({ write, isSynchronous, renderHead, input, mustReadFi
     },
     write(block) {
       if (ended) return;
-      if (mustReadFirst && !input.received) {
+      if (serverSendsBodyFirst && !input.received) {
         written += Buffer.byteLength(block);
         if (written > PIPE_CAPACITY) {
           // The application is reading. The rest of the body can be spooled only when that read has ended.
@@ -72,21 +72,21 @@ export function openOutput({ write, isSynchronous, renderHead, input, mustReadFi
     },
     end() {
       ended = true;
-      if (mustReadFirst && input.reading) {
+      if (serverSendsBodyFirst && input.reading) {
         const timeout = new Promise((resolve) => setTimeout(resolve, READ_TIMEOUT));
         return Promise.race([input.reading, timeout]).then(() => {
           input.discard(MAX_DISCARDED);
           return onEnd();
         });
       }
-      if (mustReadFirst) input.discard(MAX_DISCARDED);
+      if (serverSendsBodyFirst) input.discard(MAX_DISCARDED);
       return onEnd();
     },
   };
   if (isSynchronous) {
     const sendFile = (descriptor: number, length: number): number | Promise<number> => {
       // The buffer is used again for each piece, so that no write may have to wait.
-      if (mustReadFirst && input.reading) return input.reading.then(() => sendFile(descriptor, length));
+      if (serverSendsBodyFirst && input.reading) return input.reading.then(() => sendFile(descriptor, length));
       const buffer = Buffer.allocUnsafe(Math.min(FILE_CHUNK, length));
       let sent = 0;
       while (sent < length && !ended) {

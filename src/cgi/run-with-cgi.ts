@@ -65,7 +65,10 @@ export function runWithCgi(application: Application, options: RunWithCgiOptions 
   return answerRequest(takeStdout(), application, options, true);
 }
 
-/** `isScript`: the process is the script, and is protected, guarded and ended. */
+/**
+ * Answers one request. With `isScript` this process is the script: the function protects it from httpoxy, guards it against an
+ * early end, and ends it after the response.
+ */
 function answerRequest(stdout: Stdout, application: Application, options: RunWithCgiOptions, isScript: boolean): Promise<void> {
   const { stdin = 0, stderr = 2, timeout } = options;
   const errors = openErrors(stderr, typeof stdout === 'number' ? stdout : undefined);
@@ -89,13 +92,13 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
     isSynchronous: typeof stdout === 'number',
     renderHead: isNphScript(options, environ) ? nphHead(environ.SERVER_PROTOCOL) : headFor(environ.SERVER_SOFTWARE),
     input,
-    mustReadFirst: length > 0 && isStream(stdin),
+    serverSendsBodyFirst: length > 0 && isStream(stdin),
     onStart() {
-      if (lifetime && exchange.mayClose) lifetime.watchSignals();
+      if (lifetime && exchange.needsClose) lifetime.watchSignals();
     },
     onEnd() {
       // With nothing left to do the process ends at once, and that closes the response.
-      if (!lifetime || typeof stdout !== 'number' || !(exchange.mayClose || hasStartedChildren())) return;
+      if (!lifetime || typeof stdout !== 'number' || !(exchange.needsClose || hasStartedChildren())) return;
       lifetime.limitGrace();
       return closeResponse(stdout);
     },
@@ -103,11 +106,11 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
   const exchange = new Exchange(refusal ?? application, environ, output, report);
   if (isScript) lifetime = guardProcess(exchange, input, report);
   const finished = exchange.start();
-  if (!exchange.over) {
+  if (!exchange.isOver) {
     lifetime?.watchSignals();
     limitTime(exchange, timeout)?.unref();
   }
-  // Exits one turn later, so that whatever else waits for `finished` runs first.
+  // The additional then() puts the exit behind whatever else waits for `finished`.
   finished.then(() => {}).then(() => lifetime?.exit());
   return finished;
 }

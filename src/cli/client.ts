@@ -73,11 +73,11 @@ export class Client {
     const exchange = () => this.#exchange;
     const guarded = {
       interrupt: (reason: unknown) => exchange()?.interrupt(reason) ?? false,
-      get responded() {
-        return exchange()?.responded ?? true;
+      get hasResponded() {
+        return exchange()?.hasResponded ?? true;
       },
-      get failed() {
-        return exchange()?.failed ?? false;
+      get hasFailed() {
+        return exchange()?.hasFailed ?? false;
       },
     };
     guardProcess(guarded, { reading: undefined }, this.#report);

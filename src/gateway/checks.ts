@@ -91,7 +91,10 @@ function checkSpecialHeader(name: string, value: string, seen: string[]): void {
   seen.push(lowerCase);
 }
 
-/** A status 1xx is an interim response, which a CGI server cannot pass on. */
+/**
+ * Whether `status` is a final status and a reason: three digits from 200 on, one space, and printable text that neither begins
+ * nor ends in a space. A status 1xx is an interim response, which a CGI server cannot pass on.
+ */
 function isStatus(status: string): boolean {
   return (
     isDigits(status.slice(0, 3)) &&

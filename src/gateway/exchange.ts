@@ -5,7 +5,7 @@ import { ApplicationError, RequestError, type StatusHint } from '../errors.ts';
 import { show } from '../show.ts';
 import type { Application, Environ } from '../types.ts';
 import { toFunction } from './application.ts';
-import { checkBlock } from './block.ts';
+import { checkBlock, toBytes } from './block.ts';
 import { type Coroutine, type RunningCoroutine, runCoroutine } from './coroutine.ts';
 import { FileWrapper } from './file-wrapper.ts';
 import { isAborted } from './interruptions.ts';
@@ -21,11 +21,11 @@ type BlockIterator = Iterator<unknown> | AsyncIterator<unknown>;
 /** One request to one application, and its response. */
 export class Exchange {
   /** Whether anything has failed. A client that leaves is no failure. */
-  failed = false;
+  hasFailed = false;
   /** Whether the response has ended, complete or not. */
-  responded = false;
+  hasResponded = false;
   /** Whether the `close()` of the application's body is done as well. */
-  over = false;
+  isOver = false;
   #application: Application;
   #environ: Environ;
   #sink: Sink;
@@ -33,7 +33,7 @@ export class Exchange {
   #response: Response;
   #running: RunningCoroutine<void> | undefined;
   /** Whether the call of the application has returned, and its promise has resolved. */
-  #returned = false;
+  #hasReturned = false;
   #body: unknown;
   #iterator: BlockIterator | undefined;
   /** Whether the exchange waits for a call of the iterator's next(). */
@@ -63,7 +63,7 @@ export class Exchange {
    * before.
    */
   interrupt(reason: unknown): boolean {
-    if (this.responded) return false;
+    if (this.hasResponded) return false;
     if (!this.#running?.interrupt(reason)) {
       // The application is on the call stack. It never returns to #perform(), because the process is about to end.
       this.#running = runCoroutine(this.#abort(reason));
@@ -72,8 +72,8 @@ export class Exchange {
   }
 
   /** Whether the application may have a `close()`, or a generator, that must run when the request is over. */
-  get mayClose(): boolean {
-    return !this.#returned || this.#iterator?.return !== undefined || closeOf(this.#body) !== undefined;
+  get needsClose(): boolean {
+    return !this.#hasReturned || this.#iterator?.return !== undefined || closeOf(this.#body) !== undefined;
   }
 
   /** Runs the request from the call of the application to the close() of its body. */
@@ -88,7 +88,7 @@ export class Exchange {
         );
       const body = isPromiseLike(result) ? yield result : result;
       this.#body = body;
-      this.#returned = true;
+      this.#hasReturned = true;
 
       yield* this.#sendBody(body);
       const finished = response.finish();
@@ -96,18 +96,18 @@ export class Exchange {
       const ended = this.#end(true);
       if (ended) yield ended;
     } catch (error) {
-      if (this.responded) this.#reportFailure(error);
+      if (this.hasResponded) this.#reportFailure(error);
       else yield* this.#fail(error);
     }
-    if (this.mayClose) yield* this.#close();
-    this.over = true;
+    if (this.needsClose) yield* this.#close();
+    this.isOver = true;
   }
 
   /** Ends the request for `reason` while the application is on the call stack. */
   *#abort(reason: unknown): Coroutine<void> {
     yield* this.#fail(reason);
     yield* this.#close();
-    this.over = true;
+    this.isOver = true;
   }
 
   /** Sends the blocks of `body`, each one before it asks for the next. PEP 3333 #59 */
@@ -125,7 +125,7 @@ export class Exchange {
     if (body === null || body === undefined) return;
     const iterator = iterate(body);
     this.#iterator = iterator;
-    while (!response.satisfied) {
+    while (!response.wantsNoMore) {
       const next = this.#next(iterator);
       const step = isPromiseLike(next) ? ((yield next) as IteratorResult<unknown>) : next;
       this.#pulling = false;
@@ -161,10 +161,10 @@ export class Exchange {
     const { sendFile } = this.#sink;
     const size = file.remaining();
     for (const block of file) {
-      const fitting = response.room === Infinity ? block : Buffer.from(block).subarray(0, response.room);
+      const fitting = response.remainingLength === Infinity ? block : toBytes(block).subarray(0, response.remainingLength);
       const sent = response.send(fitting, false, size);
       if (sent) yield sent;
-      if (response.satisfied) return;
+      if (response.wantsNoMore) return;
       if (file.descriptor !== undefined && sendFile) {
         const rest = response.sendFile(file.descriptor, sendFile);
         if (rest) yield rest;
@@ -177,9 +177,9 @@ export class Exchange {
   *#fail(error: unknown): Coroutine<void> {
     const response = this.#response;
     response.abandon();
-    let isComplete = response.satisfied;
+    let isComplete = response.wantsNoMore;
     if (!isAborted(error)) {
-      this.failed = true;
+      this.hasFailed = true;
       this.#report(error);
       if (!response.headersSent) {
         yield* this.#attempt(() => response.sendFailure(statusHint(error)));
@@ -190,7 +190,7 @@ export class Exchange {
   }
 
   #end(isComplete: boolean): void | Promise<void> {
-    this.responded = true;
+    this.hasResponded = true;
     return this.#sink.end(isComplete);
   }
 
@@ -225,7 +225,7 @@ export class Exchange {
 
   #reportFailure(error: unknown): void {
     if (isAborted(error)) return;
-    this.failed = true;
+    this.hasFailed = true;
     this.#report(error);
   }
 }

@@ -45,7 +45,7 @@ export class Response {
   /** How many bytes of body the head has promised; Infinity if it does not say. */
   #length = Infinity;
   /** Whether blocks are dropped: for HEAD, 204, 205 and 304. RFC 3875 #12, RFC 9110 §6.4.1 */
-  #bodiless = false;
+  #dropsBody = false;
 
   constructor(sink: Sink, requestMethod: string) {
     this.#sink = sink;
@@ -54,12 +54,12 @@ export class Response {
   }
 
   /** Whether the head has been sent and no further block could reach the client. PEP 3333 #69 */
-  get satisfied(): boolean {
-    return this.headersSent && (this.#bodiless || this.#sent >= this.#length);
+  get wantsNoMore(): boolean {
+    return this.headersSent && (this.#dropsBody || this.#sent >= this.#length);
   }
 
   /** How many bytes Content-Length still allows; Infinity without Content-Length. */
-  get room(): number {
+  get remainingLength(): number {
     return this.headersSent ? this.#length - this.#sent : (this.#head?.length ?? Infinity);
   }
 
@@ -90,7 +90,7 @@ export class Response {
     if (this.#ended) throw new ApplicationError('write-after-end', 'write.flushHeaders() after the response has ended');
     if (this.headersSent) return;
     const head = this.#prepareHead(undefined);
-    return this.#sink.start(head.status, head.headers, undefined, this.satisfied);
+    return this.#sink.start(head.status, head.headers, undefined, this.wantsNoMore);
   };
 
   /**
@@ -102,7 +102,7 @@ export class Response {
     const length = typeof block === 'string' ? Buffer.byteLength(block) : block.length;
     if (length === 0) return;
     const head = this.headersSent ? undefined : this.#prepareHead(isWhole ? length : fileSize);
-    if (this.#bodiless) return head && this.#sink.start(head.status, head.headers, undefined, true);
+    if (this.#dropsBody) return head && this.#sink.start(head.status, head.headers, undefined, true);
     const room = this.#length - this.#sent;
     if (length <= room) {
       this.#sent += length;
@@ -119,7 +119,7 @@ export class Response {
 
   /** Sends an open file, from where it stands to its end or to Content-Length. The head must have been sent. */
   sendFile(descriptor: number, sendFile: NonNullable<Sink['sendFile']>): void | Promise<void> {
-    const count = sendFile.call(this.#sink, descriptor, this.room);
+    const count = sendFile.call(this.#sink, descriptor, this.remainingLength);
     const addToSent = (bytes: number) => {
       this.#sent += bytes;
     };
@@ -133,7 +133,7 @@ export class Response {
   finish(): void | Promise<void> {
     const head = this.headersSent ? undefined : this.#prepareHead(0);
     this.#ended = true;
-    const sent = head && this.#sink.start(head.status, head.headers, undefined, this.satisfied);
+    const sent = head && this.#sink.start(head.status, head.headers, undefined, this.wantsNoMore);
     return sent ? sent.then(() => this.#checkLength()) : this.#checkLength();
   }
 
@@ -171,7 +171,7 @@ export class Response {
     const { headers } = head;
     this.#length = head.length;
     const statusCode = head.status.slice(0, 3);
-    this.#bodiless = this.#isHead || statusCode === '204' || statusCode === '205' || statusCode === '304';
+    this.#dropsBody = this.#isHead || statusCode === '204' || statusCode === '205' || statusCode === '304';
     if (statusCode === '204' || statusCode === '205') {
       const at = headers.findIndex(isContentLength);
       if (at >= 0) headers.splice(at, 1); // RFC 9110 §8.6
@@ -185,7 +185,7 @@ export class Response {
   }
 
   #checkLength(): void {
-    if (this.#bodiless || this.#length === Infinity || this.#sent >= this.#length) return;
+    if (this.#dropsBody || this.#length === Infinity || this.#sent >= this.#length) return;
     throw new ApplicationError('body-too-short', `The body ended after ${this.#sent} of ${this.#length} bytes of its Content-Length`);
   }
 }

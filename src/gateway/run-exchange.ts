@@ -11,7 +11,7 @@ import type { Spool } from './spool.ts';
  */
 export function runExchange(exchange: Exchange, body: Spool | undefined, timeout: number | undefined): Promise<void> | undefined {
   const finished = exchange.start();
-  if (exchange.over) {
+  if (exchange.isOver) {
     body?.close();
     return undefined;
   }

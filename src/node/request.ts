@@ -113,7 +113,7 @@ function isWritable(stream: unknown): stream is Writable {
   return typeof stream === 'object' && stream !== null && 'once' in stream && typeof stream.once === 'function';
 }
 
-/** Whether the headers announce a body, be it one of no bytes. node:http calls such a request complete only at the end of the body. */
+/** Whether node:http would wait for a body: for a length above 0, or a transfer coding even if no bytes follow. */
 function announcesBody({ CONTENT_LENGTH: length, HTTP_TRANSFER_ENCODING: coding }: Environ): boolean {
   return coding ? true : Number(length) > 0;
 }

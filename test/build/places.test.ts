@@ -217,7 +217,7 @@ test('a Node that is too old: a 500, and a message in the log', () => {
   const env = { NODE_OPTIONS: `--require ${project}/old.cjs` };
   const expected = {
     stdout: 'Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\nContent-Length: 26\r\n\r\n500 Internal Server Error\n',
-    stderr: `run-with-cgi: Node ${process.versions.node} is too old for ${script}; it has to be 20.19, 22.3 or later [node-too-old]\n`,
+    stderr: `run-with-cgi: Node ${process.versions.node} is too old for ${script}; it has to be 20.19, 22.12 or later [node-too-old]\n`,
     status: 1,
   };
   expect(run(script, [], env)).toMatchObject(expected);

@@ -50,7 +50,7 @@ describe('interrupt()', () => {
     await null;
     await null;
     expect(log).toEqual(['log too long', 'start 504 Gateway Timeout 504 Gateway Timeout\n', 'end true', 'closed late']);
-    expect([exchange.over, exchange.failed, exchange.responded, exchange.interrupt(timeout)]).toEqual([true, true, true, false]);
+    expect([exchange.isOver, exchange.hasFailed, exchange.hasResponded, exchange.interrupt(timeout)]).toEqual([true, true, true, false]);
   });
 
   test("an application that rejects late is nobody's business", async () => {
@@ -69,7 +69,7 @@ describe('interrupt()', () => {
     reject(new Error('late'));
     await null;
     expect(log).toEqual(['end false']);
-    expect(exchange.failed).toBe(false);
+    expect(exchange.hasFailed).toBe(false);
   });
 
   test('in a generator that waits for ever: close() runs, and return() is not waited for', async () => {
@@ -109,8 +109,8 @@ describe('interrupt()', () => {
     const log: string[] = [];
     const seen: unknown[] = [];
     const next = () => {
-      seen.push(exchange.over, exchange.responded, exchange.failed);
-      seen.push(exchange.interrupt(timeout), exchange.responded, exchange.failed, exchange.interrupt(timeout));
+      seen.push(exchange.isOver, exchange.hasResponded, exchange.hasFailed);
+      seen.push(exchange.interrupt(timeout), exchange.hasResponded, exchange.hasFailed, exchange.interrupt(timeout));
       return never;
     };
     const exchange = exchangeOf(answering({ [Symbol.asyncIterator]: () => ({ next }) }), log);
@@ -118,7 +118,7 @@ describe('interrupt()', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(seen).toEqual([false, false, false, true, true, true, false]);
     expect(log).toEqual(['log too long', 'start 504 Gateway Timeout 504 Gateway Timeout\n', 'end true']);
-    expect(exchange.over).toBe(true);
+    expect(exchange.isOver).toBe(true);
   });
 
   test('while a failure is being answered: it is logged, and the response ended', async () => {
@@ -177,15 +177,15 @@ describe('interrupt()', () => {
     expect(log).toEqual(['start 200 OK x', 'end true', 'log end failed']);
   });
 
-  test('mayClose tells whether anything must run at the end', async () => {
+  test('needsClose tells whether anything must run at the end', async () => {
     const nothing = exchangeOf(answering('x'), []);
-    expect(nothing.mayClose).toBe(true); // nobody knows yet
+    expect(nothing.needsClose).toBe(true); // nobody knows yet
     await nothing.start();
-    expect(nothing.mayClose).toBe(false);
+    expect(nothing.needsClose).toBe(false);
     const atTheEnd: boolean[] = [];
     const something: Exchange = exchangeOf(answering({ [Symbol.iterator]: () => ['x'].values(), close: () => {} }), [], {
       get start() {
-        atTheEnd.push(something.mayClose);
+        atTheEnd.push(something.needsClose);
         return undefined;
       },
     });

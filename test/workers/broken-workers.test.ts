@@ -82,7 +82,7 @@ describe('an error that nobody catches', () => {
     const held = ask(gateway, '/hold');
     await isHeld();
     await ask(gateway, '/reject');
-    const successor = await until(() => workersOf(gateway).find((pid) => pid !== broken));
+    const successor = await until(() => workersOf(gateway).find((pid) => pid !== broken) ?? 0);
     while ((await ask(gateway)) !== `old ${successor}`) await sleep(20);
     writeFileSync(file('app.mjs'), source('new'));
     gateway.process.kill('SIGHUP');
