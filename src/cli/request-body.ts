@@ -19,6 +19,8 @@ export interface Body {
 }
 
 const DATA_OPTIONS = ['data', 'data-ascii', 'data-binary', 'data-raw', 'data-urlencode', 'json'];
+/** The Content-Type, and the Accept, of --json. */
+export const JSON_TYPE = 'application/json';
 const FORM_OPTIONS = ['form', 'form-string'];
 
 /** Returns the body that `options` ask for; undefined for none. Throws a `UserError`. */
@@ -84,7 +86,7 @@ function dataBody(options: readonly OptionValue[]): Body {
     else pieces.push(...(value.startsWith('@') ? readFile(value.slice(1)) : [Buffer.from(value)]));
   }
   const isJson = options.some(([option]) => option === 'json');
-  return { pieces, type: isJson ? 'application/json' : 'application/x-www-form-urlencoded' };
+  return { pieces, type: isJson ? JSON_TYPE : 'application/x-www-form-urlencoded' };
 }
 
 /** Encodes a value of --data-urlencode: "text", "=text", "name=text", "@file" or "name@file". */

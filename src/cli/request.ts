@@ -9,7 +9,7 @@ import type { Header } from '../types.ts';
 import { type OptionValue, parseArguments } from './arguments.ts';
 import { Client } from './client.ts';
 import { Cookies } from './cookies.ts';
-import { type Body, bodyOf, byteString, lengthOf, percent, readText, textOf } from './request-body.ts';
+import { type Body, bodyOf, byteString, JSON_TYPE, lengthOf, percent, readText, textOf } from './request-body.ts';
 import { Outputs, ResponseOutput } from './response-output.ts';
 import { applicationOf, isFile } from './target.ts';
 import { inSeconds, writeOut } from './write-out.ts';
@@ -235,7 +235,7 @@ function headersOf(values: Values, body: Body | undefined): Header[] {
     ['Authorization', user === undefined ? undefined : `Basic ${Buffer.from(user.includes(':') ? user : `${user}:`).toString('base64')}`],
     ['User-Agent', agent],
     ['Referer', referer],
-    ['Accept', isJson ? 'application/json' : undefined],
+    ['Accept', isJson ? JSON_TYPE : undefined],
     ['Accept-Encoding', compressed ? 'deflate, gzip, br' : undefined],
     ['Content-Type', body?.type],
   ];
@@ -280,7 +280,9 @@ function redirectedRequest(request: Request, response: ResponseOutput): Request 
   const code = response.status.slice(0, 3);
   const isForGet = code === '303' ? request.kind !== 'HEAD' : request.kind === 'POST' && (code === '301' || code === '302');
   if (!isForGet) return { ...request, target };
-  const headers = request.headers.filter(([name, value]) => name !== 'Content-Type' || value !== request.body?.type);
+  // curl keeps the headers of --json, and drops the Content-Type of other bodies.
+  const type = request.body?.type === JSON_TYPE ? undefined : request.body?.type;
+  const headers = request.headers.filter(([name, value]) => name !== 'Content-Type' || value !== type);
   return { kind: 'GET', target, headers, body: undefined };
 }
 

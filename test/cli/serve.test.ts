@@ -1,9 +1,9 @@
 // run-with-cgi serve: the development server, until it is told to stop.
 
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { ask } from '../servers/client.ts';
 import { ECHO, start, withFolder } from './command.ts';
 
@@ -69,11 +69,7 @@ test('--watch: a changed file is loaded again', async () => {
     `import { text } from './text.mjs'; export default (environ, start) => { start('200 OK', [['Content-Type', 'text/plain']]); return text; };`,
   );
   write('text.mjs', `export const text = 'before';`);
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  server.close();
+  const port = await freePort();
   const child = start(['serve', 'changing.mjs', '--watch', '--port', String(port)], { cwd: folder });
   const answer = async (expected: string) => {
     for (let tries = 0; ; tries++) {

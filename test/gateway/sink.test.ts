@@ -111,8 +111,8 @@ test('a close() that fails makes the request a failed one', async () => {
   const close = () => {
     throw new Error('from close()');
   };
-  expect((await callsOf(answering({ [Symbol.iterator]: () => ['x'].values(), close }))).exchange.failed).toBe(true);
-  expect((await callsOf(answering('x'))).exchange.failed).toBe(false);
+  expect((await callsOf(answering({ [Symbol.iterator]: () => ['x'].values(), close }))).exchange.hasFailed).toBe(true);
+  expect((await callsOf(answering('x'))).exchange.hasFailed).toBe(false);
 });
 
 test('204 takes a Content-Length away, and no other header', async () => {

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
+import { freePort } from '../free-port.ts';
 import { until } from '../host/processes.ts';
-import { freePort } from '../servers/servers.ts';
 import { shown } from './page.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-systemd-'));

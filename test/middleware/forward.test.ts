@@ -8,6 +8,7 @@ import { makeServer } from '../../src/server/index.ts';
 import { call, type TestRequest } from '../../src/testing/index.ts';
 import type { Application } from '../../src/types.ts';
 import { validator } from '../../src/validator/index.ts';
+import { freePort } from '../free-port.ts';
 
 const open: (Server | ReturnType<typeof createTcpServer>)[] = [];
 afterEach(async () => {
@@ -34,9 +35,7 @@ async function tcp(listener: (socket: Socket) => void): Promise<string> {
 
 /** An address where nobody listens. */
 async function nobody(): Promise<string> {
-  const url = await tcp(() => {});
-  open.pop()?.close();
-  return url;
+  return `http://127.0.0.1:${await freePort()}`;
 }
 
 /** A server of our own in front; its URL. */
@@ -57,7 +56,9 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 }
 
 test.each([Infinity, 2 ** 40])('a timeout of %d ms is none', async (timeout) => {
-  const url = await upstream((_request, response) => void setTimeout(() => response.end('late'), 50));
+  const url = await upstream(
+    (_request, response) => void setTimeout(() => response.setHeader('Content-Type', 'text/plain').end('late'), 50),
+  );
   expect(await send(url, {}, { timeout })).toMatchObject({ status: '200 OK', text: 'late' });
 });
 

@@ -11,8 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
 import { request } from '../fastcgi/client.ts';
+import { freePort } from '../free-port.ts';
 import { until } from '../host/processes.ts';
-import { freePort } from '../servers/servers.ts';
 
 const command = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-resident-'));
@@ -50,11 +50,11 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function start(program: string, args: string[], env: Record<string, string> = {}): ChildProcess {
+function start(program: string, args: string[], env: Record<string, string> = {}, stderr: 'ignore' | 'pipe' = 'ignore'): ChildProcess {
   const child = spawn(program, args, {
     cwd: folder,
     env: { PATH: process.env.PATH ?? '', ...env },
-    stdio: ['ignore', 'inherit', 'ignore'],
+    stdio: ['ignore', 'inherit', stderr],
   });
   running.push(child);
   return child;
@@ -166,7 +166,7 @@ describe('run()', () => {
     ['RUN_WITH_CGI_GRACE', 'soon', 'RUN_WITH_CGI_GRACE must be a number of seconds, got "soon"; set it to 3, for instance'],
     ['RUN_WITH_CGI_PROTOCOL', 'http', 'RUN_WITH_CGI_PROTOCOL must be fastcgi or scgi, got "http"'],
   ])('does not start where %s is %s', async (variable, value, message) => {
-    const child = start('spawn-fcgi', ['-n', '-s', file(`${value}.sock`), '--', file('app.cgi')], { [variable]: value });
+    const child = start('spawn-fcgi', ['-n', '-s', file(`${value}.sock`), '--', file('app.cgi')], { [variable]: value }, 'pipe');
     let said = '';
     child.stderr?.on('data', (text) => {
       said += text;
