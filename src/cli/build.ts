@@ -25,10 +25,11 @@ the script out, in an empty environment and an empty folder.
                           web server has another PATH
   --runtime <name>        node, or bun for a host that has Bun. Default: node
   --standalone            make an executable with Bun in it, for a host that has
-                          no runtime. It needs Bun here: npm install --save-dev bun
+                          no runtime. It needs Bun where you build:
+                          npm install --save-dev bun
   --target <machine>      with --standalone: a machine of another kind,
-                          linux-x64 or linux-arm64. Behind it -musl is for Alpine,
-                          -baseline for processors older than 2013
+                          linux-x64 or linux-arm64. Behind it, -musl is for
+                          Alpine, -baseline for processors older than 2013
   --warm                  on a host with cgi-fcgi, the first request starts a
                           worker that answers the later ones. Elsewhere the
                           script is plain CGI
