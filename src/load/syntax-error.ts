@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 
-/** Milliseconds. */
+/** Milliseconds for the other process. */
 const TIMEOUT = 10_000;
 
 /**
@@ -14,7 +14,8 @@ const TIMEOUT = 10_000;
  */
 export function prependSource(error: unknown, file: string): void {
   if (!(error instanceof SyntaxError) || !error.stack?.startsWith('SyntaxError')) return;
-  const source = `import 'data:text/javascript,process.exit()'; import ${JSON.stringify(pathToFileURL(file).href)};`;
+  const modules = ['data:text/javascript,process.exit()', pathToFileURL(file).href];
+  const source = modules.map((url) => `;import ${JSON.stringify(url)}`).join('');
   const { stderr } = spawnSync(process.execPath, [...process.execArgv, '--input-type=module', '--eval', source], {
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'pipe'],
