@@ -211,7 +211,7 @@ export const libraries: Sample[] = [
     title: 'Cloudflare Workers with `caches`',
     file: 'index.js',
     cannot: {
-      says: 'The handler needs what only Cloudflare Workers have',
+      says: 'The handler uses a global that only Cloudflare Workers have',
       mend: "The cache is Cloudflare's own. Ask `globalThis.caches?.default` whether there is one.",
     },
     questions: [],
