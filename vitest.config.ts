@@ -4,6 +4,9 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 const src = fileURLToPath(new URL('src/', import.meta.url));
 
+/** Tests of executables that have a runtime in them. These run alike whatever Node the tests run on. */
+const EXECUTABLES = ['test/build/standalone/process.test.ts', 'test/servers/standalone.test.ts'];
+
 /** Tests against real web servers: they need Debian's packages, and root. */
 const SERVERS = ['test/applications/**', 'test/machines/**', 'test/servers/**', 'test/*/storm.test.ts'];
 
@@ -32,7 +35,12 @@ export default defineConfig({
     ],
   },
   test: {
-    projects: [group('quick', ['test/**'], [...SERVERS, ...PROCESSES]), group('processes', PROCESSES, SERVERS), group('servers', SERVERS)],
+    projects: [
+      group('quick', ['test/**'], [...EXECUTABLES, ...SERVERS, ...PROCESSES]),
+      group('processes', PROCESSES, [...EXECUTABLES, ...SERVERS]),
+      group('servers', SERVERS, EXECUTABLES),
+      group('executables', EXECUTABLES),
+    ],
     // One more than processors: many tests wait for a process or a clock.
     maxWorkers: availableParallelism() + 1,
     testTimeout: 30_000,

@@ -108,7 +108,7 @@ export interface Times {
 }
 
 /** How often each is measured; the fastest run counts. */
-const ROUNDS = 7;
+const ROUNDS = 3;
 
 /** Measures how long `command` takes for its answer, in the folder of its last word. Throws a `UserError` when it does not answer. */
 export async function measure(command: readonly string[], runtime: Runtime, trial: Trial): Promise<Times> {
