@@ -72,7 +72,7 @@ function replace(descriptor: number, path: string): void {
 
 /** Shuts `socket` down. To close it would not end it for the server while child processes have copies of it. */
 async function shutdown(socket: number): Promise<void> {
-  /* v8 ignore next 2 */ // Bun, which writes no V8 coverage.
+  /* v8 ignore next 2 */
   if ('bun' in process.versions) return shutdownInBun(socket);
   const { Socket } = process.getBuiltinModule('node:net');
   await new Promise((resolve) => {
@@ -81,6 +81,7 @@ async function shutdown(socket: number): Promise<void> {
 }
 
 /** Bun's net.Socket does not shut a descriptor down that it was given. */
+/* v8 ignore next 5 */ // Bun, which writes no V8 coverage.
 async function shutdownInBun(socket: number): Promise<void> {
   const { connect } = Reflect.get(globalThis, 'Bun') as { connect(options: object): Promise<{ shutdown(): void }> };
   const connection = await connect({ fd: socket, socket: { data() {} } });
