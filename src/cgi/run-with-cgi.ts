@@ -97,8 +97,9 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
       if (lifetime && exchange.needsClose) lifetime.watchSignals();
     },
     onEnd() {
-      // With nothing left to do the process ends at once, and that closes the response.
-      if (!lifetime || typeof stdout !== 'number' || !(exchange.needsClose || hasStartedChildren())) return;
+      if (!lifetime || typeof stdout !== 'number') return;
+      // With nothing left to do the process ends at once, and that closes the response, unless children have inherited it.
+      if (!exchange.needsClose && !(stdout === 1 && hasStartedChildren())) return;
       lifetime.limitGrace();
       return closeResponse(stdout);
     },

@@ -43,7 +43,7 @@ export function takeStdout(printed?: string): number {
  * as well: under Apache's mod_cgid it is the same socket.
  */
 export function closeResponse(response: number): void | Promise<void> {
-  if (hasStartedChildren() && target(response).startsWith('socket:')) return shutdown(response);
+  if (target(response).startsWith('socket:') && hasStartedChildren()) return shutdown(response);
   if (response === 1) replace(1, '/dev/null');
   else fs.closeSync(response);
   replace(0, '/dev/null');
