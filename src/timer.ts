@@ -6,9 +6,9 @@ import { show } from './show.ts';
 /** The longest delay of a timer of Node, in milliseconds, about 24.8 days. For a longer one Node fires at once. */
 export const LONGEST_DELAY = 2 ** 31 - 1;
 
-/** Calls `action` after `milliseconds`, or after `LONGEST_DELAY` if that is less. Starts no timer for undefined and for Infinity. */
-export function startTimer(milliseconds: number | undefined, action: () => void): NodeJS.Timeout | undefined {
-  if (milliseconds === undefined || milliseconds === Infinity) return undefined;
+/** Calls `action` after `milliseconds`, or after `LONGEST_DELAY` if that is less. Starts no timer for Infinity. */
+export function startTimer(milliseconds: number, action: () => void): NodeJS.Timeout | undefined {
+  if (milliseconds === Infinity) return undefined;
   return setTimeout(action, Math.min(milliseconds, LONGEST_DELAY));
 }
 

@@ -124,7 +124,7 @@ export async function run(args: string[]): Promise<number> {
   const first = firstRequest(encode(path), values, inOrder);
   const cookies = new Cookies(values.cookie ?? [], values['cookie-jar'] !== undefined);
   const maxRedirects = values.location ? toNumber('--max-redirs', values['max-redirs'] ?? '50') : undefined;
-  const seconds = values['max-time'] === undefined ? undefined : toNumber('--max-time', values['max-time']);
+  const seconds = values['max-time'] === undefined ? Infinity : toNumber('--max-time', values['max-time']);
   const format = formatOf(values['write-out'] ?? '');
 
   // The application prints to the log. This comes before the application is loaded: some libraries keep the stream
@@ -133,9 +133,7 @@ export async function run(args: string[]): Promise<number> {
   printTo(log);
   const outputs = new Outputs(takeStdout(LOG), values);
   const client = new Client(await applicationOf(app, values.interface), outputs, log);
-  startTimer(seconds === undefined ? undefined : seconds * 1000, () =>
-    client.abort(28, `the response was not complete after ${seconds} s`),
-  )?.unref();
+  startTimer(seconds * 1000, () => client.abort(28, `the response was not complete after ${seconds} s`))?.unref();
 
   const send = async (request: Request): Promise<ResponseOutput> => {
     const url = urlOf(request);

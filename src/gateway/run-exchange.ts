@@ -23,6 +23,6 @@ export function runExchange(exchange: Exchange, body: Spool | undefined, timeout
 }
 
 /** Interrupts `exchange` after `timeout` milliseconds. Returns the timer, if there is one: see `startTimer`. */
-export function limitTime(exchange: Exchange, timeout: number | undefined): NodeJS.Timeout | undefined {
-  return startTimer(timeout, () => exchange.interrupt(timedOut(Number(timeout))));
+export function limitTime(exchange: Exchange, timeout = Infinity): NodeJS.Timeout | undefined {
+  return startTimer(timeout, () => exchange.interrupt(timedOut(timeout)));
 }
