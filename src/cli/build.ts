@@ -1,9 +1,10 @@
 // run-with-cgi build: makes one executable file of an application and all that it imports.
 
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { buildScript, refuseToOverwrite, withModule } from '../build/index.ts';
 import { parseTargetMachine, type Target } from '../build/standalone/bun.ts';
+import { parseShebang, readStart } from '../host/shebang.ts';
 import { makeStandardStreams } from '../idle.ts';
 import { describeExport, type Loaded, loadApplication, parseTarget } from '../load/application.ts';
 import { describeInterface } from '../load/interface.ts';
@@ -132,12 +133,9 @@ function checkModule(path: string): void {
   const status = statSync(path, { throwIfNoEntry: false });
   if (!status) throw new UserError('module-not-found', `There is no file ${path}`);
   if (status.isDirectory()) throw new UserError('option-wrong', `${path} is a folder; name a module in it`);
-  const [, interpreter] = /^#!\s*([^\n]*)/.exec(readFileSync(path, 'latin1')) ?? [];
+  const interpreter = parseShebang(readStart(path))?.words.join(' ');
   if (interpreter !== undefined && !/\b(?:node|bun|deno|tsx|run-with-cgi)\b/.test(interpreter)) {
-    throw new UserError(
-      'option-wrong',
-      `${path} is a program for ${interpreter.trim()}; build takes only modules in JavaScript or TypeScript`,
-    );
+    throw new UserError('option-wrong', `${path} is a program for ${interpreter}; build takes only modules in JavaScript or TypeScript`);
   }
 }
 

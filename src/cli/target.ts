@@ -1,9 +1,10 @@
 // The application that a command line names: a module, any executable CGI program, or a folder of CGI programs.
 
 import cluster from 'node:cluster';
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { cgiBin, cgiScript } from '../host/index.ts';
+import { parseShebang, readStart } from '../host/shebang.ts';
 import { makeStandardStreams } from '../idle.ts';
 import { type Loaded, loadApplication, parseTarget } from '../load/application.ts';
 import { UserError } from '../load/user-error.ts';
@@ -66,8 +67,8 @@ function isProgram(path: string): boolean {
   const isForNode = interpreter === 'node' || interpreter === 'nodejs';
   if (isForNode && !path.endsWith('.cgi')) return false;
   if (file.mode & 0o111) return true;
-  if (isForNode || interpreter === 'run-with-cgi' || (interpreter === undefined && AMBIGUOUS_NAME.test(path))) return false;
-  if (interpreter === undefined) {
+  if (isForNode || interpreter === 'run-with-cgi' || (interpreter === '' && AMBIGUOUS_NAME.test(path))) return false;
+  if (interpreter === '') {
     throw new UserError(
       'program-not-executable',
       `${path} is neither a module nor a program: its name does not end in .js, .mjs, .cjs or .ts, it has no #! line, and it is not executable`,
@@ -76,26 +77,12 @@ function isProgram(path: string): boolean {
   throw new UserError('program-not-executable', `${path} is a program for ${interpreter}, but it is not executable; run chmod +x ${path}`);
 }
 
-/** Returns the name of the interpreter in the #! line of the file `path`: "python3" for "#!/usr/bin/env python3". */
-function interpreterOf(path: string): string | undefined {
-  const [, line = ''] = /^#!([^\n]*)/.exec(startOf(path)) ?? [];
-  const [first = '', ...more] = line.trim().split(/\s+/);
-  const name = basename(first);
-  // The options and assignments of env come before the interpreter.
-  return (name === 'env' ? more.find((argument) => !argument.startsWith('-') && !argument.includes('=')) : name) || undefined;
-}
-
-/** Returns the first 256 bytes of a file as a byte string; "" where this process may not read the file. */
-function startOf(path: string): string {
-  let file: number | undefined;
+/** Returns the name of the program in the #! line of the file `path`; "" without such a line, or where the file may not be read. */
+function interpreterOf(path: string): string {
   try {
-    file = openSync(path, 'r');
-    const buffer = Buffer.alloc(256);
-    return buffer.toString('latin1', 0, readSync(file, buffer, 0, 256, 0));
+    return parseShebang(readStart(path))?.program ?? '';
   } catch {
     return '';
-  } finally {
-    if (file !== undefined) closeSync(file);
   }
 }
 
