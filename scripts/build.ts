@@ -57,7 +57,7 @@ const { metafile } = await build({
     'fetch/light',
     'fetch/light/index',
     'node/index',
-    'workers/lifetime',
+    'workers/serve-until-stopped',
     'scgi/index',
     'headers',
     'host/index',

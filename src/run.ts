@@ -1,6 +1,6 @@
 // run(): chooses the gateway by how this process was started: as a CGI script for one request, or as a server for many.
 
-import { handOver, isCapturing } from './cgi/hand-over.ts';
+import { isCapturing, offerApplication } from './cgi/capture.ts';
 import { type RunWithCgiOptions, runWithCgi } from './cgi/run-with-cgi.ts';
 import { reserveStdout } from './cgi/stdout.ts';
 import { ApplicationError } from './errors.ts';
@@ -30,7 +30,7 @@ const FIRST_PASSED = 3;
  * The promise resolves when the response, or the last one, is done. Throws as `runWithCgi` does.
  */
 export function run(application: Application, options: RunOptions = {}): Promise<void> {
-  if (handOver(application, options)) return Promise.resolve();
+  if (offerApplication(application, options)) return Promise.resolve();
   const fd = options.stdout === undefined ? listeningDescriptor() : undefined;
   return fd === undefined ? runWithCgi(application, options) : serve(application, fd, options);
 }
@@ -83,7 +83,7 @@ async function serve(application: Application, fd: number, options: RunOptions):
   const { RUN_WITH_CGI_PROTOCOL, RUN_WITH_CGI_SCRIPT_NAME, RUN_WITH_CGI_GRACE = '0' } = process.env;
   const { protocol = protocolOf(RUN_WITH_CGI_PROTOCOL), maxBodySize, timeout, env } = options;
   const { scriptName = RUN_WITH_CGI_SCRIPT_NAME, grace = secondsOf('RUN_WITH_CGI_GRACE', RUN_WITH_CGI_GRACE) } = options;
-  const { serveUntilStopped } = await import('./workers/lifetime.ts');
+  const { serveUntilStopped } = await import('./workers/serve-until-stopped.ts');
   const settings = {
     fd,
     grace,

@@ -13,11 +13,11 @@ import { isPromiseLike } from '../gateway/promise-like.ts';
 import { limitTime } from '../gateway/run-exchange.ts';
 import { wrapFile } from '../gateway/wrap-file.ts';
 import type { Application, ApplicationFunction, Block, Environ } from '../types.ts';
+import { offerApplication } from './capture.ts';
 import { writeDescriptor, writeText } from './descriptor.ts';
-import { handOver } from './hand-over.ts';
 import { headFor, isNph, nphHead } from './head.ts';
-import { guardProcess, type Lifetime } from './lifetime.ts';
 import { openOutput } from './output.ts';
+import { guardProcess, type ProcessGuard } from './process-guard.ts';
 import { type LogTarget, openErrors } from './stderr.ts';
 import { isStream, type Stdin, toSource } from './stdin.ts';
 import { closeResponse, hasStartedChildren, printTo, takeStdout } from './stdout.ts';
@@ -59,7 +59,7 @@ let hasRun = false;
  */
 export function runWithCgi(application: Application, options: RunWithCgiOptions = {}): Promise<void> {
   if (options.stdout !== undefined) return answerRequest(options.stdout, application, options, false);
-  if (handOver(application, options)) return Promise.resolve();
+  if (offerApplication(application, options)) return Promise.resolve();
   if (hasRun) throw new ApplicationError('run-twice', 'runWithCgi() was called twice; a CGI script answers one request');
   hasRun = true;
   return answerRequest(takeStdout(), application, options, true);
@@ -86,7 +86,7 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
     runOnce: true,
   });
 
-  let lifetime: Lifetime | undefined;
+  let guard: ProcessGuard | undefined;
   const output = openOutput({
     write: typeof stdout === 'number' ? descriptorWriter(stdout) : objectWriter(stdout),
     isSynchronous: typeof stdout === 'number',
@@ -94,25 +94,25 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
     input,
     serverSendsBodyFirst: length > 0 && isStream(stdin),
     onStart() {
-      if (lifetime && exchange.needsClose) lifetime.watchSignals();
+      if (guard && exchange.needsClose) guard.watchSignals();
     },
     onEnd() {
-      if (!lifetime || typeof stdout !== 'number') return;
+      if (!guard || typeof stdout !== 'number') return;
       // With nothing left to do the process ends at once, and that closes the response, unless children have inherited it.
       if (!exchange.needsClose && !(stdout === 1 && hasStartedChildren())) return;
-      lifetime.limitGrace();
+      guard.limitGrace();
       return closeResponse(stdout);
     },
   });
   const exchange = new Exchange(refusal ?? application, environ, output, report);
-  if (isScript) lifetime = guardProcess(exchange, input, report);
+  if (isScript) guard = guardProcess(exchange, input, report);
   const finished = exchange.start();
   if (!exchange.isOver) {
-    lifetime?.watchSignals();
+    guard?.watchSignals();
     limitTime(exchange, timeout)?.unref();
   }
   // The additional then() puts the exit behind whatever else waits for `finished`.
-  finished.then(() => {}).then(() => lifetime?.exit());
+  finished.then(() => {}).then(() => guard?.exit());
   return finished;
 }
 

@@ -1,7 +1,7 @@
 // The client of the command `request`. It sends requests to an application in this process, one after another, and closes
 // the application even when a signal, an error or process.exit() ends the process early.
 
-import { guardProcess } from '../cgi/lifetime.ts';
+import { ENDING_SIGNALS, guardProcess } from '../cgi/process-guard.ts';
 import { checkBodySize } from '../environ/body-length.ts';
 import { toFunction } from '../gateway/application.ts';
 import { Exchange } from '../gateway/exchange.ts';
@@ -20,12 +20,6 @@ export interface ClientRequest {
   headers: readonly Header[];
   body: Body | undefined;
 }
-
-const SIGNALS = [
-  ['SIGHUP', 1],
-  ['SIGINT', 2],
-  ['SIGTERM', 15],
-] as const;
 
 export class Client {
   readonly #loaded: Loaded;
@@ -84,7 +78,7 @@ export class Client {
   }
 
   #watchSignals(): void {
-    for (const [signal, number] of SIGNALS) {
+    for (const [signal, number] of ENDING_SIGNALS) {
       let isAgain = false;
       process.on(signal, () => {
         if (isAgain) process.exit(128 + number);

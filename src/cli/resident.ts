@@ -5,7 +5,7 @@ import { UserError } from '../load/user-error.ts';
 import type { ResidentOptions } from '../resident/options.ts';
 import type { ApplicationFunction } from '../types.ts';
 import { bindShared } from '../workers/bind.ts';
-import { serveUntilStopped } from '../workers/lifetime.ts';
+import { serveUntilStopped } from '../workers/serve-until-stopped.ts';
 import { runWorkers } from '../workers/supervisor.ts';
 import { DRAIN } from '../workers/uncaught.ts';
 import { INHERITED, WORKER } from '../workers/worker-channel.ts';

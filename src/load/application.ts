@@ -1,6 +1,6 @@
 // From "app.ts:callable" on a command line to an application.
 
-import { captureApplications } from '../cgi/hand-over.ts';
+import { captureApplications } from '../cgi/capture.ts';
 import type { FetchHandler } from '../fetch/index.ts';
 import { fs } from '../fs.ts';
 import { idleWaiter } from '../idle.ts';
@@ -47,20 +47,20 @@ export async function loadApplication(path: string, callable?: string, kind?: st
   const file = process.getBuiltinModule('node:path').resolve(path);
   if (!fs.existsSync(file)) throw new UserError('module-not-found', `There is no file ${file}${suggestFile(path)}`);
 
-  let handedOver: Loaded | undefined;
+  let captured: Loaded | undefined;
   const release = captureApplications(({ application, options }) => {
-    handedOver ??= { application, interface: 'wsgi', exportName: undefined, options, origin: `what ${path} gives to runWithCgi()` };
+    captured ??= { application, interface: 'wsgi', exportName: undefined, options, origin: `what ${path} gives to runWithCgi()` };
   });
   const ports = withholdPorts(); // for good: a module that exports its application may call listen() late
   try {
     let exported: unknown;
-    const isFound = () => (handedOver ?? defaultApplication(exported, wanted) ?? ports.listener()) !== undefined;
+    const isFound = () => (captured ?? defaultApplication(exported, wanted) ?? ports.listener()) !== undefined;
     const waitUntilIdle = idleWaiter(isFound);
     exported = await loadModule(file);
     if (callable !== undefined) return await namedApplication(exported, path, callable, wanted);
     // The module may wait for something, its database say, before it calls runWithCgi() or listen().
     await waitUntilIdle();
-    if (handedOver) return handedOver;
+    if (captured) return captured;
     const found = defaultApplication(exported, wanted);
     if (found) return await adapt(found, path, wanted);
     const listener = ports.listener();

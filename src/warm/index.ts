@@ -1,7 +1,7 @@
 // A warm script runs this before it loads its application. The process of a request starts the worker, which answers later
 // requests. The process of the worker takes the application and serves it.
 
-import { captureApplications } from '../cgi/hand-over.ts';
+import { captureApplications } from '../cgi/capture.ts';
 import { startWorker, takeSocketPath } from './start.ts';
 
 /** The names of `build --keep-env`, separated by spaces. The bundler defines this. */

@@ -4,4 +4,4 @@ import { fileURLToPath } from 'node:url';
 
 process.env.PROCESS_CASES = 'standalone';
 process.env.PATH = `${fileURLToPath(new URL('../bun/node_modules/.bin', import.meta.url))}:${process.env.PATH}`;
-for (const name of ['environ', 'lifetime', 'request-body', 'response', 'stderr']) await import(`../../cgi/${name}.test.ts`);
+for (const name of ['environ', 'process-guard', 'request-body', 'response', 'stderr']) await import(`../../cgi/${name}.test.ts`);

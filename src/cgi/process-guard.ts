@@ -1,5 +1,5 @@
-// The lifetime of the process of a CGI script. Signals, exit(), uncaught errors and an event loop with nothing left to do may
-// end it before its request is over; open handles must not keep it alive after that.
+// Guards the process of a CGI script. Signals, exit(), uncaught errors and an event loop with nothing left to do may end the
+// process before its request is over: the guard then ends the exchange. Open handles must not keep the process alive after that.
 
 import { ApplicationError, RequestError } from '../errors.ts';
 import type { Exchange, Report } from '../gateway/exchange.ts';
@@ -8,14 +8,15 @@ import type { Input } from '../gateway/input.ts';
 /** Milliseconds for which the process may work on after the response. Apache and h2o send SIGKILL three seconds after SIGTERM. */
 const GRACE = 2_500;
 
-const SIGNALS = [
+/** The signals that ask a process to end, with their numbers: the exit status is 128 and the number. */
+export const ENDING_SIGNALS = [
   ['SIGHUP', 1],
   ['SIGINT', 2],
   ['SIGTERM', 15],
 ] as const;
 
 /** What `runWithCgi` tells the guard of the process. */
-export interface Lifetime {
+export interface ProcessGuard {
   /**
    * Makes a signal that asks the process to end run the application's `close()` first. When the response is out, the signal is
    * ignored until `close()` is done: lighttpd sends SIGTERM as soon as Content-Length is satisfied. Must not be called before
@@ -33,7 +34,7 @@ export function guardProcess(
   exchange: Pick<Exchange, 'interrupt' | 'hasResponded' | 'hasFailed'>,
   input: Pick<Input, 'reading'>,
   report: Report,
-): Lifetime {
+): ProcessGuard {
   process.on('uncaughtException', (error) => {
     if (exchange.interrupt(error)) return;
     process.exitCode = 1;
@@ -55,11 +56,11 @@ export function guardProcess(
   });
 
   let isWatching = false;
-  const lifetime: Lifetime = {
+  const guard: ProcessGuard = {
     watchSignals() {
       if (isWatching) return;
       isWatching = true;
-      for (const [signal, number] of SIGNALS) {
+      for (const [signal, number] of ENDING_SIGNALS) {
         process.on(signal, () => {
           if (!exchange.interrupt(new RequestError('terminated', `The script was ended by ${signal}`, 500))) return;
           process.exitCode = 128 + number;
@@ -67,11 +68,11 @@ export function guardProcess(
       }
     },
     limitGrace() {
-      setTimeout(lifetime.exit, GRACE).unref();
+      setTimeout(guard.exit, GRACE).unref();
     },
     exit() {
       process.exit();
     },
   };
-  return lifetime;
+  return guard;
 }
