@@ -4,11 +4,10 @@
 import type { RunWithCgiOptions } from '../cgi/run-with-cgi.ts';
 import { serveFastCgi } from '../fastcgi/index.ts';
 import { fs } from '../fs.ts';
-import { toFunction } from '../gateway/application.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { secondsOf } from '../timer.ts';
-import type { Application, ApplicationFunction } from '../types.ts';
+import type { Application } from '../types.ts';
 import { DRAIN, onUncaught } from '../workers/uncaught.ts';
 import { limitLog } from './start.ts';
 import { removeLeftovers } from './sweep.ts';
@@ -22,15 +21,9 @@ const IDLE_EXIT = '300';
 
 /** Serves `application` at the socket `path` until it is time to end; then ends the process. */
 export function runWorker(application: Application, { maxBodySize, timeout, env }: RunWithCgiOptions, path: string): void {
-  const callable = toFunction(application);
   const script = process.argv[1] ?? '';
   const version = identity(script);
   const idleExit = secondsOf('RUN_WITH_CGI_IDLE_EXIT', process.env.RUN_WITH_CGI_IDLE_EXIT || IDLE_EXIT);
-  let lastRequest = Date.now();
-  const counted: ApplicationFunction = (environ, startResponse) => {
-    lastRequest = Date.now();
-    return callable(environ, startResponse);
-  };
 
   // The socket gets a name of its own first. rename() then replaces an older socket without a gap. And Node removes the name
   // that it listened on when the server closes; the other name may be another worker's by then. The path leads through a
@@ -39,12 +32,22 @@ export function runWorker(application: Application, { maxBodySize, timeout, env 
   const descriptor = fs.openSync(path.slice(0, slash), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
   const folder = `/proc/self/fd/${descriptor}`;
   const ownPath = `${folder}${path.slice(slash)}.${process.pid}`;
-  const server = serveFastCgi(counted, {
+  const server = serveFastCgi(application, {
     socket: ownPath,
     mode: 0o600,
     ...(maxBodySize !== undefined && { maxBodySize }),
     ...(timeout !== undefined && { timeout }),
     ...(env && { env }),
+  });
+  // Each cgi-fcgi process opens a connection for its one request.
+  let openConnections = 0;
+  let idleSince = Date.now();
+  server.on('connection', (socket) => {
+    openConnections++;
+    socket.on('close', () => {
+      openConnections--;
+      idleSince = Date.now();
+    });
   });
   let ownSocket: string | undefined;
   const livenessLink = livenessLinkAt(`${path}.pid`, `/proc/${process.pid}/fd/${descriptor}`);
@@ -73,7 +76,8 @@ export function runWorker(application: Application, { maxBodySize, timeout, env 
     }, GRACE);
   };
   const timer = setInterval(() => {
-    if (Date.now() - lastRequest >= idleExit || identity(path) !== ownSocket || identity(script) !== version) end();
+    const isUnused = openConnections === 0 && Date.now() - idleSince >= idleExit;
+    if (isUnused || identity(path) !== ownSocket || identity(script) !== version) end();
     limitLog(2);
   }, CHECK_INTERVAL);
   let status = 0;

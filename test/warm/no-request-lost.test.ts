@@ -65,6 +65,14 @@ describe('no request is lost', () => {
     expect((await see({ env })).resident).toBe(false);
   });
 
+  test('when one takes longer than a worker stays without requests: the same worker answers the next', async () => {
+    deploy(one);
+    const env = { RUN_WITH_CGI_IDLE_EXIT: '3' };
+    const pid = await warmUp({ env });
+    expect((await ask({ path: '/wait-long' })).body).toBe('waited');
+    expect(await see({ env })).toMatchObject({ pid, resident: true });
+  });
+
   test('when more wait than the backlog holds', async () => {
     deploy(one);
     const pid = await warmUp();

@@ -22,6 +22,7 @@ const source = (version: string) => `export function application(environ, startR
   if (PATH_INFO === '/environ') return JSON.stringify(environ);
   if (PATH_INFO === '/reject') setTimeout(() => Promise.reject(new Error('nobody catches it')), 50);
   if (PATH_INFO === '/wait') return new Promise((resolve) => setTimeout(resolve, 500, 'waited'));
+  if (PATH_INFO === '/wait-long') return new Promise((resolve) => setTimeout(resolve, 6000, 'waited'));
   return JSON.stringify({ version: '${version}', pid: process.pid, resident: !environ['wsgi.run_once'], env: process.env });
 }
 `;
