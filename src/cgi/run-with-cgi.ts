@@ -2,16 +2,16 @@
 // comes from the environment and descriptor 0, and the response goes to descriptor 1.
 
 import { bodyLength, checkBodySize } from '../environ/body-length.ts';
-import { type Extras, requestVariables, toEnviron } from '../environ/environ.ts';
+import { completeVariables, type Extras } from '../environ/environ.ts';
 import { processVariables, type Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { toBytes } from '../gateway/block.ts';
+import { toEnviron } from '../gateway/environ.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
 import { isPromiseLike } from '../gateway/promise-like.ts';
 import { limitTime } from '../gateway/run-exchange.ts';
-import { wrapFile } from '../gateway/wrap-file.ts';
 import type { Application, ApplicationFunction, Block, Environ } from '../types.ts';
 import { offerApplication } from './capture.ts';
 import { writeDescriptor, writeText } from './descriptor.ts';
@@ -80,7 +80,6 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
   const environ = toEnviron(variables, {
     input,
     errors,
-    fileWrapper: wrapFile,
     multithread: false,
     multiprocess: true,
     runOnce: true,
@@ -126,7 +125,7 @@ interface Request {
 
 function readRequest(options: RunWithCgiOptions, isScript: boolean): Request {
   const { variables: given, lossy } = options.environ ? { variables: options.environ, lossy: [] } : processVariables();
-  const variables = requestVariables(given, options.env);
+  const variables = completeVariables({ ...given }, options.env);
   if (lossy.length > 0) variables['cgi.lossy'] = lossy;
   let length = 0;
   try {

@@ -1,38 +1,21 @@
-// Makes environ out of the variables that a server gives: adds what PEP 3333 requires, removes what a client could abuse, and
+// The variables of environ, out of those that a server gives: adds what PEP 3333 requires, removes what a client could abuse, and
 // evens out what servers do differently.
 
-import type { Environ, ErrorStream, FileWrapperFunction, InputStream } from '../types.ts';
 import { normalizePath } from './path.ts';
 import { guessScheme } from './uri.ts';
-import type { Variables } from './variables.ts';
 
 /** Variables and other values that a deployer adds to environ. */
 export type Extras = Readonly<Record<string, unknown>>;
-
-/** What a gateway adds to the variables: its streams, and how it calls the application. */
-export interface GatewayValues {
-  input: InputStream;
-  errors: ErrorStream;
-  fileWrapper: FileWrapperFunction;
-  multithread: boolean;
-  multiprocess: boolean;
-  runOnce: boolean;
-}
-
-/**
- * Returns a copy of `given`, the server's variables, for environ: without those that a client could forge, and with those that
- * PEP 3333 #4 to #7 require. `extras` are the deployer's own and win.
- */
-export function requestVariables(given: Readonly<Variables>, extras: Extras = {}): Record<string, unknown> {
-  return completeVariables({ ...given }, extras);
-}
 
 /** Names in environ that only a gateway may set. A variable of the server with such a name is removed. */
 const RESERVED_PREFIXES = ['wsgi.', 'cgi.', 'run-with-cgi.'];
 /** The character code of "Z". */
 const LAST_UPPER_CASE = 90;
 
-/** Completes `environ` as `requestVariables` does, but in place, and returns it. It holds the server's variables. */
+/**
+ * Makes the server's variables fit for environ, in place, and returns them: removes those that a client could forge, and adds
+ * those that PEP 3333 #4 to #7 require. `extras` are the deployer's own and win.
+ */
 export function completeVariables(environ: Record<string, unknown>, extras: Extras = {}): Record<string, unknown> {
   // A "Proxy:" header becomes HTTP_PROXY, which HTTP clients obey (httpoxy). Most servers pass it on.
   delete environ.HTTP_PROXY;
@@ -78,22 +61,6 @@ export function completeVariables(environ: Record<string, unknown>, extras: Extr
   }
   environ['wsgi.url_scheme'] ??= scheme;
   return environ;
-}
-
-/** Adds the values of `gateway` to `variables`, in place, and returns them as environ. PEP 3333 #14 to #20 */
-export function toEnviron(variables: Record<string, unknown>, gateway: GatewayValues): Environ {
-  const values = {
-    'wsgi.version': [1, 0],
-    'wsgi.input': gateway.input,
-    'wsgi.errors': gateway.errors,
-    'wsgi.multithread': gateway.multithread,
-    'wsgi.multiprocess': gateway.multiprocess,
-    'wsgi.run_once': gateway.runOnce,
-    'wsgi.input_terminated': true,
-    'wsgi.file_wrapper': gateway.fileWrapper,
-  };
-  // Last: V8 treats an object that is created without a prototype as a dictionary, which takes far longer to fill.
-  return Object.setPrototypeOf(Object.assign(variables, values), null);
 }
 
 function splitHost(host: string): [name: string, port: string] {

@@ -1,11 +1,12 @@
 // toFetch(): an application of PEP 3333 as a Fetch handler, for servers that take one (Bun, Deno, srvx) and for tests.
 
 import { checkBodySize } from '../environ/body-length.ts';
-import { requestVariables, toEnviron } from '../environ/environ.ts';
+import { completeVariables } from '../environ/environ.ts';
 import { headerVariables, targetVariables } from '../environ/http.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { toFunction } from '../gateway/application.ts';
 import { toBytes } from '../gateway/block.ts';
+import { toEnviron } from '../gateway/environ.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
@@ -15,7 +16,6 @@ import { BARE_STATUS } from '../gateway/response.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { NO_BODY } from '../gateway/source.ts';
 import { Spool } from '../gateway/spool.ts';
-import { wrapFile } from '../gateway/wrap-file.ts';
 import { show } from '../show.ts';
 import type { Application, Block, Header } from '../types.ts';
 import { type Platform, streamOf } from './platform.ts';
@@ -54,10 +54,9 @@ export function toFetchOn(platform: Platform, application: Application, options:
       ...headerVariables(request.headers),
       ...(body && { CONTENT_LENGTH: String(body.length) }),
     };
-    const environ = toEnviron(requestVariables(variables, env), {
+    const environ = toEnviron(completeVariables(variables, env), {
       input: body ? new Input(body, body.length) : new Input(NO_BODY, 0),
       errors,
-      fileWrapper: wrapFile,
       multithread: true,
       multiprocess: false,
       runOnce: false,

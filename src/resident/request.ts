@@ -3,8 +3,9 @@
 
 import { headFor } from '../cgi/head.ts';
 import { bodyLength, bodyTooLarge, checkBodySize } from '../environ/body-length.ts';
-import { completeVariables, requestVariables, toEnviron } from '../environ/environ.ts';
+import { completeVariables } from '../environ/environ.ts';
 import type { Variables } from '../environ/variables.ts';
+import { toEnviron } from '../gateway/environ.ts';
 import { Exchange, type Report } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
@@ -13,7 +14,6 @@ import { runExchange } from '../gateway/run-exchange.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { NO_BODY } from '../gateway/source.ts';
 import { Spool } from '../gateway/spool.ts';
-import { wrapFile } from '../gateway/wrap-file.ts';
 import type { ApplicationFunction, Block, ErrorStream, Header } from '../types.ts';
 import { mount } from './mount.ts';
 import type { ResidentSettings } from './options.ts';
@@ -109,10 +109,9 @@ export abstract class ResidentRequest implements Sink {
     if (this.#isAbandoned) return;
     const { settings } = this;
     const body = this.#body;
-    const environ = toEnviron(this.#variables ?? requestVariables({}, settings.env), {
+    const environ = toEnviron(this.#variables ?? completeVariables({}, settings.env), {
       input: this.#makeInput(),
       errors: this.errors,
-      fileWrapper: wrapFile,
       // There is one thread. But while one request waits others run and change shared variables, which is what this warns of.
       multithread: true,
       multiprocess: settings.multiprocess,

@@ -5,10 +5,10 @@ import type { Extras } from '../environ/environ.ts';
 import { addHeader, parseTarget } from '../environ/http.ts';
 import { normalizePath } from '../environ/path.ts';
 import { guessScheme } from '../environ/uri.ts';
+import { wrapFile } from '../gateway/environ.ts';
 import { Input } from '../gateway/input.ts';
 import { NO_BODY } from '../gateway/source.ts';
 import type { Spool } from '../gateway/spool.ts';
-import { wrapFile } from '../gateway/wrap-file.ts';
 import type { Environ, ErrorStream } from '../types.ts';
 import type { Connection } from './connection.ts';
 
@@ -56,7 +56,7 @@ export function environOf(
   if (connection.isSecure) environ.HTTPS = 'on';
   Object.assign(environ, extras);
   if (extras.SCRIPT_NAME !== undefined || extras.PATH_INFO !== undefined) normalizePath(environ);
-  // The prototype goes last. V8 makes a dictionary of an object that begins without one, which takes five times as long to fill.
+  // The prototype goes last: V8 makes a dictionary of an object without one, which takes five times as long to fill with known names.
   return Object.setPrototypeOf(environ, null);
 }
 

@@ -1,11 +1,10 @@
 // The environ of a request that comes over no wire.
 
-import { requestVariables, toEnviron } from '../environ/environ.ts';
+import { completeVariables } from '../environ/environ.ts';
 import { headerVariables, targetVariables } from '../environ/http.ts';
+import { toEnviron } from '../gateway/environ.ts';
 import { Input } from '../gateway/input.ts';
-import type { Source } from '../gateway/source.ts';
-import { NO_BODY } from '../gateway/source.ts';
-import { wrapFile } from '../gateway/wrap-file.ts';
+import { NO_BODY, type Source } from '../gateway/source.ts';
 import type { Environ, ErrorStream, Header } from '../types.ts';
 
 export interface RequestHead {
@@ -43,10 +42,9 @@ export function requestEnviron(head: RequestHead, body: RequestBody | undefined,
     ...(body && { CONTENT_LENGTH: String(body.length) }),
     ...(/^https:/i.test(path) && { HTTPS: 'on', SERVER_PORT: '443' }),
   };
-  return toEnviron(requestVariables(variables, environ), {
+  return toEnviron(completeVariables(variables, environ), {
     input: body ? new Input(body.source, body.length, body.limit) : new Input(NO_BODY, 0),
     errors,
-    fileWrapper: wrapFile,
     multithread: false,
     multiprocess: false,
     runOnce: false,

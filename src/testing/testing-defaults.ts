@@ -1,9 +1,9 @@
 // setupTestingDefaults(): a made-up environ for tests of applications, gateways and middleware.
 
 import { guessScheme } from '../environ/uri.ts';
+import { wrapFile } from '../gateway/environ.ts';
 import { Input } from '../gateway/input.ts';
 import { NO_BODY } from '../gateway/source.ts';
-import { wrapFile } from '../gateway/wrap-file.ts';
 import type { Environ, ErrorStream } from '../types.ts';
 
 /**

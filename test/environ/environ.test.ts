@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { requestVariables } from '../../src/environ/environ.ts';
+import { completeVariables } from '../../src/environ/environ.ts';
 import type { Environ } from '../../src/types.ts';
 import { answering, run } from '../fakes.ts';
 
@@ -39,7 +39,7 @@ describe('environ', () => {
   });
 
   test('PEP 3333 #4 to #7: without a single variable the required ones are there, and not empty', () => {
-    expect({ ...requestVariables({}) }).toEqual({
+    expect({ ...completeVariables({}) }).toEqual({
       REQUEST_METHOD: 'GET',
       SCRIPT_NAME: '',
       PATH_INFO: '/',
@@ -109,7 +109,7 @@ describe('environ', () => {
     ['PEP 3333 #23: the rest of the environment stays', { DOCUMENT_ROOT: '/srv' }, { DOCUMENT_ROOT: '/srv' }],
   ];
   test.each(servers)('%s', (_what, given, expected) => {
-    const variables = requestVariables(given);
+    const variables = completeVariables({ ...given });
     for (const [name, value] of Object.entries(expected)) expect([name, variables[name]]).toEqual([name, value]);
   });
 
@@ -126,7 +126,7 @@ describe('environ', () => {
     [{ REQUEST_SCHEME: 'http', HTTPS: 'on' }, 'https'],
     [{ HTTP_X_FORWARDED_PROTO: 'https' }, 'http'],
   ])('PEP 3333 #15: wsgi.url_scheme for %j is %s', (given, scheme) => {
-    expect(requestVariables(given)['wsgi.url_scheme']).toBe(scheme);
+    expect(completeVariables({ ...given })['wsgi.url_scheme']).toBe(scheme);
   });
 
   const FORGED = {
@@ -166,7 +166,7 @@ describe('environ', () => {
     const path = fc.array(fc.constantFrom('/', 'a', '\xe9')).map((parts) => parts.join(''));
     fc.assert(
       fc.property(path, path, (SCRIPT_NAME, PATH_INFO) => {
-        const variables = requestVariables({ SCRIPT_NAME, PATH_INFO });
+        const variables = completeVariables({ SCRIPT_NAME, PATH_INFO });
         expect(String(variables.SCRIPT_NAME).endsWith('/')).toBe(false);
         if (variables.SCRIPT_NAME === '') expect(String(variables.PATH_INFO).startsWith('/')).toBe(true);
         expect(String(variables.PATH_INFO).endsWith(PATH_INFO)).toBe(true);
