@@ -10,7 +10,7 @@ import ts from 'typescript';
 const ORDER = [
   ['node-internals', 'types.ts'],
   ['errors.ts', 'fs.ts', 'idle.ts', 'ports.ts', 'show.ts'],
-  ['timer.ts'],
+  ['private-folder.ts', 'timer.ts'],
   ['environ'],
   ['gateway'],
   ['cgi', 'fetch', 'headers.ts', 'host', 'server', 'validator'],

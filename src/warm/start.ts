@@ -3,6 +3,7 @@
 
 import { BOOT_ARGUMENTS } from '../built-script/boot.ts';
 import { fs } from '../fs.ts';
+import { makePrivateFolder, takeLock, temporaryFolder } from '../private-folder.ts';
 import { workerEnvironment } from './environment.ts';
 
 /** Milliseconds that a worker has to begin to listen. After that another request may start one. */
@@ -27,10 +28,14 @@ export function takeSocketPath(name: string): string | undefined {
  */
 export function startWorker(socket: string, keptNames: readonly string[]): void {
   try {
-    const name = socket.slice(socket.lastIndexOf('/') + 1);
-    const folder = privateFolder();
+    const slash = socket.lastIndexOf('/');
+    const name = socket.slice(slash + 1);
+    const folder = temporaryFolder(); // shell-steps.ts makes the same path
     if (Buffer.byteLength(name) > MAX_NAME || !socket.startsWith(`${folder}/`)) return;
-    if (!hasCgiFcgi() || !makePrivate(folder) || !takeLock(`${socket}.lock`)) return;
+    if (!hasCgiFcgi() || !makePrivateFolder(folder)) return;
+    fs.mkdirSync(socket.slice(0, slash), { recursive: true, mode: 0o700 });
+    // Two workers at once do no harm: the later one takes over.
+    if (!takeLock(`${socket}.lock`, STARTUP_TIMEOUT)) return;
     if (hasJustStarted(socket)) {
       fs.unlinkSync(`${socket}.lock`);
       return;
@@ -69,32 +74,6 @@ export function limitLog(log: number): void {
 function hasCgiFcgi(): boolean {
   const { PATH = '/usr/local/bin:/usr/bin:/bin' } = process.env;
   return PATH.split(':').some((folder) => fs.existsSync(`${folder}/cgi-fcgi`));
-}
-
-/** Returns the folder of the user's sockets. shell-steps.ts makes the same path. */
-function privateFolder(): string {
-  return `${process.env.TMPDIR || '/tmp'}/run-with-cgi-${process.geteuid?.()}`;
-}
-
-/** Makes the folder. Returns false when others can enter it: another user may have made it before, since all can write to /tmp. */
-function makePrivate(folder: string): boolean {
-  fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const status = fs.lstatSync(folder);
-  return status.isDirectory() && status.uid === process.geteuid?.() && (status.mode & 0o077) === 0;
-}
-
-/** Returns false when another process is starting the worker. Two workers at once do no harm: the later one takes over. */
-function takeLock(path: string): boolean {
-  fs.mkdirSync(path.slice(0, path.lastIndexOf('/')), { recursive: true, mode: 0o700 });
-  try {
-    fs.closeSync(fs.openSync(path, 'wx', 0o600));
-  } catch {
-    const age = Date.now() - fs.statSync(path).mtimeMs;
-    if (age >= 0 && age < STARTUP_TIMEOUT) return false;
-    const now = new Date();
-    fs.utimesSync(path, now, now);
-  }
-  return true;
 }
 
 /** Whether a worker has begun to listen while this process was starting. The worker of an older socket has not answered. */
