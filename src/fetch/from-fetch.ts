@@ -6,8 +6,8 @@ import { clientAddress } from '../environ/address.ts';
 import { hasBody } from '../environ/body-length.ts';
 import { ApplicationError } from '../errors.ts';
 import { checkBlock } from '../gateway/block.ts';
-import { reasonOf } from '../gateway/reasons.ts';
 import { sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
+import { isBodiless, reasonOf } from '../gateway/status.ts';
 import { show } from '../show.ts';
 import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Write } from '../types.ts';
 import type { Platform, ResponseBody } from './platform.ts';
@@ -88,6 +88,7 @@ class FetchResponse implements AsyncIterable<Block>, Closable {
     const headers = this.#platform.headers(response);
     const length = knownLength(body);
     const announced = headers.find(([name]) => name === 'content-length')?.[1];
+    // A response without a body has no length, or only the one that a GET would have: RFC 9110 §8.6.
     const mayHaveLength = announced === undefined && !isBodiless(status);
     const start = (length?: number): Write => {
       if (mayHaveLength && length !== undefined) headers.push(['content-length', String(length)]);
@@ -233,11 +234,6 @@ function knownLength(body: ResponseBody): number | undefined {
   if (body === null) return 0;
   if (typeof body === 'string') return Buffer.byteLength(body);
   return body instanceof Uint8Array ? body.length : 'size' in body ? body.size : undefined;
-}
-
-/** Whether a response with this status has no length, or only one that GET would have: RFC 9110 §8.6. */
-function isBodiless(status: number): boolean {
-  return status === 204 || status === 205 || status === 304;
 }
 
 /** Resolves to whether `promise` settles without waiting for the event loop. */

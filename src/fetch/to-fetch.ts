@@ -12,10 +12,10 @@ import { Exchange } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
 import { clientGone } from '../gateway/interruptions.ts';
-import { BARE_STATUS } from '../gateway/response.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { NO_BODY } from '../gateway/source.ts';
 import { Spool } from '../gateway/spool.ts';
+import { isBodiless } from '../gateway/status.ts';
 import { show } from '../show.ts';
 import type { Application, Block, Header } from '../types.ts';
 import { type Platform, streamOf } from './platform.ts';
@@ -150,9 +150,8 @@ class FetchSink implements Sink {
     }
     this.#started = true;
     const init = { status: code, statusText: status.slice(4), headers: headers as [string, string][] };
-    const isBodiless = code === 204 || code === 205 || code === 304;
-    if (isComplete || isBodiless) {
-      const body = block === undefined || isBodiless ? null : toBytes(block);
+    if (isComplete || isBodiless(code)) {
+      const body = block === undefined || isBodiless(code) ? null : toBytes(block);
       this.#resolveResponse(this.#platform.response(body, init));
       return;
     }
@@ -177,7 +176,7 @@ class FetchSink implements Sink {
     this.#ended = { isComplete };
     if (isComplete) this.#read?.resolve({ done: true, value: undefined });
     else this.#read?.reject(incomplete());
-    if (!this.#started) this.#resolveResponse(this.#platform.response(Buffer.from(`${BARE_STATUS[500]}\n`), FAILURE));
+    if (!this.#started) this.#resolveResponse(this.#platform.response(Buffer.from('500 Internal Server Error\n'), FAILURE));
   }
 
   #iterator(): AsyncIterator<Uint8Array, undefined> {

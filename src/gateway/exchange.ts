@@ -1,7 +1,7 @@
 // The exchange: runs one application for one request, from environ to the sink. All failures, wherever they come from, take the
 // same way here. The exchange knows no process, no socket and no protocol.
 
-import { ApplicationError, RequestError, type StatusHint } from '../errors.ts';
+import { ApplicationError } from '../errors.ts';
 import { show } from '../show.ts';
 import type { Application, Environ } from '../types.ts';
 import { toFunction } from './application.ts';
@@ -12,6 +12,7 @@ import { isAborted } from './interruptions.ts';
 import { isPromiseLike } from './promise-like.ts';
 import { Response } from './response.ts';
 import type { Sink } from './sink.ts';
+import { failureStatus } from './status.ts';
 
 /** Writes the cause of a failure to the log. The client learns nothing of it. */
 export type Report = (error: unknown) => void;
@@ -182,7 +183,7 @@ export class Exchange {
       this.hasFailed = true;
       this.#report(error);
       if (!response.headersSent) {
-        yield* this.#attempt(() => response.sendFailure(statusHint(error)));
+        yield* this.#attempt(() => response.sendFailure(failureStatus(error)));
         isComplete = true;
       }
     }
@@ -228,10 +229,6 @@ export class Exchange {
     this.hasFailed = true;
     this.#report(error);
   }
-}
-
-function statusHint(error: unknown): StatusHint {
-  return error instanceof ApplicationError || error instanceof RequestError ? error.statusHint : 500;
 }
 
 function iterate(body: unknown): BlockIterator {

@@ -1,12 +1,13 @@
 // The response of one request: startResponse() and write() as the application calls them, and what they send to the sink. The
 // head waits for the first block that is not empty (PEP 3333 #41), or for write.flushHeaders().
 
-import { ApplicationError, type StatusHint } from '../errors.ts';
+import { ApplicationError } from '../errors.ts';
 import type { Block, Header, StartResponse, Write } from '../types.ts';
 import { checkBlock, toBytes } from './block.ts';
 import { checkHeaders, checkStatus } from './checks.ts';
 import { contentLength, isContentLength } from './content-length.ts';
 import type { Sink } from './sink.ts';
+import { isBodiless } from './status.ts';
 
 /** What the application has given to startResponse(), checked. */
 interface Head {
@@ -16,19 +17,6 @@ interface Head {
   /** What Content-Length promises; Infinity without Content-Length. */
   readonly length: number;
 }
-
-/** The status lines of responses to failures. The client sees nothing else of a failure; its cause goes to the log. */
-export const BARE_STATUS: Readonly<Record<StatusHint, string>> = {
-  400: '400 Bad Request',
-  411: '411 Length Required',
-  413: '413 Content Too Large',
-  431: '431 Request Header Fields Too Large',
-  500: '500 Internal Server Error',
-  502: '502 Bad Gateway',
-  503: '503 Service Unavailable',
-  504: '504 Gateway Timeout',
-  507: '507 Insufficient Storage',
-};
 
 /** One response. The exchange sends its blocks and ends it; the application begins it by `startResponse`. */
 export class Response {
@@ -142,11 +130,13 @@ export class Response {
     this.#ended = true;
   }
 
-  /** Sends a bare status for a failure, whatever the application has set. The head must not have been sent. */
-  sendFailure(statusCode: StatusHint): void | Promise<void> {
+  /**
+   * Sends a bare status for a failure, whatever the application has set. The client sees nothing else of the failure; its cause
+   * goes to the log. The head must not have been sent.
+   */
+  sendFailure(status: string): void | Promise<void> {
     this.#ended = true;
     this.headersSent = true;
-    const status = BARE_STATUS[statusCode];
     const page = `${status}\n`;
     const headers: Header[] = [
       ['Content-Type', 'text/plain'],
@@ -170,13 +160,13 @@ export class Response {
     const head = this.#head;
     const { headers } = head;
     this.#length = head.length;
-    const statusCode = head.status.slice(0, 3);
-    this.#dropsBody = this.#isHead || statusCode === '204' || statusCode === '205' || statusCode === '304';
-    if (statusCode === '204' || statusCode === '205') {
+    const statusCode = Number(head.status.slice(0, 3));
+    this.#dropsBody = this.#isHead || isBodiless(statusCode);
+    if (statusCode === 204 || statusCode === 205) {
       const at = headers.findIndex(isContentLength);
       if (at >= 0) headers.splice(at, 1); // RFC 9110 §8.6
-      if (statusCode === '205') headers.push(['Content-Length', '0']); // RFC 9110 §15.3.6
-    } else if (head.length === Infinity && bodyLength !== undefined && statusCode !== '304' && !(this.#isHead && bodyLength === 0)) {
+      if (statusCode === 205) headers.push(['Content-Length', '0']); // RFC 9110 §15.3.6
+    } else if (head.length === Infinity && bodyLength !== undefined && statusCode !== 304 && !(this.#isHead && bodyLength === 0)) {
       // An empty body for HEAD does not tell how long the body for GET would be.
       headers.push(['Content-Length', String(bodyLength)]);
       this.#length = bodyLength;

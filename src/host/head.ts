@@ -3,7 +3,7 @@
 import { ApplicationError } from '../errors.ts';
 import { checkHeader, checkStatus } from '../gateway/checks.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
-import { reasonOf } from '../gateway/reasons.ts';
+import { reasonOf } from '../gateway/status.ts';
 import { show } from '../show.ts';
 import type { Header } from '../types.ts';
 

@@ -4,6 +4,7 @@
 import type { Variables } from '../environ/variables.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { contentLength } from '../gateway/content-length.ts';
+import { isBodiless } from '../gateway/status.ts';
 import type { Closable, Environ, Header, StartResponse } from '../types.ts';
 import { diagnose } from './diagnose.ts';
 import { HeadReader, InvalidOutput, type ScriptHead } from './head.ts';
@@ -166,8 +167,7 @@ export class ProgramResponse implements AsyncIterable<Buffer>, Closable {
 
 /** Returns how many bytes of body the client expects; Infinity if the head does not say. */
 function expectedLength(method: string, status: string, headers: readonly Header[]): number {
-  if (method === 'HEAD' || /^(?:204|205|304)/.test(status)) return 0;
-  return contentLength(headers);
+  return method === 'HEAD' || isBodiless(Number(status.slice(0, 3))) ? 0 : contentLength(headers);
 }
 
 /** Yields the body: `begun`, which came with the head, and the rest of the output. */

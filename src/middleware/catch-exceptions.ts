@@ -1,11 +1,10 @@
 // catchExceptions(): answers an error of the application with a page, in development with one that shows the stack.
 
-import { ApplicationError, RequestError } from '../errors.ts';
 import { toFunction } from '../gateway/application.ts';
 import { FileWrapper } from '../gateway/file-wrapper.ts';
 import { isAborted } from '../gateway/interruptions.ts';
 import { isPromiseLike } from '../gateway/promise-like.ts';
-import { BARE_STATUS } from '../gateway/response.ts';
+import { failureStatus } from '../gateway/status.ts';
 import type { Application, ApplicationFunction, Block, Body } from '../types.ts';
 import { isBlocks, withRecovery } from './body.ts';
 
@@ -27,10 +26,10 @@ export function catchExceptions(application: Application, options: CatchExceptio
     const recover = (error: unknown): Block => {
       if (isAborted(error)) throw error;
       // Throws the error if the head has been sent.
-      startResponse(statusOf(error), [['Content-Type', 'text/plain; charset=utf-8']], error ?? new Error(String(error)));
+      startResponse(failureStatus(error), [['Content-Type', 'text/plain; charset=utf-8']], error ?? new Error(String(error)));
       const stack = `${process.getBuiltinModule('node:util').inspect(error)}\n`;
       environ['wsgi.errors'].write(stack);
-      return development ? stack : `${statusOf(error)}\n`;
+      return development ? stack : `${failureStatus(error)}\n`;
     };
     // An array cannot fail, and the gateway must see its length. A file wrapper it must see to send the file fast.
     const passesUnchanged = (body: Body) => !isBlocks(body) || Array.isArray(body) || body instanceof FileWrapper;
@@ -42,8 +41,4 @@ export function catchExceptions(application: Application, options: CatchExceptio
       return recover(error);
     }
   };
-}
-
-function statusOf(error: unknown): string {
-  return BARE_STATUS[error instanceof ApplicationError || error instanceof RequestError ? error.statusHint : 500];
 }

@@ -8,8 +8,8 @@ import { ApplicationError } from '../errors.ts';
 import { checkHeaders, checkStatus } from '../gateway/checks.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { pipeInput } from '../gateway/pipe-input.ts';
-import { reasonOf } from '../gateway/reasons.ts';
 import { sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
+import { reasonOf } from '../gateway/status.ts';
 import { LONGEST_DELAY } from '../timer.ts';
 import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse } from '../types.ts';
 

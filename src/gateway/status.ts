@@ -1,5 +1,8 @@
-// The reason phrases of status codes. node:http has them too, but takes milliseconds to load.
+// The status of a response: the reason that goes with a code, which codes have no body, and the status of a failure.
 
+import { ApplicationError, RequestError, type StatusHint } from '../errors.ts';
+
+/** node:http has these, too, but takes milliseconds to load. */
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
   201: 'Created',
@@ -65,4 +68,27 @@ const REASONS: Readonly<Record<number, string>> = {
 /** Returns the reason phrase that node:http has for `statusCode`, such as "OK"; "Unknown" if it has none. */
 export function reasonOf(statusCode: number): string {
   return REASONS[statusCode] ?? 'Unknown';
+}
+
+/** Whether a response with this code has no body, whatever the application gives. RFC 9110 §6.4.1, §15.3.6 */
+export function isBodiless(statusCode: number): boolean {
+  return statusCode === 204 || statusCode === 205 || statusCode === 304;
+}
+
+/** The words of RFC 9110, some of which are newer than those of node:http. */
+const FAILURES: Readonly<Record<StatusHint, string>> = {
+  400: '400 Bad Request',
+  411: '411 Length Required',
+  413: '413 Content Too Large',
+  431: '431 Request Header Fields Too Large',
+  500: '500 Internal Server Error',
+  502: '502 Bad Gateway',
+  503: '503 Service Unavailable',
+  504: '504 Gateway Timeout',
+  507: '507 Insufficient Storage',
+};
+
+/** Returns the status with which a failure is answered: that of its `statusHint`, or 500 for an error that has none. */
+export function failureStatus(error: unknown): string {
+  return FAILURES[error instanceof ApplicationError || error instanceof RequestError ? error.statusHint : 500];
 }
