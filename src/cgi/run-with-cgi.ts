@@ -11,6 +11,7 @@ import { Exchange, type Report } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
 import { isPromiseLike } from '../gateway/promise-like.ts';
+import { refusing } from '../gateway/refusing.ts';
 import { limitTime } from '../gateway/run-exchange.ts';
 import type { Application, ApplicationFunction, Block, Environ } from '../types.ts';
 import { offerApplication } from './capture.ts';
@@ -70,7 +71,7 @@ export function runWithCgi(application: Application, options: RunWithCgiOptions 
  * early end, and ends it after the response.
  */
 function answerRequest(stdout: Stdout, application: Application, options: RunWithCgiOptions, isScript: boolean): Promise<void> {
-  const { stdin = 0, stderr = 2, timeout } = options;
+  const { stdin = 0, stderr = 2, timeout = Infinity } = options;
   const errors = openErrors(stderr, typeof stdout === 'number' ? stdout : undefined);
   const report: Report = (error) => errors.write(formatFailure('cgi', error));
   if (isScript) printTo(errors);
@@ -134,10 +135,7 @@ function readRequest(options: RunWithCgiOptions, isScript: boolean): Request {
     checkBodySize(length, options.maxBodySize ?? Infinity);
     return { variables, length };
   } catch (error) {
-    const refusal = () => {
-      throw error;
-    };
-    return { variables, length, refusal };
+    return { variables, length, refusal: refusing(error) };
   }
 }
 

@@ -2,6 +2,7 @@
 // So it first decides whether it is one, and loads the other commands only when one of them was asked for.
 
 import './version.ts';
+import { refusing } from '../gateway/refusing.ts';
 import { guardStdout, runWithCgi } from '../index.ts';
 import { loadApplication, parseTarget } from '../load/application.ts';
 import { isCommandName } from './command-names.ts';
@@ -17,10 +18,7 @@ if (first !== undefined && (isRequest || isScript(first))) {
   const { path, callable } = parseTarget(first);
   loadApplication(path, callable, process.env.RUN_WITH_CGI_INTERFACE).then(
     ({ application, options }) => runWithCgi(application, options),
-    (error: unknown) =>
-      runWithCgi(() => {
-        throw error;
-      }),
+    (error: unknown) => runWithCgi(refusing(error)),
   );
 } else {
   import('./commands.ts').then(({ runCommand }) => runCommand(first, args));

@@ -12,6 +12,7 @@ import { Exchange } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
 import { clientGone } from '../gateway/interruptions.ts';
+import { refusing } from '../gateway/refusing.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { NO_BODY } from '../gateway/source.ts';
 import { Spool } from '../gateway/spool.ts';
@@ -42,9 +43,7 @@ export function toFetchOn(platform: Platform, application: Application, options:
       body = await spoolBody(request, maxBodySize);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      application = () => {
-        throw error;
-      };
+      application = refusing(error);
     }
     const variables = {
       GATEWAY_INTERFACE: 'CGI/1.1',

@@ -9,7 +9,7 @@ import type { Spool } from './spool.ts';
  * Starts `exchange`, interrupts it after `timeout` milliseconds, and closes `body` when it is over. Returns a promise for that,
  * which never rejects; undefined when the exchange is over already.
  */
-export function runExchange(exchange: Exchange, body: Spool | undefined, timeout: number | undefined): Promise<void> | undefined {
+export function runExchange(exchange: Exchange, body: Spool | undefined, timeout: number): Promise<void> | undefined {
   const finished = exchange.start();
   if (exchange.isOver) {
     body?.close();
@@ -23,6 +23,6 @@ export function runExchange(exchange: Exchange, body: Spool | undefined, timeout
 }
 
 /** Interrupts `exchange` after `timeout` milliseconds. Returns the timer, if there is one: see `startTimer`. */
-export function limitTime(exchange: Exchange, timeout = Infinity): NodeJS.Timeout | undefined {
+export function limitTime(exchange: Exchange, timeout: number): NodeJS.Timeout | undefined {
   return startTimer(timeout, () => exchange.interrupt(timedOut(timeout)));
 }

@@ -35,7 +35,7 @@ export abstract class ResidentConnection {
     this.socket = socket;
     this.settings = settings;
     const { stallTimeout } = settings;
-    if (stallTimeout > 0 && stallTimeout !== Infinity) {
+    if (stallTimeout !== Infinity) {
       // Node counts every byte that arrives, or that the system takes from a block, as activity.
       socket.setTimeout(Math.min(stallTimeout, LONGEST_DELAY), () => this.#breakOffIfStalled());
     }

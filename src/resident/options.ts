@@ -54,7 +54,7 @@ export interface ResidentSettings {
   readonly maxConnections: number;
   readonly grace: number;
   readonly stallTimeout: number;
-  readonly timeout: number | undefined;
+  readonly timeout: number;
   readonly multiprocess: boolean;
   readonly env: Extras;
   readonly errors: ErrorStream;
@@ -64,7 +64,7 @@ export interface ResidentSettings {
 /** Fills the defaults of `options` in. Throws an `ApplicationError` when `application` is none. */
 export function settingsOf(name: string, application: Application, options: ResidentOptions): ResidentSettings {
   const { maxBodySize = Infinity, maxParamsSize = 256 * 1024, maxConnections = 1024, grace = 0 } = options;
-  const { stallTimeout = 120_000, multiprocess = true, env = {}, sendErrors = true } = options;
+  const { timeout = Infinity, stallTimeout = 120_000, multiprocess = true, env = {}, sendErrors = true } = options;
   return {
     name,
     application: toFunction(application),
@@ -73,8 +73,8 @@ export function settingsOf(name: string, application: Application, options: Resi
     maxParamsSize,
     maxConnections,
     grace,
-    stallTimeout,
-    timeout: options.timeout,
+    stallTimeout: stallTimeout > 0 ? stallTimeout : Infinity,
+    timeout,
     multiprocess,
     env,
     errors: errorStream(options.errors ?? process.stderr),

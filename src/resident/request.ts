@@ -10,6 +10,7 @@ import { Exchange, type Report } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { Input } from '../gateway/input.ts';
 import { clientGone } from '../gateway/interruptions.ts';
+import { refusing } from '../gateway/refusing.ts';
 import { runExchange } from '../gateway/run-exchange.ts';
 import type { Sink } from '../gateway/sink.ts';
 import { NO_BODY } from '../gateway/source.ts';
@@ -88,9 +89,7 @@ export abstract class ResidentRequest implements Sink {
 
   /** Answers with the status of `error`, and does not call the application. */
   refuse(error: unknown): void {
-    this.#run(() => {
-      throw error;
-    });
+    this.#run(refusing(error));
   }
 
   /** Ends a request whose client has left, or whose response the web server does not want any more. */

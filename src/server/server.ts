@@ -9,6 +9,7 @@ import { toFunction } from '../gateway/application.ts';
 import { errorStream, type Log } from '../gateway/error-stream.ts';
 import { Exchange } from '../gateway/exchange.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
+import { refusing } from '../gateway/refusing.ts';
 import { runExchange } from '../gateway/run-exchange.ts';
 import { Spool } from '../gateway/spool.ts';
 import type { Application, ErrorStream } from '../types.ts';
@@ -49,7 +50,7 @@ export class ApplicationServer extends Server {
   #application: Application;
   #host: string;
   #maxBodySize: number;
-  #timeout: number | undefined;
+  #timeout: number;
   #env: Extras;
   #errors: ErrorStream;
   #accessLog: AccessLog | undefined;
@@ -58,7 +59,7 @@ export class ApplicationServer extends Server {
 
   constructor(host: string, application: Application, options: ServerOptions) {
     super();
-    const { maxBodySize = Infinity, timeout, env = {}, errors = process.stderr, accessLog = process.stderr } = options;
+    const { maxBodySize = Infinity, timeout = Infinity, env = {}, errors = process.stderr, accessLog = process.stderr } = options;
     this.#application = toFunction(application);
     this.#host = host;
     this.#maxBodySize = maxBodySize;
@@ -104,7 +105,7 @@ export class ApplicationServer extends Server {
       return;
     }
     if (announced > this.#maxBodySize) {
-      this.#run(this.#refuseBody, request, response);
+      this.#run(refusing(bodyTooLarge(this.#maxBodySize)), request, response);
       return;
     }
     if (awaitsContinue) response.writeContinue();
@@ -118,7 +119,7 @@ export class ApplicationServer extends Server {
     request.on('data', (chunk: Buffer) => {
       if (called) return;
       body.add(chunk);
-      if (body.length > this.#maxBodySize) call(this.#refuseBody);
+      if (body.length > this.#maxBodySize) call(refusing(bodyTooLarge(this.#maxBodySize)));
     });
     request.on('end', () => called || call(this.#application));
     request.on('close', () => called || body.close());
@@ -141,10 +142,6 @@ export class ApplicationServer extends Server {
   }
 
   #report = (error: unknown): void => this.#errors.write(formatFailure('server', error));
-
-  #refuseBody = (): never => {
-    throw bodyTooLarge(this.#maxBodySize);
-  };
 
   /** Answers an Expect header that is not "100-continue" with 417. RFC 9110 §10.1.1 */
   #refuseExpectation(request: IncomingMessage, response: ServerResponse): void {

@@ -29,7 +29,7 @@ test('one that is over at once leaves nothing to wait for', () => {
   expect(runExchange(exchange, body, 1000)).toBeUndefined();
   expect(events).toEqual(['200 OK', 'end true', 'body closed']);
   expect(vi.getTimerCount()).toBe(0);
-  expect(runExchange(exchangeOf(answering('x')).exchange, undefined, undefined)).toBeUndefined();
+  expect(runExchange(exchangeOf(answering('x')).exchange, undefined, Infinity)).toBeUndefined();
 });
 
 test('one that waits keeps its request body until it is over, and no timer behind that', async () => {
@@ -73,7 +73,7 @@ test('a time limit that is too long for a timer of Node does not end it at once'
 
 test('one without a time limit and without a request body has no timer', async () => {
   const { exchange, events } = exchangeOf(async () => answering('x'));
-  const finished = runExchange(exchange, undefined, undefined);
+  const finished = runExchange(exchange, undefined, Infinity);
   expect(vi.getTimerCount()).toBe(0);
   await finished;
   expect(events.at(-1)).toBe('end true');
