@@ -6,7 +6,7 @@ import { LONGEST_DELAY } from '../timer.ts';
 import type { ResidentSettings } from './options.ts';
 
 /** While more bytes of output than this wait for the web server, no requests are read. */
-const CONGESTED = 256 * 1024;
+const HIGH_WATER_MARK = 256 * 1024;
 
 /** Milliseconds for the web server to read an answer that was sent before it had sent its whole request. */
 const LINGER = 5_000;
@@ -57,7 +57,7 @@ export abstract class ResidentConnection {
     this.receive(bytes);
     this.#isNew = false;
     if (this.isFinishing && !this.isBusy) this.closeOrHandOver();
-    if (this.socket.writableLength > CONGESTED) {
+    if (this.socket.writableLength > HIGH_WATER_MARK) {
       this.#isPaused = true;
       this.socket.pause();
     }

@@ -73,14 +73,13 @@ export class ResidentServer extends Server {
    * answered. "close" comes when all are closed.
    */
   override close(callback?: (error?: Error) => void): this {
-    if (this.#isClosing || !this.listening) {
-      this.#isClosing = true;
-      return super.close(callback);
-    }
+    const wasClosing = this.#isClosing;
     this.#isClosing = true;
+    if (!this.listening) return super.close(callback);
+    if (callback) this.once('close', callback);
+    if (wasClosing) return this;
     // A web server that connects from now on is refused, and may ask another gateway. One that has connected is answered.
     this.#removePath();
-    if (callback) this.once('close', callback);
     // When connections are handed over, another process serves the socket and accepts those that wait.
     setImmediate(() => (this.#handOver ? this.#stopListening() : this.#acceptWaiting(BACKLOG)));
     return this;
@@ -92,9 +91,16 @@ export class ResidentServer extends Server {
     return this.close();
   }
 
-  /** Accepts a connection that another process has handed over. Returns false when this server does not listen any more. */
+  /**
+   * Accepts a connection that another process has handed over, even above `maxConnections`: a web server that was given a
+   * connection may have sent a request on it. Returns false when this server does not listen any more.
+   */
   adopt(connection: ConnectionHandle): boolean {
-    return acceptHandle(this, connection);
+    const { maxConnections } = this;
+    this.maxConnections = Infinity;
+    const isAccepted = acceptHandle(this, connection);
+    this.maxConnections = maxConnections;
+    return isAccepted;
   }
 
   /** Whether a request arrives, runs or is answered. */

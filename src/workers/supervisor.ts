@@ -4,6 +4,7 @@
 
 import type { ConnectionHandle } from '../node-internals/connection-passing.ts';
 import type { SharedSocket } from './bind.ts';
+import { STOP_SIGNALS } from './stop-signals.ts';
 import { Worker } from './worker.ts';
 
 /** Milliseconds after which a worker that has crashed is replaced. The delay doubles from crash to crash. */
@@ -22,7 +23,7 @@ export interface SupervisorOptions {
 }
 
 /**
- * Runs workers on `socket` until SIGTERM, SIGINT or SIGUSR1 comes, or all of them are idle. Resolves when the last one has
+ * Runs workers on `socket` until one of `STOP_SIGNALS` comes, or all of them are idle. Resolves when the last one has
  * ended, to an exit status: that of the first worker if it never listens, otherwise 0. On SIGHUP workers are replaced in turn:
  * a new one starts, then an old one leaves.
  */
@@ -54,7 +55,7 @@ class Supervisor {
     const { count } = this.#options;
     const stopped = new Promise<void>((resolve) => {
       this.#stop = resolve;
-      for (const signal of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(signal, () => resolve());
+      for (const signal of STOP_SIGNALS) process.on(signal, () => resolve());
     });
     process.on('SIGHUP', () => this.#reload());
 

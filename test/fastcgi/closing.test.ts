@@ -50,6 +50,16 @@ describe('close()', () => {
     for (const client of clients) expect(await client.end()).toEqual(answer(1, text('hello')));
   });
 
+  test('twice is the same as once', async () => {
+    const serving = await serve(hello);
+    const clients = Array.from({ length: 50 }, () => serving.client());
+    let closed = 0;
+    for (let times = 0; times < 2; times++) serving.server.close(() => closed++);
+    for (const client of clients) client.send(request(1));
+    for (const client of clients) expect(await client.end()).toEqual(answer(1, text('hello')));
+    await until(() => closed === 2);
+  });
+
   test('waits for the first request of who has just connected', async () => {
     const serving = await serve(hello);
     const accepted = once(serving.server, 'connection');

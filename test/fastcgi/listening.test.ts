@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, linkSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,6 +11,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { serveFastCgi } from '../../src/fastcgi/index.ts';
+import { takeHandle } from '../../src/node-internals/connection-passing.ts';
+import type { ResidentServer } from '../../src/resident/server.ts';
 import { until } from '../host/processes.ts';
 import { hello } from './applications.ts';
 import { answer, Client, request, serve, text } from './client.ts';
@@ -151,6 +153,22 @@ describe('listening', () => {
     await first.send(request(1)).ends();
     expect(await serving.client().send(request(1)).end()).toEqual(Buffer.alloc(0));
     await first.send(request(1)).ends(2);
+  });
+
+  test('accepts a connection that another process hands over, even above maxConnections, and then no further one', async () => {
+    const serving = await serve(hello, { maxConnections: 1 });
+    await serving.client().send(request(1)).ends();
+    const other = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const kept = new Client(connect(port, '127.0.0.1')).send(request(1));
+    const [socket] = await once(other, 'connection');
+    const handle = takeHandle(socket);
+    expect(handle && (serving.server as ResidentServer).adopt(handle)).toBe(true);
+    expect(await kept.ends()).toEqual(answer(1, text('hello')));
+    expect(await serving.client().send(request(1)).end()).toEqual(Buffer.alloc(0));
+    kept.socket.destroy();
   });
 
   test('§3.2: takes connections from the addresses in FCGI_WEB_SERVER_ADDRS only', async () => {

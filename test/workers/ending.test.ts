@@ -89,6 +89,19 @@ describe('the end', () => {
     expect(await ended(gateway)).toEqual([0, null]);
   });
 
+  test.each([[[]], [['--workers', '2']]])('%j --idle-exit: counts from the end of a request', async (words) => {
+    const gateway = serve(...words, '--idle-exit', '2');
+    await until(() => existsSync(gateway.place));
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    await sleep(700);
+    release();
+    await held;
+    const answered = Date.now();
+    await ended(gateway);
+    expect(Date.now() - answered).toBeGreaterThan(1950);
+  });
+
   test('--idle-exit: when nobody has asked any of them, all end', async () => {
     const gateway = serve('--workers', '2', '--idle-exit', '1');
     expect(await ended(gateway)).toEqual([0, null]);
