@@ -1,4 +1,4 @@
-// Tests and comments name duties by number: each such number has its row in docs/conformance.md.
+// Tests and comments name duties by number: each such number has its line in docs/conformance.md.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ function numbers(text: string): number[] {
 const page = readFileSync(`${root}docs/conformance.md`, 'utf8');
 const [pep = '', rfc = ''] = page.split('\n## RFC 3875, the script');
 const listed = (section: string) =>
-  [...section.matchAll(/^\| ([\d, to]+) \|/gm)].flatMap((match) => numbers(match[1] ?? '')).sort((a, b) => a - b);
+  [...section.matchAll(/^- \*\*([\d, to]+)\*\* /gm)].flatMap((match) => numbers(match[1] ?? '')).sort((a, b) => a - b);
 
 test('the page lists each duty once: 90 of PEP 3333, 53 of RFC 3875', () => {
   expect(listed(pep)).toEqual(Array.from({ length: 90 }, (_, at) => at + 1));

@@ -1,10 +1,11 @@
 // Applications as people have them, with their real packages, are asked as their authors would start them, then built and asked by
-// pipe and by Apache. The answers are the same. docs/frameworks.md has a table of them, which WRITE_TABLE=1 writes anew.
+// pipe and by Apache. The answers are the same. docs/frameworks.md lists them; WRITE_LIST=1 writes that list anew.
 
 import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Running, start } from '../servers/servers.ts';
 import { applications, leftOut } from './applications.ts';
+import { type Row, readList, toList, writeList } from './list.ts';
 import {
   type Answer,
   apacheWithHosts,
@@ -19,7 +20,6 @@ import {
   startNatively,
 } from './places.ts';
 import type { Question, Sample } from './sample.ts';
-import { type Row, readTable, toTable, writeTable } from './table.ts';
 
 interface Asked {
   place: Place;
@@ -112,14 +112,14 @@ describe.each(applications)('$name', (sample) => {
   });
 });
 
-test('docs/frameworks.md has the table of what was found', () => {
+test('docs/frameworks.md lists what was found', () => {
   const rows = applications.map((sample): Row => {
     const { refused, asked } = found.get(sample.name) ?? { refused: 'not asked', asked: [] };
     const same = (kind: string) => asked.filter((one) => one.place.startsWith(kind) && isSame(sample, one)).length;
     return { sample, isBuilt: refused === undefined, byPipe: same('by pipe'), byApache: same('by Apache') };
   });
-  const table = toTable(rows);
-  if (process.env.WRITE_TABLE) writeTable(table);
+  const list = toList(rows);
+  if (process.env.WRITE_LIST) writeList(list);
   const isTried = (line: string) => !leftOut.some(({ name }) => line.includes(`(../test/applications/${name})`));
-  expect(readTable().split('\n').filter(isTried).join('\n')).toBe(table);
+  expect(readList().split('\n').filter(isTried).join('\n')).toBe(list);
 });

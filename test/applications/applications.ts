@@ -1,4 +1,4 @@
-// All applications, in the order that the table of docs/frameworks.md has.
+// All applications, in the order that the list of docs/frameworks.md has.
 
 import { express } from './express.ts';
 import { frameworks } from './frameworks.ts';

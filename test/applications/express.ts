@@ -73,7 +73,7 @@ export const express: Sample[] = [
       ...[get('/'), get('/me'), get('/me', basic('ada:lovelace')), postForm('/login', 'username=ada&password=wrong')],
       { ...postForm('/login', 'username=ada&password=lovelace'), random: /connect\.sid=[^;]+/ },
     ],
-    note: 'Its sessions are in memory, and a process that answers one request forgets them: give express-session a store, or keep them in a cookie (cookie-session).',
+    note: 'a store for the sessions, or cookie-session, because a process that answers one request forgets what is in memory',
   },
   {
     name: 'express-env',

@@ -92,7 +92,7 @@ export const frameworks: Sample[] = [
     file: 'app.mjs',
     cannot: {
       says: 'for h3, export toWebHandler(app) instead',
-      mend: 'h3 itself must make a handler of it: export `toWebHandler(app)`, or listen.',
+      mend: 'export `toWebHandler(app)`, or listen',
     },
     questions: [],
   },
@@ -152,7 +152,7 @@ export const frameworks: Sample[] = [
     options: ['--external', 'dtrace-provider'],
     newestNode: 22,
     questions: [get('/hello/Ada'), get('/nowhere'), postJson('/echo?q=1', { a: 1 }), head('/hello/Ada')],
-    note: 'dtrace-provider is a native addon that restify can do without.',
+    note: 'a native addon that restify can do without',
   },
   {
     name: 'nest',
@@ -160,6 +160,6 @@ export const frameworks: Sample[] = [
     file: 'dist/main.js',
     make: ['tsc'],
     questions: [...['/', '/cats/1', '/cats/x', '/docs', '/forbidden'].map((path) => get(path)), postJson('/cats', { name: 'Tom' })],
-    note: 'Build what `nest build` has made: decorators need the types that only tsc writes down.',
+    note: 'the output of `nest build`, because decorators need types that only tsc writes down',
   },
 ];

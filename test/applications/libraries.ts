@@ -39,7 +39,7 @@ export const libraries: Sample[] = [
       ...[postJson('/graphql', { query: '{ hello }' }), get('/graphql?query=%7Bhello(name%3A%22Ada%22)%7D'), get('/nowhere')],
       postJson('/graphql', { query: 'mutation ($text: String!) { upload(text: $text) }', variables: { text: 'four' } }),
     ],
-    note: "Yoga looks at the whole path: under that of a script it needs `graphqlEndpoint: '*/graphql'`.",
+    note: "`graphqlEndpoint: '*/graphql'` below a script's path, because Yoga looks at the whole path",
   },
   {
     name: 'grammy',
@@ -147,7 +147,7 @@ export const libraries: Sample[] = [
     options: ['--external', 'bcrypt'],
     installed: ['bcrypt', 'node-gyp-build'],
     questions: [get('/'), postJson('/login', { password: 'secret' })],
-    note: 'Native code cannot be put into the file: install its package where the script runs.',
+    note: 'and the package installed where the script runs',
   },
   {
     name: 'webassembly',
@@ -212,7 +212,7 @@ export const libraries: Sample[] = [
     file: 'index.js',
     cannot: {
       says: 'The handler uses a global that only Cloudflare Workers have',
-      mend: "The cache is Cloudflare's own. Ask `globalThis.caches?.default` whether there is one.",
+      mend: "the cache is Cloudflare's own; ask `globalThis.caches?.default` whether there is one",
     },
     questions: [],
   },

@@ -33,7 +33,7 @@ export interface Sample {
   /** The newest Node on which its author can start it; undefined when it starts on all. */
   newestNode?: number;
   questions: Question[];
-  /** For those who have such an application. */
+  /** What else such an application needs, where `build` makes a file of it. */
   note?: string;
 }
 

@@ -6,11 +6,12 @@ import { fileURLToPath } from 'node:url';
 
 const dist = fileURLToPath(new URL('../../dist', import.meta.url));
 
-/** Without /run/systemd, `service` starts the scripts of /etc/init.d. dist/ and Node are copied first, as they may lie under /tmp, which is covered later. */
+/** Without /run/systemd, `service` starts the scripts of /etc/init.d. dist/, the file and Node are copied first, as they may lie under /tmp, which is covered later. */
 const SETUP = `set -e
 ip link set lo up
 mount -t tmpfs fresh /mnt
 cp -r ${dist} /mnt/dist
+cp "$1" /mnt/
 cp ${process.execPath} /mnt/node
 for folder in etc srv usr/local var; do
   mkdir -p /mnt/changed/$folder /mnt/work/$folder
@@ -31,10 +32,13 @@ chmod 755 /usr/local/bin/apt-get
 cd /mnt
 `;
 
-/** Runs `script` by the shell, as root, and returns its output. Throws an error with the output when a command fails. */
-export function onFreshDebian(script: string): string {
+/**
+ * Runs `script` by the shell, as root, in a folder with a copy of `file`, and returns its output. Throws an error with the output
+ * when a command fails.
+ */
+export function onFreshDebian(script: string, file: string): string {
   const namespaces = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const { status, stdout, stderr } = spawnSync('/usr/bin/unshare', [...namespaces, '/bin/sh', '-c', SETUP + script], {
+  const { status, stdout, stderr } = spawnSync('/usr/bin/unshare', [...namespaces, '/bin/sh', '-c', SETUP + script, 'sh', file], {
     encoding: 'utf8',
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,12 +1,27 @@
 // Follows docs/deploy.md on a fresh Debian for each of its web servers: writes its files, runs its commands in their order, and
 // checks what the page says of each server besides.
 
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { onFreshDebian } from './debian.ts';
 
-const page = readFileSync(fileURLToPath(new URL('../../docs/deploy.md', import.meta.url)), 'utf8');
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const page = readFileSync(join(root, 'docs/deploy.md'), 'utf8');
+const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-deploy-'));
+const script = join(folder, 'hello.cgi');
+
+/** Builds the application of docs/guide.md, as docs/deploy.md says. */
+beforeAll(() => {
+  const [, source = ''] = /^```js hello\.mjs\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, 'docs/guide.md'), 'utf8')) ?? [];
+  writeFileSync(join(folder, 'hello.mjs'), source);
+  const [, build = ''] = /^npx (run-with-cgi build .*)$/m.exec(page) ?? [];
+  execFileSync(process.execPath, [join(root, 'dist/cli/main.cjs'), ...build.split(' ').slice(1)], { cwd: folder, stdio: 'ignore' });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
 
 interface Step {
   command: string;
@@ -72,7 +87,7 @@ function run(steps: Step[], site: string): string[] {
     const upFirst = command.includes('curl ') ? `curl -s -o /dev/null --retry 30 --retry-delay 1 --retry-connrefused ${site}\n` : '';
     return `${upFirst}${command}echo '${MARK}'\n`;
   });
-  return onFreshDebian(session.join('')).replaceAll('\r\n', '\n').split(`${MARK}\n`);
+  return onFreshDebian(session.join(''), script).replaceAll('\r\n', '\n').split(`${MARK}\n`);
 }
 
 describe.each(SERVERS)('%s', (name, log, service, port = 80) => {
