@@ -9,8 +9,8 @@ import ts from 'typescript';
 /** The parts of src/: a part imports only from parts in the lines above its own. docs/architecture.md states the same order. */
 const ORDER = [
   ['node-internals', 'types.ts'],
-  ['errors.ts', 'fs.ts', 'idle.ts', 'ports.ts', 'show.ts'],
-  ['private-folder.ts', 'timer.ts'],
+  ['error-code.ts', 'errors.ts', 'fs.ts', 'idle.ts', 'ports.ts', 'show.ts'],
+  ['private-folder.ts', 'proc-net.ts', 'timer.ts'],
   ['environ'],
   ['gateway'],
   ['cgi', 'fetch', 'headers.ts', 'host', 'server', 'validator'],

@@ -1,5 +1,6 @@
 // run-with-cgi/headers: finds and changes response headers by name, as Python's wsgiref.headers does.
 
+import { percentEncode } from './environ/path.ts';
 import { checkHeader } from './gateway/checks.ts';
 import type { Header } from './types.ts';
 
@@ -118,10 +119,6 @@ function isNamed(name: string): (header: Header) => boolean {
 
 function parameter(name: string, text: string | null): string {
   if (text === null || text === '') return name;
-  if (/[^\0-\xff]/.test(text)) return `${name}*=UTF-8''${encodeURIComponent(text).replace(/['()*]/g, percent)}`;
+  if (/[^\0-\xff]/.test(text)) return `${name}*=UTF-8''${percentEncode(encodeURIComponent(text), /['()*]/g)}`;
   return `${name}="${text.replace(/["\\]/g, '\\$&')}"`;
-}
-
-function percent(character: string): string {
-  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }

@@ -4,7 +4,7 @@ import { isCapturing, offerApplication } from './cgi/capture.ts';
 import { type RunWithCgiOptions, runWithCgi } from './cgi/run-with-cgi.ts';
 import { reserveStdout } from './cgi/stdout.ts';
 import { ApplicationError } from './errors.ts';
-import { fs } from './fs.ts';
+import { isListening } from './proc-net.ts';
 import { show } from './show.ts';
 import { secondsOf } from './timer.ts';
 import type { Application } from './types.ts';
@@ -53,30 +53,6 @@ function listeningDescriptor(): number | undefined {
   if (GATEWAY_INTERFACE || REQUEST_METHOD) return undefined;
   if (Number(LISTEN_FDS) >= 1 && Number(LISTEN_PID) === process.pid) return FIRST_PASSED;
   return isListening(0) ? 0 : undefined;
-}
-
-/** Whether `fd` is a socket that listens, by /proc. To try it out would change the socket for all processes that share it. */
-function isListening(fd: number): boolean {
-  try {
-    const { ino } = fs.fstatSync(fd);
-    if (!fs.fstatSync(fd).isSocket()) return false;
-    const lines = (table: string) => fs.readFileSync(`/proc/self/net/${table}`, 'latin1').split('\n').slice(1);
-    // The fields are Num RefCount Protocol Flags Type St Inode Path. The flag 0x10000 means that it accepts connections.
-    const isUnix = lines('unix').some((line) => {
-      const fields = line.trim().split(/\s+/);
-      return fields[6] === String(ino) && (Number.parseInt(fields[3] ?? '', 16) & 0x10000) !== 0;
-    });
-    // The fields are sl local_address rem_address st …, and the tenth is the inode. The state 0A is LISTEN.
-    const isTcp = ['tcp', 'tcp6'].some((table) =>
-      lines(table).some((line) => {
-        const fields = line.trim().split(/\s+/);
-        return fields[3] === '0A' && fields[9] === String(ino);
-      }),
-    );
-    return isUnix || isTcp;
-  } catch {
-    return false;
-  }
 }
 
 async function serve(application: Application, fd: number, options: RunOptions): Promise<void> {

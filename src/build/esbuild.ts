@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { codeOf } from '../error-code.ts';
 import { UserError } from '../load/user-error.ts';
 
 type Esbuild = typeof import('esbuild');
@@ -23,5 +24,5 @@ export async function loadEsbuild(): Promise<Esbuild> {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND');
+  return codeOf(error) === 'ERR_MODULE_NOT_FOUND' || codeOf(error) === 'MODULE_NOT_FOUND';
 }

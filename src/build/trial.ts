@@ -1,13 +1,13 @@
 // Tries a script out as a web server would run it: whether it answers in an empty environment, and how long it takes.
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BOOT_ARGUMENTS } from '../built-script/boot.ts';
 import { UserError } from '../load/user-error.ts';
 import { hintOf, warnOf404 } from './hints.ts';
+import { programsInPath } from './programs.ts';
 import { atEarlyEnd, withFolder } from './temporary.ts';
 
 export type Runtime = 'node' | 'bun';
@@ -67,11 +67,10 @@ export function commandOf(runtime: Runtime, script: string): string[] {
 /** Returns the path of a runtime. Throws a `UserError` where it is not installed. */
 export function runtimePath(runtime: Runtime): string {
   if (runtime === 'node') return process.execPath;
-  const path = (process.env.PATH ?? '').split(':').map((folder) => join(folder, runtime));
-  const found = path.find((file) => existsSync(file));
-  if (found === undefined)
+  const [path] = programsInPath(runtime);
+  if (path === undefined)
     throw new UserError('runtime-missing', `${runtime} is not in the PATH; install it, since build must try the script out`);
-  return found;
+  return path;
 }
 
 /**

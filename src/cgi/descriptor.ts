@@ -2,6 +2,7 @@
 // process.stdin and process.stdout are not used: they make a descriptor non-blocking for every process that shares it, and
 // drop output at exit.
 
+import { codeOf } from '../error-code.ts';
 import { RequestError } from '../errors.ts';
 import { fs } from '../fs.ts';
 
@@ -9,7 +10,7 @@ import { fs } from '../fs.ts';
 const SELF = '/proc/self/fd/';
 
 /** Codes of the errors that mean that nothing reads what is written any more. */
-const PEER_GONE: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN', 'ESHUTDOWN', 'ETIMEDOUT']);
+const PEER_GONE: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN', 'ESHUTDOWN', 'ETIMEDOUT']);
 
 /** Waits for bytes, puts them at the start of `buffer`, and returns how many. Returns 0 at the end, and after an error. */
 export function readDescriptor(descriptor: number, buffer: Uint8Array): number {
@@ -141,8 +142,4 @@ function delay(tries: number): number {
 /** Whether to try again: the descriptor is non-blocking and not ready, or a signal has interrupted the call. */
 export function isTemporary(error: unknown): boolean {
   return codeOf(error) === 'EAGAIN' || codeOf(error) === 'EINTR';
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error && error.code;
 }

@@ -3,6 +3,7 @@
 
 import { fs } from '../fs.ts';
 import { errorStream } from '../gateway/error-stream.ts';
+import { isTcp } from '../proc-net.ts';
 import type { ErrorStream } from '../types.ts';
 import { isTemporary, pause, reopenPipe, target } from './descriptor.ts';
 
@@ -27,7 +28,9 @@ export function openErrors(log: LogTarget, response?: number): ErrorStream {
 
 function descriptorWriter(log: number, response: number | undefined): (text: string) => void {
   const name = target(log);
-  if (isTcp(name) || (response !== undefined && isTransport(name) && name === target(response))) return () => {};
+  // A TCP connection is the client's, under busybox with inetd; a log never is one.
+  const isClient = name.startsWith('socket:') && isTcp(log);
+  if (isClient || (response !== undefined && isTransport(name) && name === target(response))) return () => {};
   // civetweb never reads from this pipe, and others only after the response. A non-blocking copy lets us give up when it is full.
   const own = name.startsWith('pipe:') ? reopenPipe(log, fs.constants.O_NONBLOCK) : undefined;
   let tries = 0;
@@ -50,12 +53,4 @@ function descriptorWriter(log: number, response: number | undefined): (text: str
  */
 function isTransport(name: string): boolean {
   return name.startsWith('pipe:') || name.startsWith('socket:');
-}
-
-/** Whether `name` is a TCP connection. As descriptor 2 that is the client's, under busybox with inetd; a log never is one. */
-function isTcp(name: string): boolean {
-  const inode = /^socket:\[(\d+)\]$/.exec(name)?.[1];
-  if (inode === undefined) return false;
-  const tables = ['/proc/self/net/tcp', '/proc/self/net/tcp6'].filter((path) => fs.existsSync(path));
-  return tables.some((path) => fs.readFileSync(path, 'latin1').includes(` ${inode} `));
 }

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { fstatSync, openSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { readDescriptor } from '../cgi/descriptor.ts';
+import { percentEncode } from '../environ/path.ts';
 import { fs } from '../fs.ts';
 import { UserError } from '../load/user-error.ts';
 import type { RequestBody } from '../testing/request.ts';
@@ -93,13 +94,8 @@ function dataBody(options: readonly OptionValue[]): Body {
 function urlEncoded(value: string): string {
   const [, name = '', mark, text = ''] = /^([^=@]*)([=@])(.*)$/s.exec(value) ?? [];
   const plain = mark === undefined ? Buffer.from(value) : mark === '=' ? Buffer.from(text) : Buffer.concat(readFile(text).map(bytesOf));
-  const encoded = plain.toString('latin1').replace(/[^A-Za-z0-9._~-]/g, (byte) => (byte === ' ' ? '+' : percent(byte)));
+  const encoded = percentEncode(plain.toString('latin1'), /[^A-Za-z0-9._~ -]/g).replaceAll(' ', '+');
   return name === '' ? encoded : `${name}=${encoded}`;
-}
-
-/** Returns `byte`, a character up to U+00FF, as "%XX". */
-export function percent(byte: string): string {
-  return `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 /** Makes a multipart/form-data body. RFC 7578 */
@@ -160,7 +156,7 @@ function unquoted(text: string): string {
 
 /** Escapes a name as browsers do: https://html.spec.whatwg.org/#multipart-form-data */
 function quoted(name: string): string {
-  return name.replace(/[\r\n"]/g, percent);
+  return percentEncode(name, /[\r\n"]/g);
 }
 
 /** The types that curl knows, by the endings of file names. */
@@ -180,11 +176,6 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Reads the file `name` as a byte string; "-" is standard input. Throws a `UserError` that calls its contents `what`. */
 export function readText(name: string, what: string): string {
   return textOf({ pieces: readFile(name, what), type: undefined });
-}
-
-/** Returns `text` as a byte string: each character stands for a byte of its UTF-8. */
-export function byteString(text: string): string {
-  return Buffer.from(text).toString('latin1');
 }
 
 /** Opens the file `name`; "-" is standard input. A pipe or a device is read at once and kept, since it can be read only once. */

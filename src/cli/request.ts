@@ -3,13 +3,15 @@
 import { basename } from 'node:path';
 import { openErrors } from '../cgi/stderr.ts';
 import { LOG, printTo, takeStdout } from '../cgi/stdout.ts';
+import { fromByteString, toByteString } from '../environ/byte-string.ts';
+import { percentEncode } from '../environ/path.ts';
 import { UserError } from '../load/user-error.ts';
 import { startTimer } from '../timer.ts';
 import type { Header } from '../types.ts';
 import { type OptionValue, parseArguments } from './arguments.ts';
 import { Client } from './client.ts';
 import { Cookies } from './cookies.ts';
-import { type Body, bodyOf, byteString, JSON_TYPE, lengthOf, percent, readText, textOf } from './request-body.ts';
+import { type Body, bodyOf, JSON_TYPE, lengthOf, readText, textOf } from './request-body.ts';
 import { Outputs, ResponseOutput } from './response-output.ts';
 import { applicationOf, isFile } from './target.ts';
 import { inSeconds, writeOut } from './write-out.ts';
@@ -155,15 +157,15 @@ export async function run(args: string[]): Promise<number> {
     const variables = {
       ...response.variables(began),
       method: values.request ?? request.kind,
-      url: byteString(path),
+      url: toByteString(path),
       url_effective: urlOf(request).href,
       redirect_url: locationOf(request, response)?.href,
-      filename_effective: byteString(values.output ?? ''),
+      filename_effective: toByteString(values.output ?? ''),
       num_redirects: redirects,
       size_upload: request.body ? lengthOf(request.body) : 0,
       time_total: inSeconds(milliseconds),
       exitcode: outputs.status,
-      errormsg: byteString(outputs.reason),
+      errormsg: toByteString(outputs.reason),
     };
     const onUnknown = (name: string) => outputs.warn(`there is no variable ${name} for --write-out`);
     outputs.print('-', writeOut(format, variables, response.headers, onUnknown));
@@ -202,7 +204,7 @@ async function followRedirects(
 }
 
 function formatOf(text: string): string {
-  return text.startsWith('@') ? readText(text.slice(1), 'format') : byteString(text);
+  return text.startsWith('@') ? readText(text.slice(1), 'format') : toByteString(text);
 }
 
 function firstRequest(target: string, values: Values, options: readonly OptionValue[]): Request {
@@ -224,7 +226,7 @@ function firstRequest(target: string, values: Values, options: readonly OptionVa
 /** Returns the headers that options like --user stand for, unless -H replaces them, and the headers of -H. */
 function headersOf(values: Values, body: Body | undefined): Header[] {
   const lines = (values.header ?? []).flatMap((line) =>
-    line.startsWith('@') ? readText(line.slice(1), 'headers').split(/\r?\n/) : [byteString(line)],
+    line.startsWith('@') ? readText(line.slice(1), 'headers').split(/\r?\n/) : [toByteString(line)],
   );
   const own = lines.filter((line) => line !== '').map(parseHeader);
   const { user, 'user-agent': agent, referer, compressed } = values;
@@ -238,7 +240,7 @@ function headersOf(values: Values, body: Body | undefined): Header[] {
     ['Content-Type', body?.type],
   ];
   const isOwn = (name: string) => own.some(([one]) => one.toLowerCase() === name.toLowerCase());
-  const needed = others.flatMap(([name, value]): Header[] => (value === undefined || isOwn(name) ? [] : [[name, byteString(value)]]));
+  const needed = others.flatMap(([name, value]): Header[] => (value === undefined || isOwn(name) ? [] : [[name, toByteString(value)]]));
   return [...needed, ...own.flatMap(([name, value]): Header[] => (value === undefined ? [] : [[name, value]]))];
 }
 
@@ -246,13 +248,13 @@ function headersOf(values: Values, body: Body | undefined): Header[] {
 function parseHeader(line: string): [name: string, value: string | undefined] {
   const [, name, mark, value = ''] = /^([^\s:;]+)([:;])\s*(.*?)\s*$/s.exec(line) ?? [];
   if (name === undefined || (mark === ';' && value !== ''))
-    throw new UserError('header-malformed', `A header must be "Name: value", got "${Buffer.from(line, 'latin1')}"`);
+    throw new UserError('header-malformed', `A header must be "Name: value", got "${fromByteString(line)}"`);
   return [name, mark === ':' && value === '' ? undefined : value];
 }
 
 /** Percent-encodes spaces and bytes beyond ASCII, as a browser does with a typed address. */
 function encode(path: string): string {
-  return byteString(path).replace(/[^!-~]/g, percent);
+  return percentEncode(toByteString(path), /[^!-~]/g);
 }
 
 function urlOf({ target, headers }: Request): URL {

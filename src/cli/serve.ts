@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { resolve } from 'node:path';
+import { codeOf } from '../error-code.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { cgiBin, cgiScript } from '../host/index.ts';
@@ -118,7 +119,7 @@ async function listen(host: string, wanted: string | undefined, application: App
       await once(server, 'listening');
       return server;
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = codeOf(error);
       if (code === 'EADDRINUSE' && wanted === undefined && port < 8100) continue;
       if (code === 'EADDRINUSE') throw new UserError('address-in-use', `Port ${port} is in use; --port 0 takes any free port`);
       if (code === 'EACCES') throw new UserError('address-not-allowed', `Port ${port} needs privileges; take a port above 1023`);

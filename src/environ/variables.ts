@@ -1,6 +1,7 @@
 // The environment of this process as byte strings: as the web server set it, not as Node decoded it.
 
 import { fs } from '../fs.ts';
+import { fromByteString, isAscii, toByteString } from './byte-string.ts';
 import { joinRepeated } from './repeated-headers.ts';
 
 /** Variables by name. Names and values are byte strings: each character is one byte (ISO-8859-1). */
@@ -44,7 +45,7 @@ export function exactVariables(env: Readonly<Record<string, string | undefined>>
     if (found !== undefined && (isSame(found.first, value) || isSame(found.last, value))) {
       variables[name] = found.joined;
     } else {
-      variables[name] = encode(value);
+      variables[name] = toByteString(value);
       if (value.includes('\ufffd')) lossy.push(name);
     }
   }
@@ -62,7 +63,7 @@ interface Found {
 }
 
 function isSame(bytes: string | undefined, value: string): boolean {
-  return bytes !== undefined && (bytes === value || decode(bytes) === value);
+  return bytes !== undefined && (bytes === value || fromByteString(bytes) === value);
 }
 
 /**
@@ -96,17 +97,4 @@ export function environmentBlock(path = '/proc/self/environ'): string | undefine
   } catch {
     return undefined; // not Linux, or a host that hides /proc
   }
-}
-
-function decode(bytes: string): string {
-  return isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString();
-}
-
-function encode(text: string): string {
-  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
-}
-
-/** Whether `text` is all ASCII: every other character takes more than one byte in UTF-8. */
-function isAscii(text: string): boolean {
-  return Buffer.byteLength(text) === text.length;
 }

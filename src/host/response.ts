@@ -1,7 +1,9 @@
 // The response of a CGI program, as a response body whose first block waits for the program's head. A gateway can close a body at
 // any time, so that a client that leaves ends the program even before its first output.
 
+import { fromByteString } from '../environ/byte-string.ts';
 import type { Variables } from '../environ/variables.ts';
+import { codeOf } from '../error-code.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import { contentLength } from '../gateway/content-length.ts';
 import { isBodiless } from '../gateway/status.ts';
@@ -147,7 +149,7 @@ export class ProgramResponse implements AsyncIterable<Buffer>, Closable {
   }
 
   #startFailure(error: unknown): ApplicationError {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = codeOf(error) ?? String(error);
     if (EXHAUSTED.has(code)) return this.#failure(`it did not start, because this machine has no room for another process (${code})`, 503);
     return this.#failure(this.#withReason(`it did not start (${code})`), 502);
   }
@@ -161,7 +163,7 @@ export class ProgramResponse implements AsyncIterable<Buffer>, Closable {
   }
 
   #failure(what: string, status: 502 | 503 | 504): ApplicationError {
-    return new ApplicationError('script-failed', `The CGI program ${Buffer.from(this.#path, 'latin1')} failed: ${what}`, status);
+    return new ApplicationError('script-failed', `The CGI program ${fromByteString(this.#path)} failed: ${what}`, status);
   }
 }
 

@@ -36,6 +36,9 @@ const REQUEST_VARIABLES = new Set([
 /** Headers that come as other variables, or were for the server alone; and "Proxy", which is an attack (httpoxy). */
 const HIDDEN_HEADERS = new Set(['HTTP_CONTENT_LENGTH', 'HTTP_CONTENT_TYPE', 'HTTP_EXPECT', 'HTTP_PROXY']);
 
+/** Characters that no environment can have: NUL, and those that are no byte. */
+const NOT_IN_ENVIRONMENT = /[\0\u0100-\uffff]/g;
+
 /** Returns the variables for the program at `path`, as byte strings. `length` is that of the request body. */
 export function programVariables(environ: Environ, path: string, length: string | undefined, passAuthorization: boolean): Variables {
   const variables: Variables = {
@@ -49,7 +52,7 @@ export function programVariables(environ: Environ, path: string, length: string 
   if (environ['wsgi.url_scheme'] === 'https') variables.HTTPS = 'on';
   for (const [name, value] of Object.entries(environ)) {
     if (typeof value !== 'string' || !(REQUEST_VARIABLES.has(name) || isHeader(name, passAuthorization) || isTls(name))) continue;
-    if (value !== '' || variables[name] === undefined) variables[name] = toBytes(value);
+    if (value !== '' || variables[name] === undefined) variables[name] = value.replace(NOT_IN_ENVIRONMENT, '?');
   }
   if (variables.CONTENT_TYPE === '') delete variables.CONTENT_TYPE;
   if (variables.PATH_INFO === '') delete variables.PATH_TRANSLATED; // RFC 3875 #43
@@ -68,9 +71,4 @@ function isHeader(name: string, passAuthorization: boolean): boolean {
 /** Whether `name` is one of Apache's variables for TLS. SSL_CERT_FILE and SSL_CERT_DIR are not: they configure OpenSSL. */
 function isTls(name: string): boolean {
   return /^SSL_(?!CERT_)[A-Z0-9_]+$/.test(name);
-}
-
-/** Replaces characters that cannot be in an environment: NUL, and those that are no byte. */
-function toBytes(value: string): string {
-  return value.replace(/[\0\u0100-\uffff]/g, '?');
 }

@@ -1,5 +1,6 @@
 // Loads the author's module, whatever it is written in: CommonJS, an ES module, TypeScript or JSX.
 
+import { codeOf } from '../error-code.ts';
 import { fs } from '../fs.ts';
 import { nearest } from './nearest.ts';
 import { UserError } from './user-error.ts';
@@ -36,10 +37,6 @@ async function requireOrImport(require: NodeJS.Require, file: string, byTsx: boo
     if (byTsx) await import(pathToFileURL(require.resolve('tsx/esm')).href);
     return import(pathToFileURL(file).href);
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
 /** Whether Node itself strips the types from `file`: Node does since 22.18, but never reads JSX. */

@@ -2,6 +2,7 @@
 // process.
 
 import { plainAddress } from '../environ/address.ts';
+import { codeOf } from '../error-code.ts';
 import { fs } from '../fs.ts';
 import { toFunction } from '../gateway/application.ts';
 import type { Application, ApplicationFunction, Environ } from '../types.ts';
@@ -57,9 +58,8 @@ function openWindow(directory: string, current: number): string {
   try {
     fs.mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EEXIST') return folder;
-    if (code !== 'ENOENT') throw error;
+    if (codeOf(error) === 'EEXIST') return folder;
+    if (codeOf(error) !== 'ENOENT') throw error;
     fs.mkdirSync(folder, { mode: 0o700, recursive: true });
   }
   for (const name of fs.readdirSync(directory)) {

@@ -5,6 +5,7 @@
 // belongs to a dead process, never to one that is about to listen.
 
 import { connect } from 'node:net';
+import { codeOf } from '../error-code.ts';
 import { fs } from '../fs.ts';
 import { withPathLock } from './path-lock.ts';
 
@@ -41,7 +42,7 @@ export function publishSocket(temporary: string, path: string): () => void {
   try {
     fs.linkSync(temporary, path);
   } catch (error) {
-    throw hasCode(error, 'EEXIST') ? addressInUse(path) : error;
+    throw codeOf(error) === 'EEXIST' ? addressInUse(path) : error;
   } finally {
     fs.unlinkSync(temporary);
   }
@@ -64,8 +65,4 @@ function addressInUse(path: string): Error {
     syscall: 'listen',
     address: path,
   });
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

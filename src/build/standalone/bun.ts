@@ -1,9 +1,9 @@
 // Bun, which compiles a standalone executable and is most of it: where it is on this machine, and the one for another machine.
 
-import { accessSync, constants, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../load/user-error.ts';
+import { isProgram, programsInPath } from '../programs.ts';
 import { run } from '../trial.ts';
 
 /** By the words of --target: the package of npm that has Bun for such a machine. */
@@ -38,8 +38,8 @@ export interface Bun {
  * ourselves. Throws a `UserError` that says how to get it.
  */
 export async function findBun(module: string): Promise<Bun> {
-  const inPath = (process.env.PATH ?? '').split(':').map((folder) => join(folder, 'bun'));
-  for (const path of [...inPath, ...installed('bun', module, ['bin/bun.exe', 'bin/bun']), ...ownPackages(module)].filter(isExecutable)) {
+  const inPackages = [...installed('bun', module, ['bin/bun.exe', 'bin/bun']), ...ownPackages(module)].filter(isProgram);
+  for (const path of [...programsInPath('bun'), ...inPackages]) {
     const { output } = await run([path, '--version'], '/', {});
     // Where npm was told to run no scripts, it leaves a program in the place of Bun that only complains.
     const [version, major = '', minor = ''] = /^(\d+)\.(\d+)\.\d+/.exec(output) ?? [];
@@ -65,7 +65,7 @@ function ownPackages(module: string): string[] {
  */
 export async function findBase(target: Target, bun: Bun, module: string): Promise<string> {
   const name = PACKAGES[target];
-  const found = installed(name, module, ['bin/bun']).filter(isExecutable);
+  const found = installed(name, module, ['bin/bun']).filter(isProgram);
   const base = found.find((path) => versionOf(path) === bun.version);
   if (base !== undefined) return base;
   const other = found[0] === undefined ? 'it is not installed' : `here it is ${versionOf(found[0])}, and Bun itself ${bun.version}`;
@@ -89,13 +89,4 @@ function installed(name: string, module: string, files: readonly string[]): stri
       return [];
     }
   });
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
