@@ -64,7 +64,7 @@ function run(page: string, steps: Step[]): string[] {
   if (!installs) {
     mkdirSync(join(place, 'node_modules/.bin'), { recursive: true });
     symlinkSync(root, join(place, 'node_modules/run-with-cgi'));
-    for (const framework of ['elysia', 'express', 'h3', 'hono'])
+    for (const framework of ['express', 'h3', 'hono'])
       symlinkSync(join(root, 'node_modules', framework), join(place, 'node_modules', framework));
     symlinkSync(join(root, 'dist/cli/main.cjs'), join(place, 'node_modules/.bin/run-with-cgi'));
   }

@@ -1,9 +1,12 @@
-// The files that docs/machines.md shows: the tests use them as they stand. "```language path" begins a file.
+// The files that docs/machines.md shows or links to: the tests use them as they stand. "```language path" begins a file.
 
 import { readFileSync } from 'node:fs';
 
 const text = readFileSync(new URL('../../docs/machines.md', import.meta.url), 'utf8');
 const files = new Map([...text.matchAll(/^```\w+ (\S+)\n([\s\S]*?)^```$/gm)].map(([, path = '', content = '']) => [path, content]));
+
+/** The manifests, to which the page links. */
+export const kubernetes = readFileSync(new URL('../../docs/kubernetes.yaml', import.meta.url), 'utf8');
 
 /** Returns the file `path` as the page shows it. */
 export function shown(path: string): string {

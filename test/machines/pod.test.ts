@@ -13,7 +13,7 @@ import { parseAllDocuments } from 'yaml';
 import { nginxArguments, succeeds } from './balancers.ts';
 import { startLoad } from './client.ts';
 import { exitStatus, type Machine, makeNetwork, type Network } from './network.ts';
-import { shown } from './page.ts';
+import { kubernetes, shown } from './page.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-pod-'));
@@ -27,13 +27,13 @@ interface Container {
   securityContext: { runAsUser: number };
 }
 
-const manifests = parseAllDocuments(shown('app.yaml'));
+const manifests = parseAllDocuments(kubernetes);
 const byKind = new Map(manifests.map((manifest) => [manifest.get('kind'), manifest]));
 
 function container(name: string): Container {
   const containers: Container[] = byKind.get('Deployment')?.toJS().spec.template.spec.containers;
   const found = containers.find((one) => one.name === name);
-  if (!found) throw new Error(`app.yaml has no container ${name}`);
+  if (!found) throw new Error(`kubernetes.yaml has no container ${name}`);
   return found;
 }
 
@@ -65,7 +65,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test('app.yaml is YAML, without a key that is there twice', () => {
+test('kubernetes.yaml is YAML, without a key that is there twice', () => {
   expect(manifests.flatMap(({ errors, warnings }) => [...errors, ...warnings])).toEqual([]);
   expect([...byKind.keys()]).toEqual(['Deployment', 'ConfigMap', 'Service', 'PodDisruptionBudget']);
 });
