@@ -61,7 +61,8 @@ export async function run(args: string[]): Promise<number> {
       isAgain = true;
     });
   }
-  const source = origin.replace(/(, .*[^,])$/, '$1,');
+  // "app.mjs, a Fetch handler," has a comma on both sides.
+  const source = origin.includes(', ') ? `${origin},` : origin;
   console.log(`Serving ${source} at http://${host.includes(':') ? `[${host}]` : host}:${port}${prefix}\nCtrl-C ends it.`);
   let status = 0;
   const errors = errorStream(process.stderr);
@@ -103,7 +104,7 @@ async function findApplication(
       passAuthorization: true,
       ...(kind && { env: { RUN_WITH_CGI_INTERFACE: kind } }),
     }),
-    origin: `${origin}, a process for each request,`,
+    origin: `${origin}, a process for each request`,
     prefix: '/',
   };
 }

@@ -13,8 +13,7 @@ export class ResponseChecker {
   over = false;
   /** Whether the body's next() is running. */
   iterating = false;
-  /** The server's startResponse() with the checks, for the application. */
-  readonly startResponse: StartResponse;
+  #startServerResponse: StartResponse;
   #enforce: Enforcer;
   #isHead: boolean;
   #started = false;
@@ -26,87 +25,95 @@ export class ResponseChecker {
   #count = 0;
 
   constructor(startResponse: StartResponse, method: string, enforce: Enforcer) {
+    this.#startServerResponse = startResponse;
     this.#enforce = enforce;
     this.#isHead = method === 'HEAD';
-    const { application, server } = enforce;
+  }
 
-    /// ## startResponse(status, headers, excInfo?)
-    ///
-    /// The application calls `startResponse` to begin its response. The server keeps the status and the headers, and sends them
-    /// with the first block that is not empty, so that the application can still replace them until then. If there is no such
-    /// block, the server sends them at the end of the body. An application that cannot wait for its first block calls
-    /// `write.flushHeaders()` (Δ).
+  /// ## startResponse(status, headers, excInfo?)
+  ///
+  /// The application calls `startResponse` to begin its response. The server keeps the status and the headers, and sends them
+  /// with the first block that is not empty, so that the application can still replace them until then. If there is no such
+  /// block, the server sends them at the end of the body. An application that cannot wait for its first block calls
+  /// `write.flushHeaders()` (Δ).
 
-    this.startResponse = (...args) => {
-      const [status, headers, excInfo] = args;
-      const replaces = excInfo !== undefined && excInfo !== null;
-      /// - **`start-arguments`** The application calls `startResponse` with two or three arguments. The third is the thrown
-      ///   value that has made a second call necessary (Δ: in Python it is a tuple of three).
-      application(
-        'start-arguments',
-        args.length === 2 || args.length === 3,
-        () => `startResponse() takes two or three arguments, got ${args.length}`,
-      );
-      /// - **`start-twice`** A second call needs the third argument.
-      application('start-twice', !this.#started || replaces, () => 'startResponse() called twice; a second call needs excInfo');
-      /// - **`start-after-end`** The application does not call `startResponse` after the request is over.
-      application('start-after-end', !this.over, () => 'startResponse() called after the request had ended');
-      this.#started = true;
-      this.#checkStatus(status);
-      this.#checkHeaders(status, headers);
+  /** The server's startResponse() with the checks, for the application. */
+  readonly startResponse: StartResponse = (...args) => {
+    const { application, server } = this.#enforce;
+    const [status, headers, excInfo] = args;
+    const replaces = excInfo !== undefined && excInfo !== null;
+    /// - **`start-arguments`** The application calls `startResponse` with two or three arguments. The third is the thrown
+    ///   value that has made a second call necessary (Δ: in Python it is a tuple of three).
+    application(
+      'start-arguments',
+      args.length === 2 || args.length === 3,
+      () => `startResponse() takes two or three arguments, got ${args.length}`,
+    );
+    /// - **`start-twice`** A second call needs the third argument.
+    application('start-twice', !this.#started || replaces, () => 'startResponse() called twice; a second call needs excInfo');
+    /// - **`start-after-end`** The application does not call `startResponse` after the request is over.
+    application('start-after-end', !this.over, () => 'startResponse() called after the request had ended');
+    this.#started = true;
+    this.#checkStatus(status);
+    this.#checkHeaders(status, headers);
 
-      const write = startResponse(...args);
-      /// - **`start-too-late`** If the head has been sent when `startResponse` is called with `excInfo`, the server throws
-      ///   `excInfo`. Otherwise the new status and headers replace the old ones.
-      server('start-too-late', !(replaces && this.#sent), () => 'startResponse() with excInfo must throw it when the head has left');
-      this.#statusCode = String(status).slice(0, 3);
-      this.#headers = headers;
-      /// - **`start-returns-write`** `startResponse` returns the function `write`.
-      server('start-returns-write', typeof write === 'function', () => `startResponse() must return write(), got ${show(write)}`);
+    const write = this.#startServerResponse(...args);
+    /// - **`start-too-late`** If the head has been sent when `startResponse` is called with `excInfo`, the server throws
+    ///   `excInfo`. Otherwise the new status and headers replace the old ones.
+    server('start-too-late', !(replaces && this.#sent), () => 'startResponse() with excInfo must throw it when the head has left');
+    this.#statusCode = String(status).slice(0, 3);
+    this.#headers = headers;
+    /// - **`start-returns-write`** `startResponse` returns the function `write`.
+    server('start-returns-write', typeof write === 'function', () => `startResponse() must return write(), got ${show(write)}`);
+    return this.#checkedWrite(write);
+  };
 
-      /// ### write(block)
-      ///
-      /// `write` sends a block, with the head before the first one. It is for applications that cannot return their body.
-      const checked: Write = (...blocks) => {
-        /// - **`write-arguments`** `write` takes one block.
-        application('write-arguments', blocks.length === 1, () => `write() takes one block, got ${blocks.length} arguments`);
-        /// - **`write-while-iterating`** A body does not call `write` while the server waits for its next block. Blocks of
-        ///   `write` come before all blocks of the body.
-        application('write-while-iterating', !this.iterating, () => 'write() called from within the body; yield the block instead');
-        /// - **`write-after-end`** The application does not call `write` after the request is over.
-        application('write-after-end', !this.over, () => 'write() called after the request had ended');
-        this.checkBlock(blocks[0]);
-        const written: unknown = write(...blocks);
-        this.markSent();
-        /// - **`write-returns`** `write` returns nothing, or a promise of nothing if the server has to wait before it can take
-        ///   more (Δ). The application awaits the promise.
-        server('write-returns', written === undefined || isPromiseLike(written), () => {
-          return `write() must return undefined or a promise, got ${show(written)}`;
-        });
-        return written as void | Promise<void>;
-      };
+  /// ### write(block)
+  ///
+  /// `write` sends a block, with the head before the first one. It is for applications that cannot return their body.
 
-      /// ### write.flushHeaders()
-      ///
-      /// `flushHeaders` sends the head at once, without a block (Δ: in PEP 3333 the head waits for a block). It is for a body
-      /// whose first block may take long, such as an event stream. Middleware with a `write` of its own may leave it out; then
-      /// the head waits.
-      const flushHeaders = typeof write === 'function' ? write.flushHeaders : undefined;
-      if (flushHeaders !== undefined) {
-        checked.flushHeaders = () => {
-          /// - **`flush-after-end`** The application does not call `flushHeaders` after the request is over.
-          application('flush-after-end', !this.over, () => 'write.flushHeaders() called after the request had ended');
-          const flushed = flushHeaders.call(write);
-          this.#sent = true;
-          /// - **`flush-returns`** `flushHeaders` returns nothing, or a promise of nothing.
-          server('flush-returns', flushed === undefined || isPromiseLike(flushed), () => {
-            return `write.flushHeaders() must return undefined or a promise, got ${show(flushed)}`;
-          });
-          return flushed;
-        };
-      }
-      return checked;
+  #checkedWrite(write: Write): Write {
+    const { application, server } = this.#enforce;
+    const checked: Write = (...blocks) => {
+      /// - **`write-arguments`** `write` takes one block.
+      application('write-arguments', blocks.length === 1, () => `write() takes one block, got ${blocks.length} arguments`);
+      /// - **`write-while-iterating`** A body does not call `write` while the server waits for its next block. Blocks of
+      ///   `write` come before all blocks of the body.
+      application('write-while-iterating', !this.iterating, () => 'write() called from within the body; yield the block instead');
+      /// - **`write-after-end`** The application does not call `write` after the request is over.
+      application('write-after-end', !this.over, () => 'write() called after the request had ended');
+      this.checkBlock(blocks[0]);
+      const written: unknown = write(...blocks);
+      this.markSent();
+      /// - **`write-returns`** `write` returns nothing, or a promise of nothing if the server has to wait before it can take
+      ///   more (Δ). The application awaits the promise.
+      server('write-returns', written === undefined || isPromiseLike(written), () => {
+        return `write() must return undefined or a promise, got ${show(written)}`;
+      });
+      return written as void | Promise<void>;
     };
+    const flushHeaders = typeof write === 'function' ? write.flushHeaders : undefined;
+    if (flushHeaders !== undefined) checked.flushHeaders = () => this.#checkFlush(() => flushHeaders.call(write));
+    return checked;
+  }
+
+  /// ### write.flushHeaders()
+  ///
+  /// `flushHeaders` sends the head at once, without a block (Δ: in PEP 3333 the head waits for a block). It is for a body
+  /// whose first block may take long, such as an event stream. Middleware with a `write` of its own may leave it out; then
+  /// the head waits.
+
+  #checkFlush(flush: () => void | Promise<void>): void | Promise<void> {
+    const { application, server } = this.#enforce;
+    /// - **`flush-after-end`** The application does not call `flushHeaders` after the request is over.
+    application('flush-after-end', !this.over, () => 'write.flushHeaders() called after the request had ended');
+    const flushed = flush();
+    this.#sent = true;
+    /// - **`flush-returns`** `flushHeaders` returns nothing, or a promise of nothing.
+    server('flush-returns', flushed === undefined || isPromiseLike(flushed), () => {
+      return `write.flushHeaders() must return undefined or a promise, got ${show(flushed)}`;
+    });
+    return flushed;
   }
 
   #checkStatus(status: unknown): void {

@@ -4,21 +4,11 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type FetchFunction, fromFetch } from '../../src/fetch/index.ts';
-import { call as callApplication, type TestRequest, type TestResponse } from '../../src/testing/index.ts';
-import { type ContractError, validator } from '../../src/validator/index.ts';
+import { call as callApplication, type TestResponse } from '../../src/testing/index.ts';
 import { until } from '../host/processes.ts';
 import { exchange, serve, withoutDate } from '../server/raw.ts';
 import { ask, open } from '../servers/client.ts';
-
-/** One request to `handler`, by the contract. */
-async function call(handler: FetchFunction, request: TestRequest = {}): Promise<TestResponse> {
-  const violations: ContractError[] = [];
-  // A Response need not have a Content-Type.
-  const report = (violation: ContractError) => violation.code !== 'content-type-missing' && violations.push(violation);
-  const response = await callApplication(validator(fromFetch(handler), { report }), request);
-  expect(violations).toEqual([]);
-  return response;
-}
+import { call } from './call.ts';
 
 const headersOf = (response: TestResponse) => [...response.headers];
 

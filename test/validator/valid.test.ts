@@ -2,39 +2,11 @@
 
 import { describe, expect, test } from 'vitest';
 import { call } from '../../src/testing/index.ts';
-import type { Application, ApplicationFunction, Environ, Header, StartResponse } from '../../src/types.ts';
-import { setupTestingDefaults } from '../../src/util.ts';
+import type { Application, Environ, StartResponse } from '../../src/types.ts';
 import { type ContractError, validator } from '../../src/validator/index.ts';
 import { run } from '../fakes.ts';
+import { answer, environ, hello, startResponse, TEXT } from './contract.ts';
 
-const TEXT: Header[] = [['Content-Type', 'text/plain']];
-
-const hello: ApplicationFunction = (_environ, startResponse) => {
-  startResponse('200 OK', [...TEXT]);
-  return (function* () {
-    yield 'Hello, ';
-    yield 'world!';
-  })();
-};
-
-function environ(changes: Record<string, unknown> = {}): Environ {
-  const environ: Record<string, unknown> = { ...changes };
-  setupTestingDefaults(environ);
-  for (const [name, value] of Object.entries(changes)) if (value === GONE) delete environ[name];
-  return environ;
-}
-
-const GONE = Symbol('not there');
-
-/** A server that keeps the rules, as far as it is not told otherwise. */
-const startResponse: StartResponse = () => Object.assign(() => {}, { flushHeaders() {} });
-
-const answer =
-  (status: unknown, headers: unknown, body: unknown = 'x') =>
-  (_environ: Environ, start: StartResponse) => {
-    start(status as string, headers as Header[]);
-    return body;
-  };
 const fail = () => {
   throw new Error('its own');
 };

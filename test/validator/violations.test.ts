@@ -4,29 +4,10 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import type { Application, ApplicationFunction, Environ, Header, StartResponse } from '../../src/types.ts';
-import { setupTestingDefaults } from '../../src/util.ts';
+import type { Application, ApplicationFunction, Environ, StartResponse } from '../../src/types.ts';
 import { ContractError, validator } from '../../src/validator/index.ts';
+import { answer, environ, GONE, hello, startResponse, TEXT } from './contract.ts';
 
-const TEXT: Header[] = [['Content-Type', 'text/plain']];
-const hello: ApplicationFunction = (_environ, startResponse) => {
-  startResponse('200 OK', [...TEXT]);
-  return (function* () {
-    yield 'Hello, ';
-    yield 'world!';
-  })();
-};
-
-function environ(changes: Record<string, unknown> = {}): Environ {
-  const environ: Record<string, unknown> = { ...changes };
-  setupTestingDefaults(environ);
-  for (const [name, value] of Object.entries(changes)) if (value === GONE) delete environ[name];
-  return environ;
-}
-const GONE = Symbol('not there');
-
-/** A server that keeps the rules, as far as it is not told otherwise. */
-const startResponse: StartResponse = () => Object.assign(() => {}, { flushHeaders() {} });
 type Body = Iterable<unknown> & { close(): unknown };
 const serve = (changes: Record<string, unknown>) => validator(hello)(environ(changes), startResponse);
 const begin = (application: Application = hello): Body => validator(application)(environ(), startResponse) as Body;
@@ -44,12 +25,6 @@ async function violation(action: () => unknown): Promise<ContractError> {
 
 type Row = [rule: string, message: string, broken: () => unknown];
 
-const answer =
-  (status: unknown, headers: unknown, body: unknown = 'x') =>
-  (_environ: Environ, start: StartResponse) => {
-    start(status as string, headers as Header[]);
-    return body;
-  };
 /** Runs a broken application to its end, under a server without fault. */
 const by =
   (application: (environ: Environ, start: StartResponse) => unknown, changes: Record<string, unknown> = {}) =>

@@ -44,6 +44,9 @@ export async function same(operation: (classes: Any) => unknown): Promise<void> 
   expect(ours).toEqual(theirs);
 }
 
+/** What a program sees of a message: the properties `names`, the headers, and whether there is a body. */
+export const seen = (message: Any, names: string[]) => [...names.map((name) => message[name]), [...message.headers], message.body === null];
+
 export const bytes = (body: ArrayBuffer | Uint8Array) => [...new Uint8Array(body)];
 
 /** Every kind of body, made anew each time. */

@@ -5,17 +5,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { describe, test } from 'vitest';
-import { type Any, bodies, outcome, same } from './compare.ts';
+import { type Any, bodies, outcome, same, seen } from './compare.ts';
 
-const properties = {
-  Response: ['type', 'url', 'redirected', 'status', 'ok', 'statusText', 'bodyUsed'],
-  Request: [
-    ...['method', 'url', 'destination', 'referrer', 'referrerPolicy', 'mode', 'credentials', 'cache', 'redirect', 'integrity', 'keepalive'],
-    ...['isReloadNavigation', 'isHistoryNavigation', 'bodyUsed', 'duplex'],
-  ],
-};
-
-const seen = (message: Any, names: string[]) => [...names.map((name) => message[name]), [...message.headers], message.body === null];
+const PROPERTIES = [
+  ...['method', 'url', 'destination', 'referrer', 'referrerPolicy', 'mode', 'credentials', 'cache', 'redirect', 'integrity', 'keepalive'],
+  ...['isReloadNavigation', 'isHistoryNavigation', 'bodyUsed', 'duplex'],
+];
 
 describe('Request', () => {
   test.each<[string, (classes: Any) => Any]>([
@@ -77,7 +72,7 @@ describe('Request', () => {
       ({ Request: Q }) => new Q('http://a/', { method: 'POST', body: bodies['a stream']?.(), duplex: 'half', ...init }),
     ]),
   ])('%s', async (_what, make) => {
-    await same((classes) => seen(make(classes), properties.Request));
+    await same((classes) => seen(make(classes), PROPERTIES));
     await same(async (classes) => (await make(classes)).text());
   });
 
