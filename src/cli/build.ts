@@ -5,10 +5,10 @@ import { basename, extname } from 'node:path';
 import { buildScript, refuseToOverwrite, withModule } from '../build/index.ts';
 import { parseTargetMachine, type Target } from '../build/standalone/bun.ts';
 import { parseShebang, readStart } from '../host/shebang.ts';
-import { makeStandardStreams } from '../idle.ts';
 import { describeExport, type Loaded, loadApplication, parseTarget } from '../load/application.ts';
 import { describeInterface } from '../load/interface.ts';
 import { UserError } from '../load/user-error.ts';
+import { makeStandardStreams } from '../wait-until-idle.ts';
 import { parseArguments } from './arguments.ts';
 
 export const usage = `Usage: run-with-cgi build <app> [options]

@@ -5,10 +5,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { cgiBin, cgiScript } from '../host/index.ts';
 import { parseShebang, readStart } from '../host/shebang.ts';
-import { makeStandardStreams } from '../idle.ts';
 import { type Loaded, loadApplication, parseTarget } from '../load/application.ts';
 import { UserError } from '../load/user-error.ts';
 import type { Application } from '../types.ts';
+import { makeStandardStreams } from '../wait-until-idle.ts';
 
 const MODULE_NAME = /\.[mc]?[jt]sx?$/;
 /** Names that a module may have as well as a program. */

@@ -3,12 +3,12 @@
 import { captureApplications } from '../cgi/capture.ts';
 import type { FetchHandler } from '../fetch/index.ts';
 import { fs } from '../fs.ts';
-import { idleWaiter } from '../idle.ts';
 import type { RunWithCgiOptions } from '../index.ts';
 import type { Listener } from '../node/index.ts';
-import { withholdPorts } from '../ports.ts';
 import { show } from '../show.ts';
 import type { Application } from '../types.ts';
+import { idleWaiter } from '../wait-until-idle.ts';
+import { withholdPorts } from '../withheld-ports.ts';
 import { describeInterface, type Interface, interfaceOf, isOfH3, toInterface } from './interface.ts';
 import { loadModule, suggestFile, suggestModuleType } from './module.ts';
 import { UserError } from './user-error.ts';

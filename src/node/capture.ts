@@ -1,8 +1,8 @@
 // Loads a module that calls listen(), and takes its server for the application. No port is opened.
 
 import type { Server } from 'node:http';
-import { idleWaiter } from '../idle.ts';
-import { withholdPorts } from '../ports.ts';
+import { idleWaiter } from '../wait-until-idle.ts';
+import { withholdPorts } from '../withheld-ports.ts';
 
 /**
  * Calls `load`, and resolves to the first `http.Server` that is told to listen. Waits for it while something goes on that

@@ -4,8 +4,8 @@ import { Server, type Socket } from 'node:net';
 import { fs } from '../fs.ts';
 import { acceptHandle, type ConnectionHandle } from '../node-internals/connection-passing.ts';
 import { readIntoOneBuffer } from '../node-internals/shared-read-buffer.ts';
-import { LISTENS } from '../ports.ts';
 import { startTimer } from '../timer.ts';
+import { LISTENS } from '../withheld-ports.ts';
 import type { HandOver, ResidentConnection } from './connection.ts';
 import { BACKLOG, type ListenOptions, listen } from './listen.ts';
 import type { ResidentSettings } from './options.ts';
@@ -19,7 +19,7 @@ const LAST_STANDARD = 2;
 export class ResidentServer extends Server {
   /** Milliseconds after close() for which open connections are still served. */
   readonly grace: number;
-  /** See ports.ts: this server listens, even while the ports of applications are withheld. */
+  /** See withheld-ports.ts: this server listens, even while the ports of applications are withheld. */
   readonly [LISTENS] = true;
   #fd: number | undefined;
   #path: string | undefined;
