@@ -23,7 +23,7 @@ test('docs/errors.md lists each code, under its class, and no other', () => {
   }
 });
 
-test('docs/errors.md lists what is said before anything runs', () => {
+test('docs/errors.md lists the codes of errors before anything runs', () => {
   const source = ['build/assets', 'build/standalone/program', 'built-script/boot', 'built-script/shell-line', 'cli/version']
     .map((name) => read(`src/${name}.ts`))
     .join('');

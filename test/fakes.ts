@@ -1,4 +1,4 @@
-// What the tests of the heart use in the place of a web server: one exchange in memory, as bytes.
+// One exchange in memory, as bytes: the tests of src/gateway use it in place of a web server.
 
 import { expect } from 'vitest';
 import { type Application, type RunWithCgiOptions, runWithCgi } from '../src/index.ts';

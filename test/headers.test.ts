@@ -80,7 +80,7 @@ test.each<[string | null, Record<string, string | null>, string]>([
   expect(headers.get('X')).toBe(expected);
 });
 
-test('it is a view: the list itself changes, and order and repetition stay', () => {
+test('ResponseHeaders changes the given list, and keeps its order and repetitions', () => {
   const list: Header[] = [
     ['A', '1'],
     ['Set-Cookie', 'a'],

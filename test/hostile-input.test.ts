@@ -348,7 +348,7 @@ describe('what a hosted program says', () => {
   ])('%s', (_what, size, work) => growsLinearly(work, size));
 });
 
-test('a response that a listener of node:http writes byte by byte, without waiting', async () => {
+test('a response that a Node listener writes byte by byte, without waiting', async () => {
   const writing = (size: number) =>
     fromNode((_request, response) => {
       for (let count = 0; count < size; count++) response.write('x');

@@ -60,12 +60,12 @@ function write(name: string, content: string): void {
 }
 
 describe('an installation', () => {
-  test('brings nothing along', () => {
+  test('has no dependencies', () => {
     expect(manifest.dependencies).toBeUndefined();
     expect(readdirSync(join(place, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['run-with-cgi']);
   });
 
-  test('is asked for nothing: all that others may bring is optional', () => {
+  test('has optional peers only', () => {
     for (const name of Object.keys(manifest.peerDependencies)) expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
   });
 
@@ -73,7 +73,7 @@ describe('an installation', () => {
     expect(statSync(archive).size).toBeLessThan(300_000);
   });
 
-  test('points at no file that is not there', () => {
+  test('names only files that exist', () => {
     const all = files();
     expect(all.filter((name) => name.endsWith('.map'))).toEqual([]);
     for (const name of all.filter((name) => /\.(?:c?js|d\.ts)$/.test(name))) {
@@ -85,7 +85,7 @@ describe('an installation', () => {
     }
   });
 
-  test('has pages that lead to no file which is not there', () => {
+  test('has pages that link only to files that exist', () => {
     const all = files();
     for (const page of all.filter((name) => name.endsWith('.md'))) {
       const text = readFileSync(join(installed, page), 'utf8').replace(/^```.*?^```$/gms, '');
@@ -97,7 +97,7 @@ describe('an installation', () => {
     }
   });
 
-  test('has lines that a stack can name: function, line, and no line that fills a log', () => {
+  test('has short lines and named functions, for readable stacks', () => {
     for (const name of files('dist').filter((name) => /\.c?js$/.test(name))) {
       const lines = readFileSync(join(installed, name), 'utf8').split('\n');
       expect([name, lines.filter((line) => line.length > 2000)]).toEqual([name, []]);
@@ -121,7 +121,7 @@ describe('a release', () => {
     );
   });
 
-  test('has a package.json in which npm, publishing it, corrects nothing', () => {
+  test('has a package.json that npm publish does not correct', () => {
     const path = join(folder, 'package.json');
     copyFileSync(join(root, 'package.json'), path);
     execFileSync('npm', ['pkg', 'fix', '--silent'], { cwd: folder });
@@ -129,7 +129,7 @@ describe('a release', () => {
   });
 });
 
-describe('with nothing beside it', () => {
+describe('an installation alone', () => {
   test.each(entries)('%s can be imported', (name) => {
     const names = execFileSync(
       process.execPath,
@@ -142,7 +142,7 @@ describe('with nothing beside it', () => {
     expect(Number(names)).toBeGreaterThan(0);
   });
 
-  test('its types are whole, without skipLibCheck', () => {
+  test('its types pass without skipLibCheck', () => {
     write('all.mts', entries.map((name, at) => `import * as e${at} from '${name}';\nvoid e${at};\n`).join(''));
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--skipLibCheck', 'false', '--types', 'node'];
     const { stdout } = spawnSync(
@@ -155,7 +155,7 @@ describe('with nothing beside it', () => {
 
   const PLAIN = `export const application = (environ, startResponse) => { startResponse('200 OK', [['Content-Type', 'text/plain']]); return 'here'; };\n`;
 
-  test('request and validate do their work', () => {
+  test('request and validate work', () => {
     write('app.mjs', PLAIN);
     expect(command('request', 'app.mjs')).toMatchObject({ status: 0, stdout: 'here', stderr: '' });
     expect(command('validate', 'app.mjs')).toMatchObject({ status: 0, stderr: '' });
@@ -186,14 +186,14 @@ export default compress((environ, startResponse) => { startResponse('200 OK', [[
     expect(stdout).toMatch(/^Content-Encoding: gzip\r?$/m);
   });
 
-  test('build says in one line how to get the bundler', () => {
+  test('build tells in one line how to install esbuild', () => {
     write('app.mjs', PLAIN);
     const { status, stdout, stderr } = command('build', 'app.mjs');
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^run-with-cgi: [^\n]*esbuild[^\n]*npm install[^\n]* \[esbuild-missing\]\n$/);
   });
 
-  test.each(['esbuild', 'esbuild-oldest'])('build takes the bundler from the project where it is there: %s', (bundler) => {
+  test.each(['esbuild', 'esbuild-oldest'])('build takes esbuild from the project: %s', (bundler) => {
     const { version } = json(join(root, 'node_modules', bundler, 'package.json'));
     if (bundler === 'esbuild-oldest') expect(`>=${version}`).toBe(`${manifest.peerDependencies.esbuild}.0`);
     const project = join(folder, bundler);
@@ -208,7 +208,7 @@ export default compress((environ, startResponse) => { startResponse('200 OK', [[
     expect(execFileSync(join(project, 'app.cgi'), { encoding: 'utf8', env: { REQUEST_METHOD: 'GET' } })).toMatch(/\r\nhere$/);
   });
 
-  test.each(['serve', 'fastcgi', 'scgi'])('%s listens, and ends when it is told to', async (name) => {
+  test.each(['serve', 'fastcgi', 'scgi'])('%s listens, and ends on a signal', async (name) => {
     write('app.mjs', PLAIN);
     const socket = join(place, `${name}.sock`);
     const child = spawn(

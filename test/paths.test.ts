@@ -69,7 +69,7 @@ const shown: ApplicationFunction = (environ, startResponse) => {
 };
 const parsed = (response: string): string[] => JSON.parse(response.slice(response.indexOf('[')));
 
-describe('RFC 3875 #34: every gateway makes the same of a path', () => {
+describe('RFC 3875 #34: every gateway gives the same path', () => {
   /** The variables of a server that decodes the path and leaves the rest to the application, as HAProxy and Caddy. */
   const variables = (asked: string) => ({ SCRIPT_NAME: '', PATH_INFO: unquote(asked), REQUEST_URI: asked });
 
@@ -126,7 +126,7 @@ describe('RFC 3875 #34: every gateway makes the same of a path', () => {
     }
   });
 
-  test('toFetch: a Request has resolved its path, but not behind %2F', async () => {
+  test('toFetch: dots behind %2F, which a Request does not resolve, are resolved', async () => {
     const fetch = toFetch(shown);
     const paths = [
       ['/tenant/%2e%2e/admin', '/admin'],
@@ -141,7 +141,7 @@ describe('RFC 3875 #34: every gateway makes the same of a path', () => {
     }
   });
 
-  test('toNode: a path does not leave the place at which Express has mounted the application', async () => {
+  test('toNode: a path stays below the place where Express has mounted the application', async () => {
     const server = createServer(express().use('/tenant', toNode(shown))).listen(0, '127.0.0.1');
     onTestFinished(() => void server.close());
     await once(server, 'listening');
@@ -158,7 +158,7 @@ describe('RFC 3875 #34: every gateway makes the same of a path', () => {
     }
   });
 
-  test('a resident application with a place of its own has no path but those below it', async () => {
+  test('a resident application with a scriptName gets only paths below it', async () => {
     const { client } = await fastcgi.serve(shown, { scriptName: '/app' });
     for (const [PATH_INFO, ...path] of [
       ['/app/a', '/app', '/a'],
@@ -194,13 +194,13 @@ describe('RFC 3875 #34: every gateway makes the same of a path', () => {
     expect(parsed(body.toString())).toEqual(path);
   });
 
-  test('makeServer: what the deployer adds is no exception', async () => {
+  test("makeServer: variables of the deployer's environ are cleaned, too", async () => {
     const { port } = await serve(shown, { env: { SCRIPT_NAME: '/app/' } });
     const received = await exchange(port, 'GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
     expect(parsed(received)).toEqual(['/app', '/x']);
   });
 
-  test('PATH_TRANSLATED goes where it is that of another path', async () => {
+  test('PATH_TRANSLATED of another path is removed', async () => {
     const translated: ApplicationFunction = (environ, startResponse) => {
       startResponse('200 OK', [['Content-Type', 'text/plain']]);
       return String(environ.PATH_TRANSLATED);
@@ -211,7 +211,7 @@ describe('RFC 3875 #34: every gateway makes the same of a path', () => {
   });
 });
 
-describe('what is routed to sees the path by which it was routed', () => {
+describe('an application sees the path by which it was routed', () => {
   /** What the router has decided, and the path that the application then saw; both byte strings. */
   interface Seen {
     place: string;
@@ -307,7 +307,7 @@ describe('what is routed to sees the path by which it was routed', () => {
     };
     test.each(PATHS)('%j', (asked) => check(asked));
 
-    test('whatever a client makes up', async () => {
+    test('arbitrary paths', async () => {
       const segment = fc.constantFrom(
         ...['', '.', '..', '%2e', '%2E%2e', '.%2e', '%2f', 'a%2Fb', '\\', '..\\', '%5c', '%5C..', 'tenant', 'admin', '%61dmin', 'x'],
         ...['%00', '%09', '%0a', '.%0a.', '\t', ' ', '%20', ';', '..;', '%', '%zz', '%252e', '%25', '[a]', '\xe9', '%E9', ':', '@', '"'],
@@ -329,7 +329,7 @@ describe('what is routed to sees the path by which it was routed', () => {
     if (status !== '404 Not Found') expect([asked, status, body.toString('latin1')]).toEqual([asked, '200 OK', whole]);
   });
 
-  test('a doubled slash, or dots, do not get past allow()', async () => {
+  test('doubled slashes and dots do not get past allow()', async () => {
     const application = urlMap({
       '/cgi-bin': cgiBin(join(folder, 'cgi-bin')),
       '/cgi-bin/secret': allow(cgiBin(join(folder, 'cgi-bin/secret')), ['10.0.0.1']),
@@ -350,7 +350,7 @@ describe('what is routed to sees the path by which it was routed', () => {
     }
   });
 
-  describe('as frameworks have it that mount applications themselves', () => {
+  describe('paths are as in frameworks that mount applications themselves', () => {
     const PATHS_BELOW = ['/app', '/app/', '/app?a=b', '/app/?a', '/app/x/y%2Fz?c=%20d', '/app//x', '/app/J%C3%B6rg/', '/app/a;b,c@d:e/[f]'];
     const get = async (server: Server, path: string) => {
       const { port } = server.address() as AddressInfo;
@@ -378,7 +378,7 @@ describe('what is routed to sees the path by which it was routed', () => {
     });
   });
 
-  test('forward: what an application has put into PATH_INFO stays below the upstream, too', async () => {
+  test('forward: a PATH_INFO that the application has set stays below the upstream, too', async () => {
     const { port } = upstream.address() as AddressInfo;
     for (const PATH_INFO of ['/../admin', '/a/../../admin', '/..', 'x/../../admin']) {
       const environ = { SCRIPT_NAME: '/app' };

@@ -41,7 +41,7 @@ describe('makePrivateFolder', () => {
   });
 });
 
-test('isPrivateFolder throws where there is nothing', () => {
+test('isPrivateFolder throws where there is no folder', () => {
   expect(() => isPrivateFolder(folder)).toThrow('ENOENT');
 });
 

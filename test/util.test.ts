@@ -192,7 +192,7 @@ describe('isHopByHop', () => {
   });
 });
 
-test('what setupTestingDefaults adds can be used', () => {
+test('the streams of setupTestingDefaults can be used', () => {
   const environ = {};
   setupTestingDefaults(environ);
   environ['wsgi.errors'].write('forgotten');

@@ -119,14 +119,14 @@ export default ${ANSWER} readFileSync(__dirname + '/../data/a.txt', 'utf8'); };
     expect(body(ask(deploy('inner/app.js', '--assets', 'node_modules/reads/own.txt')))).toBe('its own');
   });
 
-  test('whose name begins with a dot', () => {
+  test('with a name that begins with a dot', () => {
     write({
       'env.js': `import { readFileSync } from 'node:fs';\nconst text = readFileSync('.env', 'utf8');\nexport default ${ANSWER} text; };\n`,
     });
     expect(body(ask(deploy('env.js', '--assets', '.env')))).toBe('A=found\n');
   });
 
-  test('in a stack: it names the author’s file and line', () => {
+  test('and a stack names the author’s file and line', () => {
     write({
       'src/throws.ts': `import { existsSync } from 'node:fs';\n\ninterface Environ {\n  X?: string;\n}\nconst isThere: boolean = existsSync(new URL('../data', import.meta.url));\nexport default (environ: Environ, start: Function) => {\n  if (environ.X) throw new Error('oh');\n  start('200 OK', []);\n  return String(isThere);\n};\n`,
     });
@@ -158,7 +158,7 @@ app.listen(3000);
     expect(body(ask(deploy('express.js', '--assets', 'views')))).toBe('Hello, Ada!');
   });
 
-  test('by an engine that is not installed: the error of Express', () => {
+  test('with an engine that is not installed fail with the error of Express', () => {
     write({ 'missing.js': views("app.set('view engine', 'nowhere');") });
     const { stderr, status } = build('missing.js', '-o', 'missing.cgi', '--assets', 'views');
     expect([stderr, status]).toEqual([expect.stringContaining("Cannot find module 'nowhere'"), 2]);
@@ -187,7 +187,7 @@ describe('the folder beside the script', () => {
     expect([body(ask(script)), readFileSync(join(elsewhere, 'app.cgi.assets/written.db'), 'utf8')]).toEqual(['newer', 'data']);
   });
 
-  test('is missing: the log of the server says so', () => {
+  test("when it is missing, the server's log says so", () => {
     const script = join(elsewhere, 'app.cgi');
     build('reads.js', '-o', script, '--assets', 'data');
     rmSync(join(elsewhere, 'app.cgi.assets'), { recursive: true });
@@ -215,7 +215,7 @@ describe('the folder beside the script', () => {
     ['..', 'Assets must be below the folder where build runs, got ..; run build in the folder of the project [assets-wrong]'],
     ['/etc', 'Assets must be below the folder where build runs, got /etc; run build in the folder of the project [assets-wrong]'],
     ['.', 'Assets must be below the folder where build runs, got .; run build in the folder of the project [assets-wrong]'],
-  ])('does not get %s', (asset, message) => {
+  ])('build does not copy %s into it', (asset, message) => {
     expect(build('reads.js', '-o', 'refused.cgi', '--assets', asset)).toMatchObject({ stderr: `run-with-cgi: ${message}\n`, status: 2 });
     expect(existsSync(join(project, 'refused.cgi'))).toBe(false);
   });

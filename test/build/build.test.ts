@@ -51,12 +51,12 @@ describe('an application is one file', () => {
     );
   });
 
-  test('that runs itself, with options', () => {
+  test('that calls runWithCgi() itself, with options', () => {
     const source = `import { runWithCgi } from 'run-with-cgi';\nrunWithCgi((environ, start) => { start('200 OK', ${TEXT}); return environ.OWN; }, { env: { OWN: 'mine' } });\n`;
     expect(body(built({ 'itself.mjs': source }))).toBe('mine');
   });
 
-  test('of the Fetch kind', () => {
+  test('with a Fetch handler', () => {
     expect(body(built({ 'fetch.mjs': 'export default { fetch: (request) => new Response(new URL(request.url).pathname) };' }))).toBe('/x');
   });
 
@@ -92,7 +92,7 @@ ${application("[data.value, page.trim(), wasm.length, (await import('./late.mjs'
     expect(body(output)).toBe('5,<p>,8,late');
   });
 
-  test('with tables of characters, which are compressed, and still right', () => {
+  test('with tables of characters, which build compresses and the script restores', () => {
     const library = join(root, 'node_modules/iconv-lite/lib/index.js');
     const expression =
       "[['koi8-r', 'f0d2'], ['shift_jis', '93fa'], ['cp437', '9a']].map(([name, hex]) => iconv.decode(Buffer.from(hex, 'hex'), name)).join()";
@@ -109,7 +109,7 @@ ${application("[data.value, page.trim(), wasm.length, (await import('./late.mjs'
     );
   });
 
-  test('whose modules print while they are loaded: that goes to the log', () => {
+  test('with modules that print while they load: their output goes to the log', () => {
     expect(body(built({ 'prints.mjs': application("'quiet'", `import './banner.mjs';\n${PRINTS}`), 'banner.mjs': PRINTS }))).toBe('quiet');
     expect(ask(join(elsewhere, 'app.cgi')).stderr).toBe('by console\nby stdout\nby console\nby stdout\n');
   });
@@ -120,7 +120,7 @@ ${application("[data.value, page.trim(), wasm.length, (await import('./late.mjs'
   });
 });
 
-test('the script is one of the shell, and executable', () => {
+test('the script is executable and begins with /bin/sh', () => {
   const script = join(elsewhere, 'line.cgi');
   write({ 'line.mjs': application('1') });
   build('line.mjs', '-o', script);
@@ -137,7 +137,7 @@ test('build prints size and time', () => {
   expect(existsSync(join(folder, 'told.cgi'))).toBe(true);
 });
 
-test('a script at a relative path is measured by its answer, not by an error', () => {
+test('build measures the answer of a script at a relative path', () => {
   write({ 'slow.mjs': `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);\n${application('1')}` });
   const { stdout } = build('slow.mjs', '-o', 'slow.cgi');
   expect(Number(/answers in ([\d.]+) ms/.exec(stdout)?.[1])).toBeGreaterThan(200);
@@ -155,7 +155,7 @@ test('the same source gives the same bytes, wherever it is built', () => {
   expect(one?.equals(other ?? Buffer.alloc(0))).toBe(true);
 });
 
-test('stacks name the author’s file and line where the source map is', () => {
+test('with the source map beside the script, stacks name the author’s file and line', () => {
   write({
     'throws.ts': `const line = 1;\n\nexport const application = (environ: { PATH_INFO: string }, startResponse: Function): string => {\n  if (environ.PATH_INFO === '/x') throw new Error('oh');\n  startResponse('200 OK', []);\n  return String(line);\n};\n`,
   });
@@ -188,7 +188,7 @@ describe('for a host that has Bun', () => {
 
   test.each([
     ['of PEP 3333', application('typeof Bun')],
-    ['of the Fetch kind', 'export default { fetch: () => new Response(typeof Bun) };'],
+    ['with a Fetch handler', 'export default { fetch: () => new Response(typeof Bun) };'],
     [
       'of the Node kind',
       'import { createServer } from "node:http"; createServer((req, res) => { res.setHeader("X", "1"); res.end(typeof Bun); }).listen(80);',
@@ -231,7 +231,7 @@ describe('for a host that has Bun', () => {
     expect(stderr).toContain('Error: oh');
   });
 
-  test('Bun must be installed where build runs', () => {
+  test('build says that Bun must be installed', () => {
     write({ 'a.mjs': application('1') });
     const args = [command, 'build', 'a.mjs', '--runtime', 'bun'];
     const { stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: { PATH: '/bin' } });
@@ -239,7 +239,7 @@ describe('for a host that has Bun', () => {
   });
 });
 
-describe('what cannot be built gets a message, and leaves nothing behind', () => {
+describe('a build that fails prints a message and leaves nothing behind', () => {
   test.each<[string, Record<string, string>, RegExp]>([
     [
       'a native addon',
@@ -272,12 +272,12 @@ describe('what cannot be built gets a message, and leaves nothing behind', () =>
     expect([status, existsSync(script)]).toEqual([2, false]);
   });
 
-  test('--env gives a variable that is missing in the trial', () => {
+  test('--env sets a variable for the trial', () => {
     write({ 'variable.mjs': application('process.env.NEEDED.length') });
     expect(build('variable.mjs', '-o', join(elsewhere, 'variable.cgi'), '--env', 'NEEDED=here').status).toBe(0);
   });
 
-  test('--external leaves a package out', () => {
+  test('--external leaves a package out of the file', () => {
     write({ 'outside.mjs': `import { createRequire } from 'node:module';\nimport left from 'left-out';\n${application('left')}` });
     const place = join(folder, 'node_modules/left-out');
     mkdirSync(place, { recursive: true });

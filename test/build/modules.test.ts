@@ -8,26 +8,26 @@ import { freshProject, HELLO } from './project.ts';
 const { project, write, build, run } = freshProject();
 
 describe('a message names the author’s module', () => {
-  test('that has no application', () => {
+  test('when it exports no application', () => {
     write({ 'app.mjs': 'export const a = 1;\n' });
     expect(build('app.mjs').stderr).toMatch(/^run-with-cgi: app\.mjs exports no application: /);
   });
 
-  test('that fails, and its line', () => {
+  test('when it fails, with the line', () => {
     write({ 'app.ts': "interface A {}\n\nthrow new Error('broken');\nexport default null as unknown as A;\n" });
     const { stderr } = build('app.ts');
     expect(stderr).toMatch(/^run-with-cgi: app\.ts could not be loaded \[module-broken\]\nError: broken\n {4}at [^\n]*app\.ts:3:7/);
     expect(stderr).not.toContain('.run-with-cgi-');
   });
 
-  test('that listens', () => {
+  test('when it listens', () => {
     write({ 'app.mjs': "import { createServer } from 'node:http';\ncreateServer((req, res) => res.end()).listen(80);\n" });
     expect(build('app.mjs').stdout).toMatch(/^Building app\.mjs, which listens, into app\.cgi\n/);
   });
 });
 
 describe('the module', () => {
-  test('can be a CGI script by its first line, and can have any name', () => {
+  test('can be a CGI script with a #! line, and can have any name', () => {
     write({
       'hello.cgi': `#!/usr/bin/env run-with-cgi\nexport default ${HELLO};\n`,
       'bin/www': `#!/usr/bin/env node\nmodule.exports = ${HELLO};\n`,
@@ -61,7 +61,7 @@ test('a module may be required by a name that ends in .node', () => {
   expect(build('app.cjs')).toMatchObject({ stderr: '', status: 0 });
 });
 
-test('a package may look for a native addon at run time, and do without it', () => {
+test('a package may look for a native addon at run time, and go on when there is none', () => {
   write({
     'app.cjs': `const { addon } = require('tries');\nmodule.exports = (environ, start) => { start('200 OK', []); return addon; };\n`,
     'node_modules/tries/index.js':

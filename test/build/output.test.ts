@@ -55,7 +55,7 @@ export default ${HELLO};
     }
   });
 
-  test('by process.exit() of the application: a message, and nothing is left behind', () => {
+  test('by process.exit() of the application: build prints a message and leaves nothing behind', () => {
     write({ 'app.mjs': "console.error('no DATABASE_URL');\nprocess.exit(0);\n" });
     expect(build('app.mjs')).toMatchObject({
       stderr: 'no DATABASE_URL\nrun-with-cgi: app.mjs ended the process by process.exit() while it was loaded [module-broken]\n',
@@ -65,7 +65,7 @@ export default ${HELLO};
   });
 });
 
-describe('the file that is written', () => {
+describe('the output file', () => {
   beforeEach(() => write({ 'app.mjs': `import './other.mjs';\nexport default ${HELLO};\n`, 'other.mjs': '' }));
 
   test.each([
@@ -98,7 +98,7 @@ describe('the file that is written', () => {
     expect(statSync(join(project, 'out/cgi-bin/app.cgi')).mode & 0o777).toBe(0o755);
   });
 
-  test('replaces an older one by rename(), and the target of a link', () => {
+  test("replaces an older file by rename(), and behind a link the link's target", () => {
     expect(build('app.mjs', '-o', 'app.cgi').status).toBe(0);
     const { ino } = statSync(join(project, 'app.cgi'));
     symlinkSync('app.cgi', join(project, 'link.cgi'));

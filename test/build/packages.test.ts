@@ -30,7 +30,7 @@ function ask(env: Record<string, string> = {}): string {
   return `${stderr}${stdout.split('\r\n\r\n')[1]}`;
 }
 
-test('NODE_ENV is production, however a package reads it, unless the server sets it', () => {
+test('NODE_ENV is "production" for every way of reading it, unless the server sets it', () => {
   const { status } = build({
     'production.mjs': `const { env } = process;
 const asked = [process.env.NODE_ENV, globalThis.process?.env?.NODE_ENV, env.NODE_ENV];

@@ -132,7 +132,7 @@ module.exports = async (environ, startResponse) => {
     return JSON.parse(stdout.split('\r\n\r\n')[1] ?? '');
   };
 
-  test('sees the same as by "node app.cgi"', () => {
+  test('sees the same arguments and paths as with "node app.cgi"', () => {
     const { env, ...seen } = see(run(script, ['a', '-b']));
     const { env: directEnv, ...direct } = see(run(process.execPath, [script, 'a', '-b']));
     expect(seen).toEqual(direct);
@@ -148,7 +148,7 @@ module.exports = async (environ, startResponse) => {
     expect(env.filter((name: string) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name))).toEqual(directEnv);
   });
 
-  test('is the target of a link', () => {
+  test('is found through a symbolic link', () => {
     const link = join(project, 'link.cgi');
     symlinkSync(script, link);
     expect(see(run(link))).toMatchObject({
@@ -195,7 +195,7 @@ describe('the interpreter', () => {
     ['node', 'no "node" in PATH (/nowhere)'],
     ['/nowhere/node', 'no /nowhere/node'],
     ["it's/node", "no it's/node"],
-  ])('is missing, %s: a 500, and a message in the log', (interpreter, missing) => {
+  ])('is missing, %s: the client gets 500, and the log a message', (interpreter, missing) => {
     const script = build('app.mjs', 'missing.cgi', '--interpreter', interpreter);
     const body = 'Content-Type: text/plain\r\nContent-Length: 26\r\n\r\n500 Internal Server Error\n';
     const stderr = `run-with-cgi: there is ${missing}; install Node, or name its path by --interpreter [node-missing]\n`;
@@ -210,7 +210,7 @@ describe('the interpreter', () => {
   });
 });
 
-test('a Node that is too old: a 500, and a message in the log', () => {
+test('with a Node that is too old the client gets 500, and the log a message', () => {
   const script = build('app.mjs', 'plain/old.cgi');
   // Takes a function away that only newer Nodes have.
   writeFileSync(join(project, 'old.cjs'), 'delete process.getBuiltinModule;');
@@ -231,7 +231,7 @@ function halves(name: string): [lines: Buffer, rest: Buffer] {
   return [file.subarray(0, end), file.subarray(end)];
 }
 
-test('while the script is replaced, the shell may have read the old one, and Node the new one', () => {
+test("a script that is replaced between the shell's and Node's read still answers", () => {
   writeFileSync(join(project, 'longer.mjs'), `${APPLICATION}export const more = '${'x'.repeat(5000)}*/';\nconsole.debug(more.length);\n`);
   const [lines, rest] = halves('app');
   const [longerLines, longerRest] = halves('longer');
@@ -242,7 +242,7 @@ test('while the script is replaced, the shell may have read the old one, and Nod
   }
 });
 
-test('a source may have ends of comments, and letters beyond ASCII', () => {
+test('a source may contain "*/" and letters beyond ASCII', () => {
   const source = `const end = /a*/.source + '*/' + \`*/ \${'/*'}\`;
 module.exports = (environ, start) => { start('200 OK', []); return end + 'ü日\u{1F600}\\u2028' + /ü日/.source; };\n`;
   writeFileSync(join(project, 'letters.cjs'), source);

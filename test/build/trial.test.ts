@@ -6,7 +6,7 @@ import { freshProject } from './project.ts';
 const { write, build, leftovers } = freshProject();
 const handler = (statement: string, head = '') => `${head}\nexport default { fetch(request) { ${statement} } };\n`;
 
-describe('an application is refused that', () => {
+describe('build refuses an application that', () => {
   const asked = 'run-with-cgi: app.cgi was asked for /, in an empty folder and environment, and';
 
   test.each<[string, string, string]>([
@@ -66,7 +66,7 @@ describe('an application is refused that', () => {
 describe('the request of the trial', () => {
   const routes = (routes: string) => handler(`const { pathname, search } = new URL(request.url); ${routes}`);
 
-  test('has the path of --trial-path, with its query', () => {
+  test('uses the path and the query of --trial-path', () => {
     write({
       'app.mjs': routes("if (pathname + search !== '/health/%C3%BC?a=b') throw new Error(pathname + search); return new Response('');"),
     });
@@ -82,7 +82,7 @@ describe('the request of the trial', () => {
     });
   });
 
-  test('is not made with --no-trial', () => {
+  test('is left out with --no-trial', () => {
     write({
       'app.mjs': routes("writeFileSync('/proc/self/cwd/asked', ''); return new Response('');").replace(
         /^/,

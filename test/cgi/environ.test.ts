@@ -11,7 +11,7 @@ const sized = (body: string) => ok(body, [`Content-Length: ${Buffer.byteLength(b
 const HELLO = sized('hello\n');
 
 describe('environ', () => {
-  test('trap 9: the environment arrives byte for byte, and two variables of one name joined', async () => {
+  test('holds the environment byte for byte, and joins two variables of one name', async () => {
     const input = Buffer.from('HTTP_COOKIE=a=1\0HTTP_COOKIE=b=2\0HTTP_X=1\0HTTP_X=2\0PATH_INFO=/\xe9\0SCRIPT_NAME=/s\0', 'latin1');
     const { output } = await launch('environ', { mode: 'raw_environment', input });
     const environ = JSON.parse(output.slice(output.indexOf('{')));
@@ -25,7 +25,7 @@ describe('environ', () => {
     expect(environ['cgi.lossy']).toBeUndefined();
   });
 
-  test('PEP 3333 #18 to #20: one call, one process, others beside it', async () => {
+  test('PEP 3333 #18 to #20: wsgi.multithread is false, wsgi.multiprocess and wsgi.run_once are true', async () => {
     const { output } = await launch('environ');
     expect(JSON.parse(output.slice(output.indexOf('{')))).toMatchObject({
       'wsgi.run_once': true,
@@ -35,7 +35,7 @@ describe('environ', () => {
     });
   });
 
-  test('what is named as if it were ours does not come from the environment', async () => {
+  test('variables named wsgi.*, cgi.* and run-with-cgi.* are dropped', async () => {
     const env = { 'wsgi.url_scheme': 'javascript', 'wsgi.forged': 'x', 'cgi.lossy': 'x', 'run-with-cgi.forged': 'x' };
     const { output } = await launch('environ', { env });
     const environ = JSON.parse(output.slice(output.indexOf('{')));
@@ -43,17 +43,17 @@ describe('environ', () => {
     expect(environ['wsgi.url_scheme']).toBe('http');
   });
 
-  test('what the script changes in process.env before the call counts', async () => {
+  test('changes that the script made in process.env are in environ', async () => {
     const { output } = await launch('environ', { env: { HTTP_X: 'old', BEFORE: 'change' } });
     expect(JSON.parse(output.slice(output.indexOf('{'))).HTTP_X).toBe('changed');
   });
 
-  test('a byte that is lost all the same is named', async () => {
+  test('cgi.lossy names a variable that lost a byte', async () => {
     const { output } = await launch('environ', { env: { BEFORE: 'lose' } });
     expect(JSON.parse(output.slice(output.indexOf('{')))['cgi.lossy']).toEqual(['HTTP_X']);
   });
 
-  test('trap 12, httpoxy: HTTP_PROXY is gone from environ and from process.env', async () => {
+  test('httpoxy: HTTP_PROXY is removed from environ and from process.env', async () => {
     expect((await launch('proxy', { env: { HTTP_PROXY: 'http://evil' } })).output).toBe(sized('undefined undefined'));
   });
 
@@ -67,11 +67,11 @@ describe('environ', () => {
     expect((await launch('hello', { env: { NODE_USE_ENV_PROXY: '0' } })).output).toBe(HELLO);
   });
 
-  test('RFC 3875 #14, trap 15, CVE-2012-1823: words of the query on the command line are nothing', async () => {
+  test('RFC 3875 #14, CVE-2012-1823: words of the query on the command line are ignored', async () => {
     expect((await launch('hello', { argv: ['--help', '-e', 'process.exit(9)', '--version'] })).output).toBe(HELLO);
   });
 
-  test('without any variable at all it is a GET of the root', async () => {
+  test('without any variable the request is a GET of the root', async () => {
     const { output } = await launch('environ', { mode: 'raw_environment' });
     expect(JSON.parse(output.slice(output.indexOf('{')))).toMatchObject({ REQUEST_METHOD: 'GET', SCRIPT_NAME: '', PATH_INFO: '/' });
   });

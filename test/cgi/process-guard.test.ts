@@ -39,7 +39,7 @@ describe('the end', () => {
     expect(errors).toContain('Error: uncaught');
   });
 
-  test('after the response it is logged, and close() goes on', async () => {
+  test('after the response an uncaught error is logged, and close() goes on', async () => {
     const { output, errors, code, mark } = await launch('uncaught-after-response');
     expect([output, code, mark]).toEqual([ok('complete'), 1, 'closed\n']);
     expect(errors).toContain('Error: too late');
@@ -51,12 +51,12 @@ describe('the end', () => {
     expect(Date.now() - before).toBeLessThan(10_000);
   });
 
-  test.each(['hang-close', 'never-close'])('trap 24: %s, a close() that does not end, is given up', async (testCase) => {
+  test.each(['hang-close', 'never-close'])('a close() that does not end, %s, is given up', async (testCase) => {
     expect(await launch(testCase)).toMatchObject({ output: ok('complete'), errors: '' });
   });
 
   test.each(['child', 'child-of-a-child', 'child-unseen'])(
-    'trap 26: a child that lives on does not hold the response, on a pipe and on a socket: %s',
+    'a child process that lives on does not hold the response open, on a pipe and on a socket: %s',
     async (testCase) => {
       for (const mode of ['pipes', 'fifos', 'one_socket']) {
         const before = Date.now();
@@ -92,29 +92,29 @@ describe('the end', () => {
     }
   });
 
-  test('trap 24, lighttpd: once the response is out SIGTERM is held back until close() is done', async () => {
+  test('lighttpd: once the response is out SIGTERM is held back until close() is done', async () => {
     const ended = await launch('slow-close', { meanwhile: (child) => child.stdout?.once('data', () => child.kill('SIGTERM')) });
     expect(ended).toMatchObject({ output: ok('complete'), mark: 'closed\n', code: 0, errors: '' });
   });
 
-  test('RFC 3875 #1, trap 23: a client that has left is no failure, and close() runs', async () => {
+  test('RFC 3875 #1: a client that has left is no failure, and close() runs', async () => {
     expect(await launch('hello', { mode: 'no_reader' })).toMatchObject({ code: 0, errors: '' });
     for (const mode of ['no_reader', 'no_reader_no_signal', 'early_leaver']) {
       expect([mode, await launch('endless', { mode })]).toMatchObject([mode, { code: 0, errors: '', mark: 'closed\n' }]);
     }
   });
 
-  test('a full disk is one, and is logged', async () => {
+  test('a full disk is a failure, and is logged', async () => {
     const { errors, code } = await launch('hello', { mode: 'full_disk' });
     expect(errors).toMatch(/^cgi: RequestError \[output-failed\]: The response could not be written to descriptor 1: ENOSPC\n/);
     expect(code).toBe(1);
   });
 
-  test('a loader that takes applications gets it, and nothing runs', async () => {
+  test('a loader takes the application out of the script, and nothing runs', async () => {
     expect(await launch('hello', { env: { BEFORE: 'take' } })).toMatchObject({ output: '', errors: 'taken', code: 0 });
   });
 
-  test('what waits for the response runs before the process ends; a second call throws', async () => {
+  test('code that awaits the response runs before the process ends; a second call throws', async () => {
     expect((await launch('hello', { env: { AFTER: 'await' } })).mark).toBe('after\n');
     expect((await launch('hello', { env: { AFTER: 'twice' } })).mark).toContain(
       'runWithCgi() was called twice; a CGI script answers one request',
@@ -129,7 +129,7 @@ describe('the end', () => {
     expect(await launch('child', { mode: 'deserted_socket' })).toMatchObject({ code: 0, errors: '' });
   });
 
-  test('closed descriptors harm nobody', async () => {
+  test('a script without standard input answers, and one without any descriptor exits with status 0', async () => {
     expect((await launch('hello', { mode: 'closed', env: { CLOSED: '0' } })).output).toBe(HELLO);
     expect(await launch('hello', { mode: 'closed', env: { CLOSED: '0 1 2' } })).toMatchObject({ output: '', errors: '', code: 0 });
   });

@@ -18,7 +18,7 @@ const HELLO = sized('hello\n');
 const big = Buffer.alloc(20_000_000, 'abcdefghijk');
 
 describe('the request body', () => {
-  test('trap 1: it ends at CONTENT_LENGTH though more follows, or the pipe stays open', async () => {
+  test('ends at CONTENT_LENGTH although more follows or the pipe stays open', async () => {
     expect((await launch('echo', { env: post(3), input: 'abcdef' })).output).toBe(sized('abc'));
     expect((await launch('echo', { mode: 'open_pipe', env: post(3), input: 'abc' })).output).toBe(sized('abc'));
     expect((await launch('hello', { mode: 'open_pipe' })).output).toBe(HELLO);
@@ -46,7 +46,7 @@ describe('the request body', () => {
     expect((await launch('echo', { mode: 'terminal', env: post(3), input: 'ab\n' })).output).toMatch(/\r\nab\r\n$/);
   });
 
-  test('trap 4: one that breaks off is an error, from a pipe, a file, a closed descriptor', async () => {
+  test('a body that breaks off is an error, from a pipe, a file, a closed descriptor', async () => {
     const answer = response('400 Bad Request', ['Content-Type: text/plain', 'Content-Length: 16'], '400 Bad Request\n');
     for (const [mode, input, CLOSED] of [
       ['pipes', 'abc', ''],
@@ -62,7 +62,7 @@ describe('the request body', () => {
     }
   });
 
-  test('PEP 3333 #31, trap 3: a chunked one is read to its end where the server takes the framing off, and refused elsewhere', async () => {
+  test('PEP 3333 #31: a chunked body is read to its end where the server decodes it, and refused elsewhere', async () => {
     const env = { REQUEST_METHOD: 'POST', HTTP_TRANSFER_ENCODING: 'chunked', SERVER_SOFTWARE: 'Apache/2.4' };
     expect((await launch('echo', { env, input: 'abc' })).output).toBe(sized('abc'));
     expect((await launch('echo', { mode: 'open_pipe', env: { ...env, SERVER_SOFTWARE: 'uWSGI' } })).output).toMatch(/^Status: 411 /);
@@ -76,7 +76,7 @@ describe('the request body', () => {
   });
 
   test.each(['writes_first', 'one_socket', 'tcp_socket', 'small_pipes'])(
-    'trap 6: %s, where the server reads nothing before its body is taken',
+    '%s, when the server reads nothing before the whole request body is taken',
     async (mode) => {
       const { output } = await launch('write-then-read', { mode, env: post(big.length), input: big });
       expect(output).toBe(ok(`${'x'.repeat(2_000_000)}${big.length}`));
@@ -84,7 +84,7 @@ describe('the request body', () => {
     },
   );
 
-  test('trap 5, mod_cgid: what is not read is taken all the same, so that the response is not lost', async () => {
+  test('mod_cgid: the gateway takes an unread body, so that the response is not lost', async () => {
     for (const mode of ['writes_first', 'fifos_written_first', 'one_socket', 'tcp_socket']) {
       expect([mode, (await launch('unread', { mode, env: post(big.length), input: big })).output]).toEqual([mode, sized('unread\n')]);
     }
@@ -99,7 +99,7 @@ describe('the request body', () => {
   });
 
   test.each(['pipes', 'fifos', 'writes_first', 'fifos_written_first', 'one_socket', 'slow_upload'])(
-    'one that is read ahead while the response is written: %s',
+    'the gateway reads the body ahead while it writes the response: %s',
     async (mode) => {
       const input = Buffer.alloc(300_000, 'abcdefg');
       const env = post(input.length);
@@ -110,7 +110,7 @@ describe('the request body', () => {
     },
   );
 
-  test('what waits for the body when the time is up is not written any more', async () => {
+  test('after the timeout a block that waits for the body is not written', async () => {
     const launched = { mode: 'body_after_log', env: post(10), input: 'x'.repeat(10), options: { timeout: 50 } };
     const blocks = await launch('read-ahead', launched);
     expect([blocks.output, blocks.errors]).toEqual(['', expect.stringContaining('[timeout]')]);
@@ -122,7 +122,7 @@ describe('the request body', () => {
     expect((await launch('timers-run', { mode: 'slow_upload', env: post(9), input: 'abcdefghi' })).output).toBe(sized('ticked\n'));
   });
 
-  test('a read that never comes back does not keep the process', async () => {
+  test('a read that never returns does not keep the process alive', async () => {
     const { output } = await launch('pending-read', { mode: 'open_pipe', env: post(9), input: '' });
     expect(output).toBe(sized('did not wait\n'));
   });

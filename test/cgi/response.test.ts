@@ -14,7 +14,7 @@ const sized = (body: string) => ok(body, [`Content-Length: ${Buffer.byteLength(b
 const HELLO = sized('hello\n');
 
 describe('the response', () => {
-  test('PEP 3333 #56, #59, trap 17, busybox: head and first block leave in one write, each other block in one of its own', async () => {
+  test('PEP 3333 #56, #59, busybox: head and first block leave in one write, each later block in its own', async () => {
     expect((await launch('blocks', { mode: 'one_write' })).output).toBe(
       ["b'Status: 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\na'", "b'b'", "b'c'", ''].join('\n'),
     );
@@ -23,7 +23,7 @@ describe('the response', () => {
     );
   });
 
-  test('a head that does not wait for the first block leaves in one write of its own', async () => {
+  test('a flushed head leaves in one write of its own', async () => {
     expect((await launch('flushed', { mode: 'one_write' })).output).toBe(
       ["b'Status: 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\n'", "b'late'", ''].join('\n'),
     );
@@ -54,7 +54,7 @@ describe('the response', () => {
     expect((await launch('dated', { options: { nph: true } })).output.match(/Date: /g)).toHaveLength(1);
   });
 
-  describe('where a web server would take it for something else', () => {
+  describe('what a web server would misunderstand', () => {
     const TYPE = 'Content-Type: text/plain\r\n';
     const REST = 'Content-Length: 1\r\n';
     const located = async (STATUS: string, SERVER_SOFTWARE: string) =>
@@ -74,7 +74,7 @@ describe('the response', () => {
     });
   });
 
-  test('standard output of any kind takes it', async () => {
+  test('the response reaches standard output of every kind', async () => {
     const modes = [
       'pipes',
       'fifos',
@@ -104,7 +104,7 @@ test('PEP 3333 #79: a file goes out whole, or up to Content-Length', async () =>
   expect((await launch('file-that-ends')).output).toBe(sized(''));
 });
 
-test('with streams of its own a call leaves the process alone', async () => {
+test('a call with its own streams does not end the process', async () => {
   const { output } = await launch('memory');
   const plain = response('200 OK', ['Content-Length: 3'], 'abc');
   const seen = JSON.parse(output.slice(output.indexOf('[')));

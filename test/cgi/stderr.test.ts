@@ -25,34 +25,34 @@ describe('the log', () => {
     }
   });
 
-  test('from guardStdout() on, for what modules print while they load', async () => {
+  test('after guardStdout(), output of modules that print while they load goes to the log', async () => {
     const { output, errors } = await launch('print', { env: { BEFORE: 'guard' } });
     expect(output).toBe(sized('fd 2\n'));
     expect(errors).toMatch(/^printed before\nprinted log\n/);
   });
 
-  test('nor is what a child process prints', async () => {
+  test('output of a child process is not in the response', async () => {
     for (const mode of ['pipes', 'fifos']) {
       expect([mode, (await launch('child-prints', { mode })).output]).toEqual([mode, sized('done\n')]);
     }
   });
 
-  test('PEP 3333 #34 to #36: takes any text, and passes it on at once', async () => {
+  test('PEP 3333 #34 to #36: takes any text and passes it on at once', async () => {
     expect((await launch('errors')).errors).toBe('one\ntwo\ndrei ü €\n5');
     expect((await launch('errors-hostile')).output).toBe(sized('logged\n'));
   });
 
-  test('trap 25, mini_httpd, merecat: what would land in the response is dropped', async () => {
+  test('mini_httpd, merecat: output for the log is dropped where it would land in the response', async () => {
     for (const mode of ['same_pipe', 'same_fifo', 'tcp_log']) {
       expect([mode, (await launch('errors', { mode })).output]).toEqual([mode, sized('logged\n')]);
     }
   });
 
-  test('a socket that is no TCP connection is a log', async () => {
+  test('a Unix socket as standard error is a log', async () => {
     expect((await launch('errors', { mode: 'unix_log' })).output).toBe(`${sized('logged\n')}one\ntwo\ndrei \xc3\xbc \xe2\x82\xac\n5`);
   });
 
-  test('trap 25, civetweb: one that nobody reads does not hold the response up; nor one that is gone, or never was', async () => {
+  test('civetweb: a log that nobody reads, a closed one and a missing one do not hold the response up', async () => {
     for (const mode of ['undrained_log', 'undrained_fifo']) {
       expect([mode, (await launch('errors-megabyte', { mode })).output]).toEqual([mode, sized('logged\n')]);
     }
@@ -60,7 +60,7 @@ describe('the log', () => {
     expect((await launch('errors', { mode: 'closed', env: { CLOSED: '2' } })).output).toBe(sized('logged\n'));
   });
 
-  test('a megabyte arrives whole where it is read', async () => {
+  test('a megabyte arrives whole in a log that is read', async () => {
     expect((await launch('errors-megabyte')).errors.length).toBe(1_000_000);
   });
 });

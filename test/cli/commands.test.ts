@@ -60,7 +60,7 @@ describe('mistakes on the command line', () => {
     expect(await run(args)).toEqual({ code: 2, stdout: '', stderr: `run-with-cgi: ${message}\n` });
   });
 
-  test('a port that is in use, and an address of another machine', async () => {
+  test('name a port that is in use, and an address of another machine', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();

@@ -202,7 +202,7 @@ describe('the same as curl:', () => {
 const request = (...args: string[]) => command(['request', 'app.mjs', ...args], { cwd: folder });
 const inFolder = (name: string) => join(folder, name);
 
-describe('where curl needs a network, or prints another message', () => {
+describe('where curl needs a network or prints another message', () => {
   test('a jar keeps the cookies of one command for the next', async () => {
     expect(await request('/login', '-c', 'jar')).toEqual({ code: 0, stdout: 'in', stderr: '' });
     const jar = readFileSync(inFolder('jar'), 'utf8');
@@ -219,7 +219,7 @@ describe('where curl needs a network, or prints another message', () => {
     );
   });
 
-  test('curl reads our jar, and we read its own', async () => {
+  test("curl reads the cookie jar of request, and request reads curl's", async () => {
     await request('/login', '-c', 'ours');
     expect((await curl(['/', '-b', 'ours'], {})).stdout).toBe('GET /? 0\nHTTP_COOKIE: id=4\n');
     await curl(['/login', '-c', 'theirs'], {});
@@ -255,7 +255,7 @@ describe('where curl needs a network, or prints another message', () => {
     expect(readFileSync(inFolder('empty-one'), 'utf8')).toBe('');
   });
 
-  test('-s prints no errors, -s -S does', async () => {
+  test('-s prints no errors, -s -S prints them', async () => {
     expect((await request('/missing', '-sf')).stderr).toBe('');
     expect((await request('/missing', '-sSf')).stderr).toBe("run-with-cgi: the response's status is 404 Not Found\n");
   });

@@ -46,7 +46,7 @@ test('RFC 3875 #14, CVE-2012-1823: arguments from the query have no effect, not 
   expect((await run(['serve', '--port', '80'], { env: cgi })).stdout).toBe(response('5 arguments'));
 });
 
-test('a module that cannot be loaded is a 500, and the log says why', async () => {
+test('a module that cannot be loaded gives 500, and the log says why', async () => {
   const { stdout, stderr, code } = await run(['./broken.cgi'], { env: cgi });
   expect([code, stdout]).toEqual([
     1,

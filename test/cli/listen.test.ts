@@ -117,7 +117,7 @@ describe('a program that listens opens no port in request', () => {
   });
 });
 
-test('no port is opened in any other command, either', async () => {
+test('no other command opens a port, either', async () => {
   for (const args of [
     ['validate', 'exporting.mjs'],
     ['validate', 'fastify.mjs'],

@@ -40,7 +40,7 @@ test('-X, -H, -d, -i', async () => {
   expect([stderr, code]).toEqual(['printed\n', 0]);
 });
 
-test('-v shows what is sent and what comes, beside the body', async () => {
+test('-v shows the heads of the request and of the response, and the body', async () => {
   const { stdout, stderr } = await request('app.mjs', '/x', '-v', '-d', 'a=b');
   expect(stdout).toBe('POST /x a=b');
   expect(stderr).toBe(
@@ -59,7 +59,7 @@ test('-v shows what is sent and what comes, beside the body', async () => {
   );
 });
 
-test('-I is a HEAD', async () => {
+test('-I sends a HEAD request', async () => {
   expect((await request('failing.mjs', '-I')).stdout).toBe(
     'HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\n',
   );
@@ -94,12 +94,12 @@ test('a response that ends early: exit status 18', async () => {
   expect(stderr).toMatch(/^request: Error: oh\n[\s\S]*run-with-cgi: the response ended before it was complete\n$/);
 });
 
-test('the options that a script gives to runWithCgi count: its limit, and its environ', async () => {
+test('the options that a script gives to runWithCgi() apply: maxBodySize and environ', async () => {
   expect((await request('script.mjs', '-d', 'abc')).stdout).toBe('a script xabc');
   expect((await request('script.mjs', '-d', 'abcd', '-o', '/dev/null', '-w', '%{http_code}')).stdout).toBe('413');
 });
 
-test('the command ends, whatever timers the application has', async () => {
+test('the command ends although the application has timers', async () => {
   expect(await request('timer.mjs')).toMatchObject({ code: 0, stdout: 'done' });
 });
 
@@ -111,7 +111,7 @@ test('what the application prints, by any means, goes to standard error, at once
   );
 });
 
-test('a reader that closes the pipe ends the command without a message, and the application is closed', async () => {
+test('a reader that closes the pipe ends the command without a message, and close() runs', async () => {
   const { stdout, stderr } = await run(['./enough']);
   expect([stdout, stderr]).toEqual(['y\ny\ny\n23\n', 'closed\n']);
   for (const args of ['validate app.mjs', 'request --help', '--help']) {
@@ -129,7 +129,7 @@ test('every command reports a full disk', async () => {
   }
 });
 
-test('-m: an application that takes too long is ended, and closed', async () => {
+test('-m: an application that takes too long is interrupted, and close() runs', async () => {
   expect(await request('slow.mjs', '-m', '0.2')).toEqual({
     code: 28,
     stdout: 'begun',
@@ -137,7 +137,7 @@ test('-m: an application that takes too long is ended, and closed', async () => 
   });
 });
 
-test('a signal closes the application', async () => {
+test('after a signal close() runs', async () => {
   const child = start(['request', 'slow.mjs'], { cwd: folder });
   let stderr = '';
   child.stderr.on('data', (text) => {
@@ -162,7 +162,7 @@ test.each([
 
 const onTerminal = async (args: string, env = {}) => (await run(['./terminal', args], { env })).stdout;
 
-test('a terminal gets colours, and no binary body', async () => {
+test('a terminal gets colours and no binary body', async () => {
   write('terminal', '#!/bin/sh\nexec script -qec "run-with-cgi request $1" /dev/null\n');
   expect(await onTerminal('failing.mjs -i')).toContain(
     '\x1b[1mHTTP/1.1 404 Not Found\x1b[22m\r\r\n\x1b[36mContent-Type\x1b[39m: text/plain',

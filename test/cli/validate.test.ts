@@ -17,7 +17,7 @@ test('an application that breaks no rule: every request is ok', async () => {
   expect(stdout).toMatch(/ok {2}\/a\?b: POST of 2 MB: 200 OK\n[\s\S]*No rule was broken\.\n$/);
 });
 
-test('an application that breaks a rule: the rule, and exit status 1', async () => {
+test('an application that breaks a rule: the rule is printed, and the exit status is 1', async () => {
   const { code, stdout } = await run(['validate', 'wrong.mjs']);
   expect(code).toBe(1);
   expect(stdout).toContain(
@@ -27,7 +27,7 @@ test('an application that breaks a rule: the rule, and exit status 1', async () 
   expect(stdout).toMatch(/\n7 of these requests went wrong\.\n$/);
 });
 
-test('an application that throws: its error, and exit status 1', async () => {
+test('an application that throws: its error is printed, and the exit status is 1', async () => {
   const { code, stdout } = await run(['validate', 'short.mjs']);
   expect(code).toBe(1);
   expect(stdout).toContain('          test: Error: oh\n');

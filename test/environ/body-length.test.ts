@@ -42,12 +42,12 @@ describe('the length of the body', () => {
     },
   );
 
-  test('a server that does not name itself is none that decodes a chunked body; a length that is no string is none', () => {
+  test('a server without SERVER_SOFTWARE decodes no chunked body, and a length that is no string is malformed', () => {
     expect(() => bodyLength({ HTTP_TRANSFER_ENCODING: 'chunked' })).toThrow('under SERVER_SOFTWARE ""; the client');
     expect(() => bodyLength({ CONTENT_LENGTH: 5 })).toThrow('CONTENT_LENGTH must be digits, got 5');
   });
 
-  test('one above maxBodySize is answered with 413 before the application runs, as one that no number can count', async () => {
+  test('a length above maxBodySize, or too large for a number, is answered with 413 before the application runs', async () => {
     for (const CONTENT_LENGTH of ['11', '18446744073709551611']) {
       const { output } = await run(
         () => {
@@ -89,7 +89,7 @@ test.each([
   expect(() => checkBodySize(length, limit)).toThrow(expect.objectContaining({ code: 'body-too-large', statusHint: 413, message }));
 });
 
-test('a body whose length is not known before it is read is too large as well', () => {
+test('a body of unknown length that exceeds maxBodySize is too large as well', () => {
   const { name, code, statusHint, message } = bodyTooLarge(10);
   expect([name, code, statusHint, message]).toEqual([
     'RequestError',

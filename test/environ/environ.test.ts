@@ -38,7 +38,7 @@ describe('environ', () => {
     });
   });
 
-  test('PEP 3333 #4 to #7: without a single variable the required ones are there, and not empty', () => {
+  test('PEP 3333 #4 to #7: has the required variables, not empty, even without a single one from the server', () => {
     expect({ ...completeVariables({}) }).toEqual({
       REQUEST_METHOD: 'GET',
       SCRIPT_NAME: '',
@@ -138,7 +138,7 @@ describe('environ', () => {
     REQUEST_SCHEME: 'javascript',
   };
 
-  test("a name that is the gateway's own, and a scheme that is none, are not taken from the server", async () => {
+  test("does not take variables with the gateway's own names, or an invalid scheme, from the server", async () => {
     const environ = await environOf({ ...FORGED, 'wsgi_like.name': 'stays', WSGI: 'stays' });
     const names = Object.keys(environ).filter((name) => name in FORGED);
     expect(names.toSorted()).toEqual(['wsgi.input_terminated', 'wsgi.url_scheme']);
@@ -152,12 +152,12 @@ describe('environ', () => {
     expect(await environOf({ REQUEST_SCHEME: 'https' })).toMatchObject({ REQUEST_SCHEME: 'https', 'wsgi.url_scheme': 'https' });
   });
 
-  test('but from the deployer', async () => {
+  test('takes them from the deployer', async () => {
     const env = { 'wsgi.url_scheme': 'https', 'wsgi.unknown': 'y', 'cgi.own': 'y', 'run-with-cgi.own': 'y', REQUEST_SCHEME: 'wss' };
     expect(await environOf(FORGED, { env })).toMatchObject(env);
   });
 
-  test('PEP 3333 #22: the deployer has the last word', async () => {
+  test("PEP 3333 #22: the deployer's values replace all others", async () => {
     const env = { HTTP_HOST: 'public.example', 'wsgi.url_scheme': 'https', 'app.database': { name: 'x' } };
     expect(await environOf({ HTTP_HOST: 'internal' }, { env })).toMatchObject({ ...env, SERVER_NAME: 'public.example' });
   });

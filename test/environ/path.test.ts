@@ -59,7 +59,7 @@ test.each([
   expect(rawPath({ PATH_INFO, REQUEST_URI, SERVER_SOFTWARE: 'Apache/2.4.71 (Debian)' })).toEqual({ scriptName: '', pathInfo });
 });
 
-test('other servers decode all: "%2F" in their PATH_INFO was "%252F", and another REQUEST_URI is that of another path', () => {
+test('behind other servers "%2F" in PATH_INFO was "%252F", and a REQUEST_URI of another path is ignored', () => {
   const environ = { PATH_INFO: '/a%2Fb', REQUEST_URI: '/a%2Fb', SERVER_SOFTWARE: 'nginx/1.22.1' };
   expect(rawPath(environ)).toEqual({ scriptName: '', pathInfo: '/a%252Fb' });
 });

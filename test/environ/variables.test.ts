@@ -8,19 +8,19 @@ import { describe, expect, test } from 'vitest';
 import { environmentBlock, exactVariables, processVariables } from '../../src/environ/variables.ts';
 
 describe('variables, byte for byte', () => {
-  test('what UTF-8 cannot say comes from the environment block', () => {
+  test('values that are no UTF-8 come from the environment block', () => {
     const { variables, lossy } = exactVariables({ A: 'x\ufffdy', B: 'ü', C: 'plain' }, 'A=x\xe9y\0B=\xc3\xbc\0C=plain\0');
     expect({ ...variables }).toEqual({ A: 'x\xe9y', B: '\xc3\xbc', C: 'plain' });
     expect(lossy).toEqual([]);
   });
 
-  test('where there is no block, what was lost is named', () => {
+  test('without the environment block, cgi.lossy names the variables that lost bytes', () => {
     const { variables, lossy } = exactVariables({ A: 'x\ufffdy', B: 'ü', C: undefined }, undefined);
     expect({ ...variables }).toEqual({ A: 'x\xef\xbf\xbdy', B: '\xc3\xbc' });
     expect(lossy).toEqual(['A']);
   });
 
-  test('what the program has changed in process.env counts', () => {
+  test('changes that the program made in process.env count', () => {
     const { variables } = exactVariables({ A: 'new', B: 'ä' }, 'A=old\0B=old\0C=deleted\0');
     expect({ ...variables }).toEqual({ A: 'new', B: '\xc3\xa4' });
   });
@@ -35,7 +35,7 @@ describe('variables, byte for byte', () => {
     expect({ ...exactVariables({ HTTP_A: '1' }, 'HTTP_A=1\0HTTP_AB\0').variables }).toEqual({ HTTP_A: '1' });
   });
 
-  test('the same behind the shell of a built file, which passes on the last one of them', () => {
+  test('two variables of one name are joined behind the shell of a built file, too, which passes on only the last', () => {
     const before = 'A=1\nHTTP_COOKIE=a=1\nHTTP_COOKIE=b=2\nHTTP_X=\xe9\nHTTP_X=\xe8\nHTTP_Y=old\nHTTP_Y=older\n';
     const block = `A=1\n2\0HTTP_COOKIE=b=2\0HTTP_X=\xe8\0HTTP_Y=older\0RUN_WITH_CGI_ENVIRON=${before}\0`;
     const env = { A: '1\n2', HTTP_COOKIE: 'b=2', HTTP_X: '\ufffd', HTTP_Y: 'changed', RUN_WITH_CGI_ENVIRON: before };
@@ -44,13 +44,13 @@ describe('variables, byte for byte', () => {
     expect(lossy).toEqual([]);
   });
 
-  test('and nobody sees what that shell has passed on', () => {
+  test('the variable that the shell passes on is removed', () => {
     process.env.RUN_WITH_CGI_ENVIRON = 'A=1\n';
     expect(processVariables().variables.RUN_WITH_CGI_ENVIRON).toBeUndefined();
     expect(process.env.RUN_WITH_CGI_ENVIRON).toBeUndefined();
   });
 
-  test('any bytes survive', () => {
+  test('arbitrary bytes survive', () => {
     const value = fc.uint8Array().map((bytes) => Buffer.from(bytes.filter((byte) => byte !== 0)));
     fc.assert(
       fc.property(fc.dictionary(fc.stringMatching(/^[A-Z_]{1,8}$/), value), (given) => {

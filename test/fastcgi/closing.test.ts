@@ -8,7 +8,7 @@ import { hello, waiting } from './applications.ts';
 import { answer, end, request, serve, stream, text } from './client.ts';
 
 describe('close()', () => {
-  test('finishes what runs, closes what is idle, and takes nothing new', async () => {
+  test('finishes running requests, closes idle connections, and takes nothing new', async () => {
     const { application, releases, streamed } = waiting();
     const serving = await serve(application);
     const idle = serving.client();
@@ -42,7 +42,7 @@ describe('close()', () => {
     expect(await client.end()).toEqual(answer(1, text('hello')));
   });
 
-  test('answers all who wait to be taken', async () => {
+  test('answers all connections that wait to be accepted', async () => {
     const serving = await serve(hello);
     const clients = Array.from({ length: 50 }, () => serving.client());
     serving.server.close();
@@ -50,7 +50,7 @@ describe('close()', () => {
     for (const client of clients) expect(await client.end()).toEqual(answer(1, text('hello')));
   });
 
-  test('twice is the same as once', async () => {
+  test('a second call does the same as the first', async () => {
     const serving = await serve(hello);
     const clients = Array.from({ length: 50 }, () => serving.client());
     let closed = 0;
@@ -60,7 +60,7 @@ describe('close()', () => {
     await until(() => closed === 2);
   });
 
-  test('waits for the first request of who has just connected', async () => {
+  test('waits for the first request of a connection that has just opened', async () => {
     const serving = await serve(hello);
     const accepted = once(serving.server, 'connection');
     const client = serving.client();
@@ -71,7 +71,7 @@ describe('close()', () => {
     expect(await client.send(request(1)).end()).toEqual(answer(1, text('hello')));
   });
 
-  test('takes no connections, but serves those that are open, until the grace is over', async () => {
+  test('takes no connections, but serves open ones until the grace is over', async () => {
     const serving = await serve(hello, { grace: 1000 });
     const accepted = once(serving.server, 'connection');
     const kept = serving.client();

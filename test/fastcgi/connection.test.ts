@@ -24,20 +24,20 @@ describe('§5.4: ABORT_REQUEST', () => {
     expect(serving.errors).toBe('');
   });
 
-  test('of a request that has not wholly come ends it', async () => {
+  test('of a request that has not arrived whole ends it', async () => {
     const client = (await serve(hello)).client();
     client.send(begin(1), record('PARAMS', 1, 'x'), record('ABORT_REQUEST', 1), stdin(1), request(2));
     expect(await client.ends(2)).toEqual(Buffer.concat([record('STDOUT', 1), end(1), answer(2, text('hello'))]));
   });
 
-  test('of a request that is over, or never was, changes nothing', async () => {
+  test('of a request that is over or unknown changes nothing', async () => {
     const client = (await serve(hello)).client().send(request(1), record('ABORT_REQUEST', 1), record('ABORT_REQUEST', 9), request(2));
     expect(await client.ends(2)).toEqual(Buffer.concat([answer(1, text('hello')), answer(2, text('hello'))]));
   });
 });
 
-describe('what is no request', () => {
-  test('§4.1: GET_VALUES is answered with the values that are known', async () => {
+describe('other records', () => {
+  test('§4.1: GET_VALUES is answered with the known values', async () => {
     const client = (await serve(hello, { maxConnections: 7, maxRequests: 5 })).client();
     const asked = { FCGI_MAX_CONNS: '', FCGI_MPXS_CONNS: '', FCGI_NONSENSE: '', FCGI_MAX_REQS: '' };
     const expected = Buffer.concat([
@@ -49,7 +49,7 @@ describe('what is no request', () => {
     expect(await client.ends()).toEqual(expected);
   });
 
-  test('§4.2: types that are not known are answered with UNKNOWN_TYPE', async () => {
+  test('§4.2: unknown types are answered with UNKNOWN_TYPE', async () => {
     const client = (await serve(hello)).client().send(record(99, 0, 'content', 3), record('DATA', 0), request(1));
     expect(await client.ends()).toEqual(
       Buffer.concat([
@@ -60,7 +60,7 @@ describe('what is no request', () => {
     );
   });
 
-  test('§3.3: records of ids that are not in use are ignored', async () => {
+  test('§3.3: records with unused ids are ignored', async () => {
     const strays = [params(4), stdin(4, 'x'), record('DATA', 4, 'x'), record(99, 4, 'x'), record('STDOUT', 4, 'x')];
     const client = (await serve(hello)).client().send(...strays, begin(1), ...strays, params(1), record('DATA', 1, 'x'), stdin(1));
     expect(await client.ends()).toEqual(answer(1, text('hello')));
@@ -165,7 +165,7 @@ describe('a web server that stalls', () => {
     expect(parse(await resting.send(request(2)).ends(2)).at(-1)).toMatchObject({ type: 'END_REQUEST', id: 2 });
   });
 
-  test('taking nothing of a response loses its connection, and the body is closed', async () => {
+  test('in the middle of a response loses its connection, and the body is closed', async () => {
     let closed = false;
     const serving = await serve((_environ, startResponse) => {
       startResponse('200 OK', PLAIN);
@@ -184,7 +184,7 @@ describe('a web server that stalls', () => {
     expect(serving.errors).toBe('fastcgi: the web server has taken nothing of a response for 100 ms; the connection is closed\n');
   });
 
-  test.each(['destroy', 'resetAndDestroy'] as const)('and leaves by %s ends a body that never waits for anything else', async (leave) => {
+  test.each(['destroy', 'resetAndDestroy'] as const)('and leaves by %s ends a body that waits for nothing else', async (leave) => {
     let closed = false;
     let blocks = 0;
     const { client } = await serve((_environ, startResponse) => {
@@ -213,7 +213,7 @@ describe('a web server that stalls', () => {
     await until(() => closed);
   });
 
-  test('is not one that waits for the application', async () => {
+  test('is not taken for one that waits for the application', async () => {
     let release = () => {};
     const serving = await serve(async (environ, startResponse) => {
       if (environ.PATH_INFO === '/wait') {

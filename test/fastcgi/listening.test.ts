@@ -24,7 +24,7 @@ describe('listening', () => {
     return path;
   };
 
-  test('on a Unix socket, for owner and group, which is gone afterwards', async () => {
+  test('on a Unix socket is for owner and group, and close() removes the socket', async () => {
     const socket = join(folder(), 's');
     const serving = await serve(hello, { socket });
     expect(statSync(socket).mode & 0o777).toBe(0o660);
@@ -34,13 +34,13 @@ describe('listening', () => {
     expect(existsSync(socket)).toBe(false);
   });
 
-  test('with a path as long as there can be', async () => {
+  test('works with the longest possible path', async () => {
     const place = folder();
     const socket = join(place, 's'.repeat(106 - place.length));
     expect(await (await serve(hello, { socket })).client().send(request(1)).ends()).toEqual(answer(1, text('hello')));
   });
 
-  test('with the mode that is asked for', async () => {
+  test('gives the socket the mode of the options', async () => {
     const socket = join(folder(), 's');
     await serve(hello, { socket, mode: 0o600 });
     expect(statSync(socket).mode & 0o777).toBe(0o600);
@@ -59,12 +59,12 @@ describe('listening', () => {
     return socket;
   }
 
-  test('takes the place of a socket that nobody listens to any more', async () => {
+  test('replaces a socket on which nobody listens', async () => {
     const socket = await staleSocket();
     expect(await (await serve(hello, { socket })).client().send(request(1)).ends()).toEqual(answer(1, text('hello')));
   });
 
-  test('takes that place once, when several processes want it at the same time', async () => {
+  test('lets one of several processes replace a dead socket', async () => {
     const socket = await staleSocket();
     const spare = `${socket}.stale`;
     linkSync(socket, spare);
@@ -101,7 +101,7 @@ describe('listening', () => {
     return { next, ask };
   }
 
-  test('leaves what has come in its place in peace', async () => {
+  test('close() leaves a file that has replaced its socket', async () => {
     const socket = join(folder(), 's');
     const first = await serve(hello, { socket });
     rmSync(socket);
@@ -111,7 +111,7 @@ describe('listening', () => {
     expect(await second.client().send(request(1)).ends()).toEqual(answer(1, text('hello')));
   });
 
-  test('takes that place once, when two want it', async () => {
+  test('lets one of two servers replace a dead socket', async () => {
     const socket = await staleSocket();
     const events: unknown[] = [];
     const servers = [serveFastCgi(hello, { socket }), serveFastCgi(hello, { socket })];
@@ -122,7 +122,7 @@ describe('listening', () => {
     for (const server of servers) server.close();
   });
 
-  test('does not begin when it was closed before', async () => {
+  test('does not begin after close()', async () => {
     const socket = await staleSocket();
     const server = serveFastCgi(hello, { socket });
     server.close();
@@ -130,7 +130,7 @@ describe('listening', () => {
     expect(server.listening).toBe(false);
   });
 
-  test('takes no place where somebody listens, nor that of a file', async () => {
+  test('refuses the path of a live socket, and of a file', async () => {
     const socket = join(folder(), 's');
     await serve(hello, { socket });
     const [error] = await once(serveFastCgi(hello, { socket }), 'error');
@@ -143,7 +143,7 @@ describe('listening', () => {
     expect(statSync(file).size).toBe(8);
   });
 
-  test('on two places is refused', () => {
+  test('on two addresses is refused', () => {
     expect(() => serveFastCgi(hello, { port: 0, fd: 0 })).toThrow('A gateway listens on one of socket, port and fd, got 2 of them');
   });
 

@@ -66,7 +66,7 @@ describe('the parser', () => {
     );
   });
 
-  test('gives the content of BEGIN_REQUEST and GET_VALUES whole, of others it drops it', () => {
+  test('gives the content of BEGIN_REQUEST and GET_VALUES whole, and drops that of other types', () => {
     const bytes = Buffer.concat([record(9, 0, 'values'), record(77, 3, 'dropped', 5), record(1, 2, 'begin', 1), record(2, 2)]);
     const everywhere = Array.from(bytes.keys());
     expect(read(bytes, everywhere)).toEqual([
@@ -77,7 +77,7 @@ describe('the parser', () => {
     ]);
   });
 
-  test.each(['STDIN', 'PARAMS'] as const)('hands on what has arrived of %s, and does not wait for the rest', (type) => {
+  test.each(['STDIN', 'PARAMS'] as const)('hands on the first bytes of %s without waiting for the rest', (type) => {
     const found: string[] = [];
     const parser = new RecordParser({ record: (_type, _id, content) => found.push(content.toString()), badVersion() {} });
     const bytes = record(type, 1, 'first second');
@@ -94,7 +94,7 @@ describe('the parser', () => {
     expect.assertions(1);
   });
 
-  test('looks at nothing after stop(), the rest of the same piece included', () => {
+  test('reads nothing after stop(), not even the rest of the same piece', () => {
     const found: number[] = [];
     const parser = new RecordParser({
       record(type) {
@@ -119,7 +119,7 @@ describe('the parser', () => {
     expect(isBetween).toEqual([...Array(bytes.length - 1).fill(false), true]);
   });
 
-  test('looks at nothing behind a record of another version', () => {
+  test('reads nothing behind a record of another version', () => {
     expect(read(Buffer.concat([record(2, 1), record(2, 1, '', 0, 3), record(2, 1)]), [])).toEqual([
       [2, 1, ''],
       [-1, 0, '3'],
@@ -132,7 +132,7 @@ describe('name-value pairs', () => {
   // "__proto__" is no variable.
   const name = byteString(200).filter((text) => text !== '__proto__' && !text.startsWith('HTTP_'));
 
-  test('are what was encoded', () => {
+  test('are decoded as they were encoded', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.tuple(name, byteString(300)), { selector: ([one]) => one }), (list) => {
         const variables = {};
@@ -161,14 +161,14 @@ describe('name-value pairs', () => {
     }
   });
 
-  test('that come twice: headers are joined, of all others the last one counts', () => {
+  test('of one name: headers are joined, and the last one of any other name counts', () => {
     const list = ['HTTP_A', 'HTTP_COOKIE', 'X_HTTP_', 'NAME'].flatMap((name) => [[name, '1'] as const, [name, '2'] as const]);
     const variables = {};
     expect(decodePairs(encodePairs(list).toString('latin1'), variables)).toBe(true);
     expect(variables).toEqual({ HTTP_A: '1, 2', HTTP_COOKIE: '1; 2', X_HTTP_: '2', NAME: '2' });
   });
 
-  test('have their own names, whatever stood in their place in the request before', () => {
+  test('have their own names, whatever the previous request had in their place', () => {
     for (const [name, value] of [
       ['AB', 'one'],
       ['AC', 'two'],
@@ -184,14 +184,14 @@ describe('name-value pairs', () => {
     }
   });
 
-  test('that are not whole are refused', () => {
+  test('that are cut short are refused', () => {
     const bytes = Buffer.concat([pairs({ A: '1' }), pairs({ B: 'x'.repeat(200) })]);
     for (let length = 1; length < bytes.length; length++) {
       expect(decodePairs(bytes.toString('latin1', 0, length), {})).toBe(length === 4);
     }
   });
 
-  test('of any bytes crash nothing', () => {
+  test('of arbitrary bytes are decoded or refused, and throw nothing', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => typeof decodePairs(Buffer.from(bytes).toString('latin1'), {}) === 'boolean'),
     );
@@ -213,7 +213,7 @@ describe('name-value pairs', () => {
   });
 });
 
-describe('what a request is answered with', () => {
+describe('records for the web server', () => {
   test('END_REQUEST has its protocol status, and the exit status 0', () => {
     expect(endRequest(258, 3)).toEqual(record('END_REQUEST', 258, Buffer.of(0, 0, 0, 0, 3, 0, 0, 0)));
   });

@@ -13,7 +13,7 @@ describe('a request', () => {
     expect(client.pieces).toHaveLength(1);
   });
 
-  test.each([1, 2, 255, 256, 65_535])('has the id %i in all that answers it', async (id) => {
+  test.each([1, 2, 255, 256, 65_535])('has the id %i in all records of its answer', async (id) => {
     expect(await (await serve(hello)).client().send(request(id)).ends()).toEqual(answer(id, text('hello')));
   });
 
@@ -30,12 +30,12 @@ describe('a request', () => {
     expect(all).toEqual(Buffer.concat([answer(1, text('a')), answer(1, text('b')), answer(7, text('c'))]));
   });
 
-  test('may come in one piece with those behind it', async () => {
+  test('may come in one piece with the next ones', async () => {
     const client = (await serve(echo)).client().send(request(1, {}, 'one'), request(2, {}, 'two'), request(1, {}, 'three'));
     expect(await client.ends(3)).toEqual(Buffer.concat([answer(1, text('one')), answer(2, text('two')), answer(1, text('three'))]));
   });
 
-  test('§3.3: runs beside the others of its connection, which may be answered first', async () => {
+  test('§3.3: runs beside other requests of its connection, which may be answered first', async () => {
     const { application, releases, streamed } = waiting();
     const client = (await serve(application)).client();
     client.send(begin(1), begin(2), params(2, { QUERY_STRING: 'b' }), params(1, { QUERY_STRING: 'a' }), stdin(2), stdin(1));
@@ -142,7 +142,7 @@ describe('environ', () => {
     expect(seen[0]).toMatchObject({ HTTP_COOKIE: 'a=1; b=2', HTTP_X: '1, 2', SCRIPT_NAME: '/last' });
   });
 
-  test('tells of other processes what the deployer said', async () => {
+  test('has wsgi.multiprocess as the deployer set it', async () => {
     const client = (await serve(variable('wsgi.multiprocess'), { multiprocess: false })).client().send(request(1));
     expect(await client.ends()).toEqual(answer(1, text('false')));
   });
@@ -171,19 +171,19 @@ describe('environ', () => {
 });
 
 describe('the body', () => {
-  test('ends at CONTENT_LENGTH, whatever follows', async () => {
+  test('ends at CONTENT_LENGTH although more follows', async () => {
     const client = (await serve(echo)).client().send(request(1, { CONTENT_LENGTH: '3' }, 'abcdef'));
     expect(await client.ends()).toEqual(answer(1, text('abc')));
   });
 
-  test('that is shorter than CONTENT_LENGTH is a 400', async () => {
+  test('that is shorter than CONTENT_LENGTH is answered with 400', async () => {
     const client = (await serve(echo)).client().send(request(1, { CONTENT_LENGTH: '9' }, 'abc'));
     const all = await client.ends();
     expect(stream(all, 'STDOUT')).toBe(text('400 Bad Request\n', '400 Bad Request'));
     expect(stream(all, 'STDERR')).toMatch(/body-ended-early.*ended after 3 of 9 bytes/);
   });
 
-  test.each(['', '-1'])('ends where STDIN does when CONTENT_LENGTH is %j, and CONTENT_LENGTH says so', async (length) => {
+  test.each(['', '-1'])('ends with STDIN when CONTENT_LENGTH is %j, and CONTENT_LENGTH is set to its length', async (length) => {
     const application: ApplicationFunction = (environ, startResponse) => {
       startResponse('200 OK', PLAIN);
       return `${environ['wsgi.input'].read()} ${environ.CONTENT_LENGTH}`;
@@ -192,7 +192,7 @@ describe('the body', () => {
     expect(await client.ends()).toEqual(answer(1, text('abc 3')));
   });
 
-  test('of a CONTENT_LENGTH that is no number is a 400', async () => {
+  test('with a CONTENT_LENGTH that is no number is answered with 400', async () => {
     const client = (await serve(echo)).client().send(request(1, { CONTENT_LENGTH: '5, 5' }, 'abcde'));
     expect(stream(await client.ends(), 'STDOUT')).toBe(text('400 Bad Request\n', '400 Bad Request'));
   });
@@ -207,7 +207,7 @@ describe('the body', () => {
     expect(stream(all, 'STDOUT') === text(body)).toBe(true);
   });
 
-  test('above maxBodySize is a 413, as soon as it is announced', async () => {
+  test('above maxBodySize is answered with 413 as soon as it is announced', async () => {
     const client = (await serve(echo, { maxBodySize: 10 })).client().send(begin(1), params(1, { CONTENT_LENGTH: '11' }));
     expect(stream(await client.ends(), 'STDOUT')).toBe(text('413 Content Too Large\n', '413 Content Too Large'));
     // The rest arrives all the same, and is ignored.
@@ -215,7 +215,7 @@ describe('the body', () => {
     expect(stream(all, 'STDOUT')).toBe(text('413 Content Too Large\n', '413 Content Too Large') + text('y'.repeat(10)));
   });
 
-  test('above maxBodySize is a 413 when it was not announced, too', async () => {
+  test('above maxBodySize is answered with 413 also when it was not announced', async () => {
     const client = (await serve(echo, { maxBodySize: 10 })).client();
     client.send(begin(1, 0), params(1), record('STDIN', 1, 'x'.repeat(11)));
     const all = await client.end();
@@ -225,7 +225,7 @@ describe('the body', () => {
 });
 
 describe('variables', () => {
-  test('above maxParamsSize are a 431', async () => {
+  test('above maxParamsSize are answered with 431', async () => {
     const { client, errors } = await serve(hello, { maxParamsSize: 1000 });
     const all = await client()
       .send(request(1, { HTTP_X: 'x'.repeat(1000) }))
@@ -242,7 +242,7 @@ describe('variables', () => {
     ['a length', Buffer.of(1, 0x80, 0, 0)],
     ['all but a length', Buffer.of(1)],
     ['a length of two gigabytes', Buffer.of(0xff, 0xff, 0xff, 0xff, 0, 65)],
-  ])('that break off within %s are a 400', async (_what, content) => {
+  ])('that break off within %s are answered with 400', async (_what, content) => {
     const client = (await serve(hello)).client().send(begin(1), record('PARAMS', 1, content), record('PARAMS', 1), stdin(1));
     const all = await client.ends();
     expect(stream(all, 'STDOUT')).toBe(text('400 Bad Request\n', '400 Bad Request'));

@@ -6,7 +6,7 @@ import { hello, PLAIN } from './applications.ts';
 import { answer, end, parse, record, request, response, serve, stream, text } from './client.ts';
 
 describe('the response', () => {
-  test('leaves block by block, each as soon as it is there', async () => {
+  test('leaves block by block, each as soon as the application gives it', async () => {
     let proceed = () => {};
     const application: ApplicationFunction = (_environ, startResponse) => {
       startResponse('200 OK', PLAIN);
@@ -64,7 +64,7 @@ describe('the response', () => {
     expect(await client.ends()).toEqual(answer(1, response('200 OK', ['Content-Type: text/plain', 'Content-Length: 5'])));
   });
 
-  test('of an application that fails before it is a 500, and the cause is STDERR', async () => {
+  test('of an application that fails before the head is 500, and STDERR has the cause', async () => {
     const { client } = await serve(() => {
       throw new Error('the cause');
     });
@@ -74,7 +74,7 @@ describe('the response', () => {
     expect(parse(all).at(-2)).toEqual({ type: 'STDERR', id: 1, content: '' });
   });
 
-  describe('of one that fails within it ends short', () => {
+  describe('of an application that fails after the head ends short', () => {
     const SHORT = response('200 OK', ['Content-Type: text/plain', 'Content-Length: 9'], 'abc');
     const failing: ApplicationFunction = (environ, startResponse) => {
       startResponse('200 OK', [...PLAIN, ['Content-Length', '9']]);
@@ -85,7 +85,7 @@ describe('the response', () => {
       })();
     };
 
-    test('with the connection, where that was to be kept: no record could say so', async () => {
+    test('together with a kept connection, because no record can tell the web server', async () => {
       const { client } = await serve(failing);
       const all = await client().send(request(1)).end();
       expect(stream(all, 'STDOUT')).toBe(SHORT);
@@ -105,7 +105,7 @@ describe('the response', () => {
     });
   });
 
-  test('that takes longer than the timeout is a 504', async () => {
+  test('that takes longer than the timeout is 504', async () => {
     const { client } = await serve(() => new Promise(() => {}), { timeout: 50 });
     expect(stream(await client().send(request(1)).ends(), 'STDOUT')).toBe(text('504 Gateway Timeout\n', '504 Gateway Timeout'));
   });
@@ -129,7 +129,7 @@ describe('the response', () => {
     expect(stream(all, 'STDOUT').length).toBe(60_000_000 + response('200 OK', ['Content-Type: text/plain']).length);
   });
 
-  test('does not pile up when requests come faster than responses are taken', async () => {
+  test('does not pile up when requests come faster than the web server takes responses', async () => {
     let calls = 0;
     const { client } = await serve((_environ, startResponse) => {
       calls++;
@@ -186,7 +186,7 @@ describe('wsgi.errors', () => {
     expect(stream(await client().send(request(1)).ends(), 'STDERR')).toBe('x'.repeat(200_000));
   });
 
-  test('goes to the log alone where the web server is not to have it', async () => {
+  test('goes to the log alone without sendErrors', async () => {
     const serving = await serve(
       (environ, startResponse) => {
         environ['wsgi.errors'].write('a word\n');

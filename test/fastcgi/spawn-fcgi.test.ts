@@ -11,7 +11,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { until } from '../host/processes.ts';
 import { Client, request, stream, text } from './client.ts';
 
-test('§2.2: a gateway listens on descriptor 0 when nothing else is said, as spawn-fcgi starts a program', async () => {
+test('§2.2: by default a gateway listens on descriptor 0, as spawn-fcgi starts a program', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-fastcgi-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const socket = join(folder, 's');

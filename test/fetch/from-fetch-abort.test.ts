@@ -52,7 +52,7 @@ describe('a client that leaves', () => {
     expect(aborted).toBe(true);
   });
 
-  test('a cancel() that fails harms nobody', async () => {
+  test('a cancel() that fails changes nothing', async () => {
     const serving = await serve(
       fromFetch(
         () =>

@@ -69,7 +69,7 @@ describe('the request', () => {
     },
   );
 
-  test('request.ip is an address, or nothing', async () => {
+  test('request.ip is an address or undefined', async () => {
     const ipOf = async (REMOTE_ADDR: string | undefined) =>
       (await call((request) => new Response(String(Reflect.get(request, 'ip'))), { environ: { REMOTE_ADDR } })).text;
     expect([await ipOf('[::1]'), await ipOf('10.0.0.1'), await ipOf('unix:'), await ipOf('')]).toEqual([
@@ -107,7 +107,7 @@ describe('the request', () => {
 });
 
 describe('the context', () => {
-  test('waitUntil, by context and by request, is waited for; a rejection is logged', async () => {
+  test('the process waits for waitUntil() of context and request; a rejection is logged', async () => {
     const done: string[] = [];
     const response = await call((request, _environ, context: FetchContext) => {
       context.waitUntil(sleep(50).then(() => done.push('first')));
@@ -122,7 +122,7 @@ describe('the context', () => {
     expect(response.errors).toContain('A promise given to waitUntil() was rejected: Error: late');
   });
 
-  test('an object keeps its own this', async () => {
+  test("a handler object's fetch() has that object as this", async () => {
     const handler = {
       name: 'mine',
       fetch() {

@@ -33,7 +33,7 @@ describe('the response', () => {
     expect((await call(() => new Response(null, { status: 299 }))).status).toBe('299 Unknown');
   });
 
-  test('a Status of somebody else does not pass, and a reason has no tab and no space at its ends', async () => {
+  test('a header Status of the handler is dropped, and tabs and outer spaces of a reason are removed', async () => {
     const response = await call(
       () => new Response('x', { status: 404, statusText: ' Not\there ', headers: { Status: '404 Gone', 'X-A': 'b' } }),
     );
@@ -47,7 +47,7 @@ describe('the response', () => {
     ]);
   });
 
-  test('what is the web server’s is dropped, and a Location is as the handler set it', async () => {
+  test('connection headers are dropped, and a Location is as the handler set it', async () => {
     const response = await call(
       () =>
         new Response('x', {
@@ -105,7 +105,7 @@ describe('the response', () => {
     expect(streamed.headers.get('content-length')).toBeUndefined();
   });
 
-  test('a body that is nobody’s to read any more is an error', async () => {
+  test('a body that has been read already is an error', async () => {
     const response = await call(async () => {
       const used = new Response('x');
       await used.text();
@@ -183,7 +183,7 @@ describe('the response', () => {
     expect(serving.errors).toContain('Error: broke off');
   });
 
-  test('the head of a stream that has no block yet leaves at once; of one whose block is there, head and block leave together', async () => {
+  test("a stream's head leaves at once, or together with a first block that is there already", async () => {
     let release = () => {};
     const serving = await serve(
       fromFetch((request) => {
@@ -227,7 +227,7 @@ describe('the response', () => {
     expect(cancelled).toBe(1);
   });
 
-  test('a stream with all that its Content-Length promises comes to its end, and nothing is aborted', async () => {
+  test('a stream that has given its whole Content-Length is read to its end, and nothing is aborted', async () => {
     const events: string[] = [];
     const handler: FetchFunction = (request) => {
       request.signal.addEventListener('abort', () => events.push('aborted'));
@@ -250,7 +250,7 @@ describe('the response', () => {
     expect(events).toEqual(['cancelled']);
   });
 
-  test('of a handler that answers when its client has left already is cancelled', async () => {
+  test('is cancelled when the handler answers after its client has left', async () => {
     let answer = () => {};
     let reason: unknown;
     const { port } = await serve(
@@ -276,7 +276,7 @@ describe('the response', () => {
     expect(reason).toMatchObject({ name: 'AbortError' });
   });
 
-  test('one of another library is understood by its shape', async () => {
+  test('a Response of another library is understood by its shape', async () => {
     const { Response: Other } = { Response: class extends Response {} };
     expect((await call(() => new Other('theirs'))).text).toBe('theirs');
   });

@@ -48,7 +48,7 @@ test('request and response are passed on', async () => {
   });
 });
 
-test('blocks are made as they are read, and cancelling closes the body', async () => {
+test('blocks are made when they are read, and cancelling closes the body', async () => {
   let made = 0;
   let closed = false;
   const application: Application = validator((_environ, startResponse) => {
@@ -73,7 +73,7 @@ test('blocks are made as they are read, and cancelling closes the body', async (
   expect(closed).toBe(true);
 });
 
-test('a client that has left before the application is called ends what that waits for', async () => {
+test('a client that left before the call interrupts the application', async () => {
   const controller = new AbortController();
   controller.abort();
   let closed = false;

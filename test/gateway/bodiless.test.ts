@@ -61,7 +61,7 @@ describe('PEP 3333 #74: responses without a body', () => {
     expect(output).toBe(response('200 OK', []));
   });
 
-  test('a failure on HEAD has no body either', async () => {
+  test('a failure on HEAD has no body, either', async () => {
     const { output } = await run(
       () => {
         throw new Error('x');

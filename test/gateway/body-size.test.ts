@@ -42,7 +42,7 @@ describe('Content-Length', () => {
     expect(output).toBe(response('200 OK', [], sent));
   });
 
-  test('PEP 3333 #68, #69: no more is sent and no more is asked for than it says', async () => {
+  test('PEP 3333 #68, #69: the gateway neither sends nor asks for more than Content-Length', async () => {
     let asked = 0;
     const { output, errors } = await run(
       answering(
@@ -70,7 +70,7 @@ describe('Content-Length', () => {
     expect(errors).toContain('[body-too-long] ApplicationError: The body is longer than its Content-Length of 3; the rest is dropped');
   });
 
-  test('PEP 3333 #70: write() past it throws after sending what fits', async () => {
+  test('PEP 3333 #70: write() beyond Content-Length sends the bytes that fit, and throws', async () => {
     const thrown: unknown[] = [];
     const { output } = await run((_environ: unknown, start: Start) => {
       const write = start('200 OK', [['Content-Length', '3']]);
@@ -93,7 +93,7 @@ describe('Content-Length', () => {
     expect(errors).toContain('[body-too-long]');
   });
 
-  test('PEP 3333 #71: a body that ends before it is logged', async () => {
+  test('PEP 3333 #71: a body shorter than Content-Length is logged', async () => {
     const { output, errors } = await run(answering('ab', [['Content-Length', '3']]));
     expect(output).toBe(response('200 OK', ['Content-Length: 3'], 'ab'));
     expect(errors).toContain('[body-too-short] ApplicationError: The body ended after 2 of 3 bytes of its Content-Length');

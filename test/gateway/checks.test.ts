@@ -140,7 +140,7 @@ test('the characters of a Content-Length, and of a status code', () => {
 });
 
 test.each(['', '200', '200 ', '20 OK', '200OK', '200-OK', '200  OK', '200 OK ', ' 200 OK', '2000 OK', 200, undefined])(
-  'PEP 3333 #48: %j is no status',
+  'PEP 3333 #48: %j is refused as a status',
   (status) => expect(passes(() => checkStatus(status))).toBe(false),
 );
 
@@ -199,7 +199,7 @@ test.each<[string, () => unknown, string]>([
   expect(check).toThrow(expect.objectContaining({ name: 'ApplicationError', code, message }));
 });
 
-test('what was checked is what is sent: the list and its pairs are copies', () => {
+test('the response sends copies of the checked list and its pairs', () => {
   const pair: [string, string] = ['A', 'b'];
   const checked = checkHeaders([pair]);
   pair[1] = 'c\n';

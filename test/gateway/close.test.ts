@@ -78,7 +78,7 @@ describe('PEP 3333 #66: close() is called once', () => {
     expect(errors).toBe('');
   });
 
-  test('and awaited, with the response out before', async () => {
+  test('close() is awaited, after the response has been sent', async () => {
     const events: string[] = [];
     const body = {
       ...['x'],
@@ -119,7 +119,7 @@ describe('PEP 3333 #66: close() is called once', () => {
     expect(errors).toContain('Error: from close()');
   });
 
-  test('a generator that is not finished is told to return(), one that threw is not', async () => {
+  test('return() of an unfinished generator is called, and not that of one that threw', async () => {
     const returned: string[] = [];
     const iterator = (name: string, next: () => unknown) => ({
       [Symbol.iterator]: () => ({
@@ -155,7 +155,7 @@ describe('PEP 3333 #66: close() is called once', () => {
   });
 });
 
-test('PEP 3333 #66: a body that comes while the answer in its place is still on its way is closed, too', async () => {
+test('PEP 3333 #66: a body that arrives while the gateway sends an error in its place is closed, too', async () => {
   let deliver: (body: unknown) => void = () => {};
   let sent = () => {};
   const application = () =>
@@ -181,7 +181,7 @@ test('PEP 3333 #66: a body that comes while the answer in its place is still on 
   expect(body.closed).toBe(1);
 });
 
-test('a body whose close is no method is a body like any other', async () => {
+test('a body with a close that is no function is sent like any other', async () => {
   const { output, errors } = await run({ call: answering({ close: 'no method', [Symbol.iterator]: () => ['x'].values() }) });
   expect([output, errors]).toEqual([response('200 OK', [], 'x'), '']);
 });
@@ -197,13 +197,13 @@ describe('a generator that is not finished', () => {
       }
     })();
 
-  test('is waited for: what it still does belongs to the request', async () => {
+  test('the gateway waits for return() of an asynchronous generator', async () => {
     const events: string[] = [];
     await run(answering(slowly(events, ['abc', 'never']), [['Content-Length', '3']]));
     expect(events).toEqual(['returned']);
   });
 
-  test('is waited for also if nothing was asked of it, since the head was sent by write.flushHeaders() to a HEAD', async () => {
+  test('the gateway waits for return() also when the head of a HEAD was flushed and no block was asked for', async () => {
     const events: string[] = [];
     const iterator = {
       next: () => events.push('asked'),

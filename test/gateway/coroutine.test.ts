@@ -6,7 +6,7 @@ import { runCoroutine } from '../../src/gateway/coroutine.ts';
 const never = new Promise<never>(() => {});
 
 describe('runCoroutine()', () => {
-  test('a computation without promises is over when it returns, and cannot be interrupted', async () => {
+  test('a coroutine without promises has ended when runCoroutine() returns, and cannot be interrupted', async () => {
     const { finished, interrupt } = runCoroutine(
       // biome-ignore lint/correctness/useYield: that is what is tested
       (function* () {
@@ -17,7 +17,7 @@ describe('runCoroutine()', () => {
     expect(await finished).toBe(5);
   });
 
-  test('one that throws, before or behind a promise, is rejected', async () => {
+  test('a coroutine that throws, before or behind a promise, rejects', async () => {
     const early = runCoroutine(
       // biome-ignore lint/correctness/useYield: that is what is tested
       (function* (): Generator<PromiseLike<unknown>, void> {
@@ -35,7 +35,7 @@ describe('runCoroutine()', () => {
     await expect(late.finished).rejects.toThrow('late');
   });
 
-  test('an interruption is thrown where it waits, once; what it waited for is forgotten', async () => {
+  test('an interruption is thrown once, where the coroutine waits', async () => {
     const seen: unknown[] = [];
     const { finished, interrupt } = runCoroutine(
       (function* () {
@@ -52,7 +52,7 @@ describe('runCoroutine()', () => {
     expect([await finished, seen]).toEqual(['done', ['now']]);
   });
 
-  test('a promise that settles after the interruption changes nothing', async () => {
+  test('a promise that settles after the interruption is ignored', async () => {
     const late = [Promise.resolve('late'), Promise.reject(new Error('late'))];
     for (const promise of late) {
       const { finished, interrupt } = runCoroutine(

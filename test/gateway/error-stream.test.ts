@@ -12,7 +12,7 @@ test('PEP 3333 #34 to #36: text arrives at once and in order', () => {
   expect(log).toEqual(['one\n', 'two\n', 'drei ü €\n']);
 });
 
-test('what is not text is written as text', () => {
+test('other values are written as text', () => {
   const log: string[] = [];
   const errors = errorStream({ write: (text) => log.push(text) });
   for (const value of [5, null, undefined, ['a', 'b']]) errors.write(value as never);

@@ -69,7 +69,7 @@ describe('the body', () => {
     expect(output).toBe(response('200 OK', ['Content-Length: 1'], 'x'));
   });
 
-  test('however a body is cut into blocks, kinds of blocks and promises, the same bytes come out', async () => {
+  test('the same bytes come out of any cutting of a body into blocks, kinds of blocks and promises', async () => {
     const block = fc.oneof(fc.string({ unit: 'grapheme' }), fc.uint8Array());
     await fc.assert(
       fc.asyncProperty(fc.array(block), fc.constantFrom('array', 'generator', 'async', 'promises'), async (blocks, how) => {
@@ -94,7 +94,7 @@ describe('the body', () => {
 });
 
 describe('asynchronous sinks', () => {
-  test('heads, blocks, ends and excess are waited for', async () => {
+  test('the gateway awaits each head, block and end that the sink writes', async () => {
     const chunks: string[] = [];
     const options = {
       stdout: {

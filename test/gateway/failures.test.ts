@@ -33,7 +33,7 @@ describe('failures, RFC 3875 #15: always an answer', () => {
     expect(errors).toMatch(/^cgi: .*secret/s);
   });
 
-  test('PEP 3333 #76: after the head the response ends short, and nothing is glued on', async () => {
+  test('PEP 3333 #76: after the head the response ends short, and nothing is appended', async () => {
     const { output, errors } = await run(
       answering(
         (function* () {
@@ -46,7 +46,7 @@ describe('failures, RFC 3875 #15: always an answer', () => {
     expect(errors).toContain('Error: cause');
   });
 
-  test('what was set is not sent with the failure', async () => {
+  test('headers of the failed response are not sent with the failure', async () => {
     const { output } = await run((_environ: unknown, start: Start) => {
       start('200 OK', [['Set-Cookie', 'a=1']]);
       throw new Error();
@@ -63,7 +63,7 @@ describe('failures, RFC 3875 #15: always an answer', () => {
     expect(errors).toBe('cgi: RequestError [body-ended-early]: The request body ended after 3 of 5 bytes; the client has probably left\n');
   });
 
-  test('an error that cannot be shown is logged all the same', async () => {
+  test('an error whose properties throw is logged all the same', async () => {
     const error = new ApplicationError('timeout', 'x');
     Object.defineProperty(error, 'stack', {
       get() {
@@ -76,7 +76,7 @@ describe('failures, RFC 3875 #15: always an answer', () => {
     expect(errors).toBe('cgi: [timeout] an error that cannot be shown\n');
   });
 
-  test('a sink that fails while the failure is answered is logged', async () => {
+  test('an error of the sink while it writes the failure is logged', async () => {
     const { errors } = await run(
       () => {
         throw new Error('first');

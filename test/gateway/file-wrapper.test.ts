@@ -46,7 +46,7 @@ describe('PEP 3333 #79 to #85: wsgi.file_wrapper', () => {
     expect(handle.fd).toBe(-1);
   });
 
-  test('#84: it begins where the file stands, and ends at Content-Length', async () => {
+  test("#84: the body begins at the file's position and ends at Content-Length", async () => {
     const descriptor = openSync(path, 'r');
     readSync(descriptor, Buffer.alloc(3));
     expect((await run(sending(() => descriptor))).output).toBe(response('200 OK', ['Content-Length: 7'], '3456789'));
@@ -56,7 +56,7 @@ describe('PEP 3333 #79 to #85: wsgi.file_wrapper', () => {
     expect(blocks).toMatchObject({ output: response('200 OK', ['Content-Length: 5'], '01234'), errors: '' });
   });
 
-  test('#82: an object with read() is sent by reading, with no length, and closed', async () => {
+  test('#82: an object with read() is read, sent without a length, and closed', async () => {
     const file = reading('ab', new Uint8Array([99]), 'ä', null, 'never');
     const { output } = await run(sending(() => file));
     expect(output).toBe(response('200 OK', [], 'abc\xc3\xa4'));
@@ -80,7 +80,7 @@ describe('PEP 3333 #79 to #85: wsgi.file_wrapper', () => {
     expect(output).toBe(response('200 OK', ['Content-Length: 10']));
   });
 
-  test('#80: it transmits nothing by itself, and is an ordinary iterable', () => {
+  test('#80: the wrapper transmits nothing by itself, and is an ordinary iterable', () => {
     expect([...new FileWrapper(reading('a', 'b'))]).toEqual(['a', 'b']);
     const descriptor = openSync(path, 'r');
     const wrapper = new FileWrapper(descriptor, 6);
@@ -104,7 +104,7 @@ describe('PEP 3333 #79 to #85: wsgi.file_wrapper', () => {
 });
 
 describe('sinks that wait', () => {
-  test('blocks of a file, and a whole file, are waited for', async () => {
+  test('the gateway awaits each block of a file, and a whole file', async () => {
     const sent: string[] = [];
     const wait = async (what: string) => {
       await null;

@@ -105,7 +105,7 @@ describe('PEP 3333 #24 to #30: wsgi.input', () => {
     expect([String(body.read()), body.received]).toEqual(['', true]);
   });
 
-  test('a body that breaks off throws, again and again, and never looks complete', async () => {
+  test('a body that breaks off throws at each read, and never looks complete', async () => {
     const short = () => new Input(source(LINES, [5], true), 100);
     const message = `The request body ended after ${LINES.length} of 100 bytes; the client has probably left`;
     const body = short();
@@ -197,7 +197,7 @@ describe('spool() and discard()', () => {
     else process.env.TMPDIR = TMPDIR;
   });
 
-  test('a spooled body is taken at once and read later, in memory and beyond', () => {
+  test('a spooled body is taken at once and read later, in memory and in a file', () => {
     for (const size of [10, 1_048_576, 3_000_001]) {
       const bytes = Buffer.alloc(size, 'abcdefg');
       const from = source(bytes, [65_536, 17_001]);
@@ -228,7 +228,7 @@ describe('spool() and discard()', () => {
     expect(() => body.read()).toThrow(expect.objectContaining({ code: 'body-too-large' }));
   });
 
-  test('a full disk loses the body for the application, and the rest is taken all the same', () => {
+  test('on a full disk the application loses the body, and the gateway takes the rest all the same', () => {
     const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-'));
     mkdirSync(join(folder, 'nowhere'));
     rmSync(folder, { recursive: true });
@@ -252,7 +252,7 @@ describe('spool() and discard()', () => {
     new Spool().close();
   });
 
-  test('discard() takes what is left, up to its bound', () => {
+  test('discard() takes the rest of the body, up to its limit', () => {
     const from = source('x'.repeat(200_000));
     new Input(from, 200_000).discard(150_000);
     expect(from.taken).toBe(150_000);
@@ -297,7 +297,7 @@ describe('memory that a body takes', () => {
   });
 });
 
-test('whatever the pieces and the reads are, a spool gives what it was given, in memory and beyond', () => {
+test('a spool gives back the same bytes for any pieces and any reads, in memory and in a file', () => {
   const steps = fc.array(fc.record({ add: fc.integer({ min: 0, max: 150_000 }), read: fc.integer({ min: 0, max: 100_000 }) }), {
     maxLength: 20,
   });

@@ -33,7 +33,7 @@ describe('interrupt()', () => {
   const never = new Promise<never>(() => {});
   const timeout = new ApplicationError('timeout', 'too long', 504);
 
-  test('before the head: the status of the reason, and a body that comes late is closed', async () => {
+  test("before the head: the client gets the reason's status, and a body that comes late is closed", async () => {
     const log: string[] = [];
     let resolve!: (body: unknown) => void;
     const exchange = exchangeOf(
@@ -53,7 +53,7 @@ describe('interrupt()', () => {
     expect([exchange.isOver, exchange.hasFailed, exchange.hasResponded, exchange.interrupt(timeout)]).toEqual([true, true, true, false]);
   });
 
-  test("an application that rejects late is nobody's business", async () => {
+  test('an application that rejects after the interruption changes nothing', async () => {
     const log: string[] = [];
     let reject!: (reason: unknown) => void;
     const exchange = exchangeOf(
@@ -89,7 +89,7 @@ describe('interrupt()', () => {
     expect(body.closed).toBe(1);
   });
 
-  test('while the application is on the call stack: what can be done at once is done at once', () => {
+  test('while the application is on the call stack: the failure is answered at once', () => {
     const log: string[] = [];
     const exchange = exchangeOf(() => {
       exchange.interrupt(new ApplicationError('exited-early', 'exit'));
@@ -105,7 +105,7 @@ describe('interrupt()', () => {
     ]);
   });
 
-  test('while the application is on the call stack, and never comes back: all is over all the same', async () => {
+  test('while the application is on the call stack, and then waits for ever: the request ends all the same', async () => {
     const log: string[] = [];
     const seen: unknown[] = [];
     const next = () => {
@@ -136,7 +136,7 @@ describe('interrupt()', () => {
     expect(log).toEqual(['log first', 'start 500 Internal Server Error 500 Internal Server Error\n', 'log second', 'end true']);
   });
 
-  test('while the application is on the call stack, and it returns a body all the same: that is closed', async () => {
+  test('while the application is on the call stack, and then returns a body: the body is closed', async () => {
     const body = closable(['x']);
     const exchange = exchangeOf(() => {
       exchange.interrupt(new RequestError('terminated', 'x', 500));

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ApplicationError, RequestError } from '../../src/errors.ts';
 import { clientGone, isAborted, timedOut } from '../../src/gateway/interruptions.ts';
 
-test('each has a code, a status for the client and a message for the log', () => {
+test('each interruption has a code, a status for the client and a message for the log', () => {
   const shown = [clientGone(), timedOut(250)].map((error) => [error.name, error.code, error.statusHint, error.message]);
   expect(shown).toEqual([
     ['RequestError', 'client-gone', 500, 'The client left'],

@@ -4,7 +4,7 @@ import { Input } from '../../src/gateway/input.ts';
 import { pipeInput } from '../../src/gateway/pipe-input.ts';
 import { bytesOf } from './sources.ts';
 
-test('a body is poured into a stream no faster than that takes it, and ends it', async () => {
+test('pipeInput() writes a body no faster than the stream takes it, and ends the stream', async () => {
   const sizes: number[] = [];
   let writing = 0;
   let most = 0;
@@ -25,7 +25,7 @@ test('a body is poured into a stream no faster than that takes it, and ends it',
   expect([most, sizes.length > 1]).toEqual([1, true]);
 });
 
-test('a stream that is destroyed takes no more, and that is no error', async () => {
+test('pipeInput() stops without an error when the stream is destroyed', async () => {
   const stream = new PassThrough();
   stream.destroy();
   await pipeInput(new Input(bytesOf(Buffer.alloc(10)), 10), stream);

@@ -109,7 +109,7 @@ describe('startResponse()', () => {
     expect(errors).toBe('');
   });
 
-  test('PEP 3333 #46: with excInfo after the head has left it throws excInfo itself, and nothing is glued on (#76)', async () => {
+  test('PEP 3333 #46: with excInfo after the head has left it throws excInfo itself, and nothing is appended (#76)', async () => {
     const cause = new Error('the cause');
     let thrown: unknown;
     const { output, errors } = await run((_environ: unknown, start: Start) => {
@@ -144,7 +144,7 @@ describe('startResponse()', () => {
     expect(codes).toEqual(['status-malformed', 'start-response-twice']);
   });
 
-  test('a call that failed its checks is not sent, neither what it was to replace', async () => {
+  test('neither a call that failed its checks is sent, nor the call that it was to replace', async () => {
     const { output, errors } = await run((_environ: unknown, start: Start) => {
       start('200 OK', [['X-Old', 'a']]);
       try {
@@ -177,7 +177,7 @@ describe('startResponse()', () => {
     expect(output).toBe(response('200 OK', ['X-A: checked', 'Content-Length: 1'], 'x'));
   });
 
-  test('after the response has ended it throws', async () => {
+  test('startResponse() throws after the response has ended', async () => {
     let start!: Start;
     let write!: (block: unknown) => void;
     await run((_environ: unknown, startResponse: Start) => {

@@ -24,7 +24,7 @@ function exchangeOf(application: unknown) {
   return { exchange, body, events };
 }
 
-test('one that is over at once leaves nothing to wait for', () => {
+test('an exchange that ends at once returns no promise', () => {
   const { exchange, body, events } = exchangeOf(answering('x'));
   expect(runExchange(exchange, body, 1000)).toBeUndefined();
   expect(events).toEqual(['200 OK', 'end true', 'body closed']);
@@ -32,7 +32,7 @@ test('one that is over at once leaves nothing to wait for', () => {
   expect(runExchange(exchangeOf(answering('x')).exchange, undefined, Infinity)).toBeUndefined();
 });
 
-test('one that waits keeps its request body until it is over, and no timer behind that', async () => {
+test('a waiting exchange keeps its request body until it ends, and then no timer', async () => {
   let resolve!: (body: string) => void;
   const { exchange, body, events } = exchangeOf(async (environ: Environ, startResponse: never) => {
     const text = await new Promise<string>((settle) => {
@@ -48,7 +48,7 @@ test('one that waits keeps its request body until it is over, and no timer behin
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('one that takes longer than its time is answered with 504', async () => {
+test('an exchange that exceeds its timeout is answered with 504', async () => {
   const { exchange, body, events } = exchangeOf(() => new Promise(() => {}));
   const finished = runExchange(exchange, body, 1000);
   vi.advanceTimersByTime(999);
@@ -58,7 +58,7 @@ test('one that takes longer than its time is answered with 504', async () => {
   expect(events).toEqual(['504 Gateway Timeout', 'end true', 'body closed']);
 });
 
-test('a time limit that is too long for a timer of Node does not end it at once', async () => {
+test("a timeout too long for Node's timers does not end the exchange at once", async () => {
   const waiting = () => exchangeOf(() => new Promise(() => {}));
   const [never, late] = [waiting(), waiting()];
   runExchange(never.exchange, never.body, Infinity);
@@ -71,7 +71,7 @@ test('a time limit that is too long for a timer of Node does not end it at once'
   expect(late.events).toEqual(['504 Gateway Timeout', 'end true', 'body closed']);
 });
 
-test('one without a time limit and without a request body has no timer', async () => {
+test('an exchange without a timeout has no timer', async () => {
   const { exchange, events } = exchangeOf(async () => answering('x'));
   const finished = runExchange(exchange, undefined, Infinity);
   expect(vi.getTimerCount()).toBe(0);

@@ -92,7 +92,7 @@ test.each<[string, unknown, [string, string][], string, unknown[][]]>([
   expect((await callsOf(answering(body, headers), method)).calls).toEqual(expected);
 });
 
-test('a sink that sends files gets what is left of one behind its first block, and nothing else', async () => {
+test('a sink with sendFile gets the rest of a file behind its first block', async () => {
   const sent: number[] = [];
   const sendFile = (_descriptor: number, count: number) => {
     sent.push(count);
@@ -107,7 +107,7 @@ test('a sink that sends files gets what is left of one behind its first block, a
   expect(sent).toEqual([6]);
 });
 
-test('a close() that fails makes the request a failed one', async () => {
+test('a close() that throws makes the request a failed one', async () => {
   const close = () => {
     throw new Error('from close()');
   };
@@ -115,7 +115,7 @@ test('a close() that fails makes the request a failed one', async () => {
   expect((await callsOf(answering('x'))).exchange.hasFailed).toBe(false);
 });
 
-test('204 takes a Content-Length away, and no other header', async () => {
+test('a 204 loses its Content-Length, and no other header', async () => {
   const { output } = await run(answering(null, [['X-A', 'b']], '204 No Content'));
   expect(output).toBe(response('204 No Content', ['X-A: b']));
 });

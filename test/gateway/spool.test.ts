@@ -52,12 +52,12 @@ describe('toFetch', () => {
   const post = (body: string | ReadableStream, signal?: AbortSignal) =>
     new Request('http://a/', { method: 'POST', body, duplex: 'half', ...(signal && { signal }) } as RequestInit);
 
-  test('a body that comes whole, and is read or not', async () => {
+  test('no file stays open after a body that was read or not read', async () => {
     expect((await (await toFetch(echo)(post(BIG))).text()).length).toBe(BIG.length);
     expect((await toFetch(failing, silent)(post(BIG))).status).toBe(500);
   });
 
-  test('an upload that breaks off', async () => {
+  test('no file stays open after an upload that breaks off', async () => {
     const broken = new ReadableStream({
       start: (controller) => controller.enqueue(Buffer.from(BIG)),
       pull: (controller) => controller.error(new Error('broke off')),
@@ -65,7 +65,7 @@ describe('toFetch', () => {
     await expect(toFetch(echo)(post(broken))).rejects.toThrow('broke off');
   });
 
-  test('a client that leaves in the middle of an upload, of which the stream says nothing', async () => {
+  test('no file stays open after the signal aborts an upload whose stream does not end', async () => {
     const controller = new AbortController();
     const endless = new ReadableStream({ start: (one) => one.enqueue(Buffer.from(BIG)) });
     const responding = toFetch(echo)(post(endless, controller.signal));
@@ -81,7 +81,7 @@ describe('toFetch', () => {
     expect((await toFetch(echo, { maxBodySize: 3_000_000 })(post(BIG))).status).toBe(200);
   });
 
-  test('a body above maxBodySize', async () => {
+  test('a body above maxBodySize is cancelled', async () => {
     let cancelled = false;
     let made = 0;
     const endless = new ReadableStream({
@@ -95,12 +95,12 @@ describe('toFetch', () => {
   });
 });
 
-test('testing: call()', async () => {
+test('call() takes a large body', async () => {
   expect((await call(echo, { body: BIG })).body.length).toBe(BIG.length);
 });
 
 describe('makeServer', () => {
-  test('a body that is read, is not read, or is too large', async () => {
+  test('no file stays open after a body that is read, is not read, or is too large', async () => {
     expect((await ask((await serve(echo)).port, { method: 'POST', body: BIG })).body.length).toBe(BIG.length);
     expect((await ask((await serve(failing)).port, { method: 'POST', body: BIG })).status).toBe(500);
     const headers = ['Transfer-Encoding: chunked'];
@@ -108,7 +108,7 @@ describe('makeServer', () => {
     expect((await ask((await serve(echo, { maxBodySize: 2_000_000 })).port, { method: 'POST', headers, body })).status).toBe(413);
   });
 
-  test('a client that leaves in the middle of an upload, and one that leaves an application that waits', async () => {
+  test('no file stays open after a client leaves, during its upload or while the application waits', async () => {
     const { port } = await serve(echo);
     const early = open(port, `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n${BIG}`);
     await until(() => openFiles() === 1);
@@ -122,7 +122,7 @@ describe('makeServer', () => {
 });
 
 describe('SCGI', () => {
-  test('a web server that leaves in the middle of a body, or before the answer', async () => {
+  test('no file stays open after a web server leaves, in the middle of a body or before the answer', async () => {
     for (const [application, length] of [
       [echo, 9_000_000],
       [() => new Promise<never>(() => {}), BIG.length],
@@ -138,14 +138,14 @@ describe('SCGI', () => {
 describe('FastCGI', () => {
   const pieces = (id: number) => Array.from({ length: 50 }, () => fastCgi.record('STDIN', id, 'x'.repeat(60_000)));
 
-  test('a connection that ends in the middle of a body', async () => {
+  test('no file stays open after a connection that ends in the middle of a body', async () => {
     const client = (await fastCgi.serve(echo)).client();
     client.send(fastCgi.begin(1), fastCgi.params(1, { CONTENT_LENGTH: '9000000' }), ...pieces(1));
     await until(() => openFiles() === 1);
     client.socket.destroy();
   });
 
-  test('a request that is aborted in the middle of its body, on a connection that takes nothing: what follows is dropped', async () => {
+  test("the rest of an aborted request's body is dropped, on a connection that takes nothing", async () => {
     const called: string[] = [];
     let blocks = 0;
     const { client } = await fastCgi.serve((environ, startResponse) => {
@@ -172,7 +172,7 @@ describe('FastCGI', () => {
   });
 });
 
-test('cgiScript: a client that leaves while a body of unknown length is taken in', async () => {
+test('cgiScript: no file stays open after a client leaves during a body of unknown length', async () => {
   let supply = () => {};
   async function* blocks() {
     yield Buffer.from(BIG);

@@ -17,7 +17,7 @@ describe('write()', () => {
     expect(errors).toContain(`[write-before-start-response] ApplicationError: ${message}\n`);
   });
 
-  test('PEP 3333 #58: what it sends comes before what is iterated', async () => {
+  test('PEP 3333 #58: its blocks come before those of the body', async () => {
     const { writes } = await run((_environ: unknown, start: Start) => {
       const write = start('200 OK', []);
       write('a');

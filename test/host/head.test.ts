@@ -86,7 +86,7 @@ test.each([
 });
 
 test.each(['A: b\r\nStatus:  200 \r\n\r\nbody\n\n', 'A: b\nStatus:  200 \n\nbody\n\n'])(
-  'the end of a head is waited for, byte by byte, and the body left as it is: %j',
+  'the end of a head is found in any cutting, and the body is unchanged: %j',
   (output) => {
     const whole = Buffer.from(output);
     const reader = new HeadReader();
@@ -135,12 +135,12 @@ describe('the chunked coding of a whole HTTP response', () => {
     return body;
   }
 
-  test('is seen, but only there', () => {
+  test('is recognized there only', () => {
     expect(parse(HEAD)?.isChunked).toBe(true);
     expect(parse('Status: 200\nTransfer-Encoding: chunked\n\n')?.isChunked).toBe(false);
   });
 
-  test.each([1, 2, 3, 7, 1000])('is undone, in pieces of %d bytes', async (pieceLength) => {
+  test.each([1, 2, 3, 7, 1000])('is decoded in pieces of %d bytes', async (pieceLength) => {
     expect(await unchunked('5\r\nhello\r\nA;name="value"\r\n 012345678\r\n0\r\nTrailer: x\r\n\r\n', pieceLength)).toBe('hello 012345678');
     expect(await unchunked('5\nhello\n0\n\n', pieceLength)).toBe('hello');
   });

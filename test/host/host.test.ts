@@ -94,7 +94,7 @@ afterAll(async () => {
 });
 
 describe('programs in any language', () => {
-  test('RFC 3875 #40 to #44: get the whole environment of a request, and none of ours', async () => {
+  test("RFC 3875 #40 to #44: get the whole environment of a request, and none of the host's", async () => {
     process.env.SECRET_OF_THE_SERVER = 'x';
     const headers = [
       'X-A: 1',
@@ -135,7 +135,7 @@ describe('programs in any language', () => {
     );
   });
 
-  test('answer: Perl, Python, C, and our own', async () => {
+  test('answer, in Perl, Python, C and JavaScript', async () => {
     const perl = await ask(port, { path: '/hello.pl' });
     expect([perl.status, perl.reason, header(perl, 'x-a'), perl.body]).toEqual([201, 'Made', ['1', '2'], 'perl\n']);
     expect((await ask(port, { method: 'POST', path: '/hello.py', body: 'said' })).body).toBe('said');
@@ -152,7 +152,7 @@ describe('programs in any language', () => {
     ['/cgi-bin/redirect.sh?/cgi-binary', 302, '/cgi-binary'],
     ['/cgi-bin/redirect-page.sh', 302, '/cgi-bin/env.sh'],
     ['/cgi-bin/redirect.sh?/cgi-bin/../elsewhere', 302, '/cgi-bin/../elsewhere'],
-  ])("RFC 3875 #48: %s is the client's to follow", async (path, status, location) => {
+  ])('RFC 3875 #48: the client follows a redirect to %s', async (path, status, location) => {
     const answer = await ask(port, { path });
     expect([answer.status, header(answer, 'location')]).toEqual([status, [location]]);
   });
@@ -164,7 +164,7 @@ describe('programs in any language', () => {
     },
   );
 
-  test('RFC 3875 #48: a path below ours is followed here, as a GET without a body', async () => {
+  test('RFC 3875 #48: cgiBin follows a path below its own, by a GET without a body', async () => {
     const { status, body } = await ask(port, {
       method: 'POST',
       path: '/cgi-bin/redirect.sh/x?/cgi-bin/env.sh/a%20b?c=d',
@@ -182,29 +182,29 @@ describe('programs in any language', () => {
     expect(body).not.toMatch(/^CONTENT_/m);
   });
 
-  test('a redirect to itself ends', async () => {
+  test('a redirect of a program to itself ends', async () => {
     expect(await ask(port, { path: '/cgi-bin/loop.sh' })).toMatchObject({ status: 502, body: '502 Bad Gateway\n' });
   });
 
-  test('RFC 3875 #47: no word of the query is an argument', async () => {
+  test('RFC 3875 #47: words of the query are no arguments', async () => {
     expect((await ask(port, { path: '/words.sh?-s+--help+a' })).body).toBe('0');
   });
 
-  test('a script in a folder, one with a space in its name, one with letters beyond ASCII', async () => {
+  test('run in a folder, with a space in their name, and with letters beyond ASCII', async () => {
     expect((await ask(port, { path: '/below/deep/hello.sh/a/b' })).body).toBe('/below/deep/hello.sh /a/b');
     expect((await ask(port, { path: '/two%20words.sh' })).body).toBe('/two words.sh');
     expect((await ask(port, { path: '/gr%C3%BC%C3%9Fe.sh' })).body).toBe('/gr\xc3\xbc\xc3\x9fe.sh');
     expect((await ask(port, { path: '/%e9%20$(id).sh' })).body).toBe('/\xe9 $(id).sh');
   });
 
-  test('Authorization is passed only where that is asked for, and only as that', async () => {
+  test('get Authorization with passAuthorization only', async () => {
     const application = (options: object) => cgiScript(join(scripts, 'env.sh'), options);
     const environ = { HTTP_AUTHORIZATION: 'Basic x' };
     expect((await call(application({}), { environ })).text).not.toContain('AUTHORIZATION');
     expect((await call(application({ passAuthorization: true }), { environ })).text).toContain('HTTP_AUTHORIZATION=Basic x\n');
   });
 
-  test('variables of its own, and an interpreter', async () => {
+  test('get the option env, and run with the option interpreter', async () => {
     const application = cgiScript(join(scripts, 'script.php'), {
       interpreter: ['/bin/sh', '-c', 'printf "Content-Type: a/b\n\n$0 $OWN"'],
       env: { OWN: 'ü' },
@@ -215,7 +215,7 @@ describe('programs in any language', () => {
     );
   });
 
-  test('bytes that are no UTF-8 reach it as they are, and no shell sees them', async () => {
+  test('get bytes that are no UTF-8 unchanged, and without a shell', async () => {
     const hostile = '\xff\'; touch /tmp/run-with-cgi-hostile; `id` $(id) \\ " %s \n';
     const { body } = await call(cgiScript(join(scripts, 'env.sh')), { environ: { HTTP_X_EVIL: hostile, QUERY_STRING: "';id" } });
     expect(body.toString('latin1')).toContain(`HTTP_X_EVIL=${hostile}`);
@@ -248,7 +248,7 @@ describe('programs in any language', () => {
     ).toBe('abc');
   });
 
-  test('blocks are seen as they are made', async () => {
+  test('each block arrives when it is made', async () => {
     const { body, arrivals } = await ask(port, { path: '/slow.sh' });
     expect(body).toBe('1\n2\n3\n');
     expect(arrivals.at(-1)).toBeGreaterThan(250);
@@ -258,26 +258,26 @@ describe('programs in any language', () => {
     expect(await ask(port, { method: 'HEAD', path: '/hello.cgi' })).toMatchObject({ status: 200, body: '' });
   });
 
-  test('RFC 3875 #46: what a HEAD does not get is read all the same, so that the program ends by itself', async () => {
+  test('RFC 3875 #46: the host reads the body of a HEAD all the same, so that the program ends by itself', async () => {
     expect(await ask(port, { method: 'HEAD', path: '/whole.sh' })).toMatchObject({ status: 200, body: '' });
     expect(await until(() => readFileSync(join(folder, 'whole'), 'utf8'))).toBe('done\n');
   });
 
-  test('one that does not read its body, and one that writes before it reads', async () => {
+  test('may leave the body unread, and may write before they read', async () => {
     const body = Buffer.alloc(5_000_000);
     expect((await ask(port, { method: 'POST', path: '/deaf.sh', body })).body).toBe('heard nothing');
     expect((await ask(port, { method: 'POST', path: '/first.sh', body })).body).toBe(`${'x'.repeat(3_000_000)}5000000\n`);
   });
 
-  test('interim responses of an NPH program are left out', async () => {
+  test('interim responses of an NPH program are dropped', async () => {
     expect(await ask(port, { path: '/nph-early.sh' })).toMatchObject({ status: 200, body: 'late' });
   });
 
-  test('the chunks of an NPH program are taken apart', async () => {
+  test('the chunked coding of an NPH program is decoded', async () => {
     expect((await call(cgiScript(join(scripts, 'nph-chunked.sh')))).text).toBe('hello');
   });
 
-  test('50 at once', async () => {
+  test('50 run at once', async () => {
     const all = await Promise.all(Array.from({ length: 50 }, () => ask(port, { path: '/hello-c' })));
     expect(new Set(all.map(({ body }) => body))).toEqual(new Set(['C\n']));
   });
@@ -307,7 +307,7 @@ describe('what goes wrong', () => {
     expect((await ask(port, { path })).status).toBe(status);
   });
 
-  test('what a program says on its standard error is logged', async () => {
+  test('standard error of a program is logged', async () => {
     const { errors, output } = await run(cgiScript(join(scripts, 'nothing.sh')));
     expect(output).toMatch(/^Status: 502 Bad Gateway\r\n/);
     expect(errors).toContain('said on stderr\n');
@@ -337,14 +337,14 @@ describe('what goes wrong', () => {
     expect((await call(cgiScript(join(scripts, name)))).errors).toContain(`The CGI program ${join(scripts, name)} failed: ${message}`);
   });
 
-  test('RFC 3875 #53: one that is silent for too long is ended: 504, or a response that ends short', async () => {
+  test('RFC 3875 #53: a program that is silent for too long is ended: 504, or a response that ends short', async () => {
     const stuck = await call(cgiScript(join(scripts, 'stuck.sh'), { timeout: 100 }));
     expect(stuck).toMatchObject({ status: '504 Gateway Timeout', errors: expect.stringContaining('it was silent for 100 ms') });
     const silent = await call(cgiScript(join(scripts, 'silent.sh'), { timeout: 300 }));
     expect(silent).toMatchObject({ status: '200 OK', text: 'begun', complete: false });
   });
 
-  test('a reader who takes his time is not a program that is silent', async () => {
+  test('a program behind a slow reader is not silent', async () => {
     const application = cgiScript(join(scripts, 'first.sh'), { timeout: 300 });
     let count = 0;
     for await (const block of blocksOf(application, emptyEnviron())) {
@@ -354,7 +354,7 @@ describe('what goes wrong', () => {
     expect(count).toBe(3_000_002);
   });
 
-  test('what a program has started ends with it, SIGTERM or not', async () => {
+  test('children of a program end with it, even when they ignore SIGTERM', async () => {
     const socket = open(port, 'GET /family.sh HTTP/1.1\r\nHost: a\r\n\r\n');
     await once(socket, 'data');
     const pid = Number(await until(() => readFileSync(join(folder, 'family'), 'utf8')));
@@ -369,7 +369,7 @@ describe('what goes wrong', () => {
     expect(await until(() => readFileSync(join(folder, 'ended'), 'utf8'))).toBe('ended\n');
   });
 
-  test('an upload that breaks off is an error of the request, and harms nobody', async () => {
+  test('an upload that breaks off is an error of the request, and the host goes on', async () => {
     const socket = open(port, 'POST /hello.py HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc');
     await sleep(50);
     socket.destroy();
@@ -379,7 +379,7 @@ describe('what goes wrong', () => {
     await expect(body.next()).rejects.toThrow('The request body ended after 0 of 10 bytes');
   });
 
-  test('where no further process can be started it is a 503', async () => {
+  test('503 when no further process can be started', async () => {
     writeFileSync(
       join(folder, 'limited.mts'),
       `import { openSync } from 'node:fs';

@@ -54,7 +54,7 @@ describe('three machines behind HAProxy and behind nginx', () => {
     }
   });
 
-  test('lose no GET and send no POST twice, when every two seconds one is killed', async () => {
+  test('lose no GET and send no POST twice, while one is killed every two seconds', async () => {
     const loads = await startLoads('/kill');
     for (let round = 0; round < 3; round++) await endInTurn('SIGKILL');
     const ended = await stop(loads);
@@ -65,7 +65,7 @@ describe('three machines behind HAProxy and behind nginx', () => {
     expect(answeredButNotSent(ended)).toEqual([]);
   }, 60_000);
 
-  test('lose no request, GET or POST, when one after the other is ended by SIGTERM', async () => {
+  test('lose no GET and no POST while one after the other is ended by SIGTERM', async () => {
     const loads = await startLoads('/end');
     await endInTurn('SIGTERM');
     const ended = await stop(loads);
@@ -75,7 +75,7 @@ describe('three machines behind HAProxy and behind nginx', () => {
     expect(answeredButNotSent(ended)).toEqual([]);
   }, 60_000);
 
-  test('lose no GET and send no POST twice, when one is cut off; it is left out, and comes back', async () => {
+  test('lose no GET and send no POST twice while the cable of one is cut; it is left out and comes back', async () => {
     const loads = await startLoads('/cut');
     const before = balancers.map(({ leftOut }) => leftOut('10.0.0.1'));
     workers[0]?.machine.unplug();

@@ -70,7 +70,7 @@ test('kubernetes.yaml is YAML, without a key that is there twice', () => {
   expect([...byKind.keys()]).toEqual(['Deployment', 'ConfigMap', 'Service', 'PodDisruptionBudget']);
 });
 
-test('the image: its own step makes app.cgi, and what it copies is there', () => {
+test('the image: its steps make app.cgi, and the files that it copies exist', () => {
   const steps = [...shown('Dockerfile').matchAll(/^RUN (.*)$/gm)].map(([, step = '']) => step);
   const own = steps.filter((step) => !/^(npm ci|apt-get update) ?/.test(step));
   expect(own.length).toBe(steps.length - 2);
@@ -78,7 +78,7 @@ test('the image: its own step makes app.cgi, and what it copies is there', () =>
   expect(['app.cgi', 'probe.sh'].map((name) => existsSync(file(name)))).toEqual([true, true]);
 });
 
-test('a pod: both are ready, and when it ends no request is lost', async () => {
+test('a pod: both containers become ready, and when the pod ends no request is lost', async () => {
   const [spawnFcgi = '', ...args] = words('CMD');
   const env = { PATH, MACHINE: 'pod', FCGI_WEB_SERVER_ADDRS: '127.0.0.1' };
   const probe = container('app').readinessProbe.exec?.command ?? [];

@@ -35,13 +35,13 @@ test.each([[['app.socket', 'app.service']], [['app@1.socket', 'app@1.service', '
   },
 );
 
-test('systemd-analyze finds what is wrong', () => {
+test('systemd-analyze finds an error that was put in', () => {
   writeFileSync(file('wrong.service'), shown('app.service').replace('UMask', 'UMusk'));
   const { stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', file('wrong.service')], { env, encoding: 'utf8' });
   expect(stderr).toContain("Unknown key 'UMusk' in section [Service], ignoring.");
 });
 
-test('the built file answers on the socket that it is started with, as a user who may do nothing, and ends on SIGTERM', async () => {
+test('the built file answers on its socket as an unprivileged user, and ends on SIGTERM', async () => {
   const port = await freePort();
   const words = ['-l', `127.0.0.1:${port}`, '-E', 'MACHINE=here', file('app.cgi')];
   const unprivileged = ['--reuid=65534', '--regid=65534', '--clear-groups', '--no-new-privs', '--bounding-set=-all'];

@@ -46,11 +46,14 @@ test.each<[string | undefined, boolean]>([
   expect([status, text]).toEqual(isIn ? ['200 OK', 'in'] : ['403 Forbidden', '403 Forbidden\n']);
 });
 
-test.each(['10.0.0', '10.0.0.0/33', '::1/129', '10.0.0.0/', '10.0.0.0/8/8', '10.0.0.0/a', 'example.org', ''])('%j is no entry', (entry) => {
-  expect(() => allow(answering('in'), [entry])).toThrow(
-    new TypeError(`An address is like "10.0.0.1", "10.0.0.0/8", "::1" or "2001:db8::/32", got ${JSON.stringify(entry)}`),
-  );
-});
+test.each(['10.0.0', '10.0.0.0/33', '::1/129', '10.0.0.0/', '10.0.0.0/8/8', '10.0.0.0/a', 'example.org', ''])(
+  '%j is refused as an address',
+  (entry) => {
+    expect(() => allow(answering('in'), [entry])).toThrow(
+      new TypeError(`An address is like "10.0.0.1", "10.0.0.0/8", "::1" or "2001:db8::/32", got ${JSON.stringify(entry)}`),
+    );
+  },
+);
 
 test('an empty list lets nobody in', async () => {
   expect((await call(allow(answering('in'), []))).status).toBe('403 Forbidden');

@@ -52,7 +52,7 @@ describe('an error before the head has left', () => {
     expect((await call(catchExceptions(throwing(new Error('its own'))))).text).toBe('500 Internal Server Error\n');
   });
 
-  test.each([undefined, null, 'a string', 0])('%j can be thrown as well', async (thrown) => {
+  test.each([undefined, null, 'a string', 0])('a thrown %j is answered, too', async (thrown) => {
     expect(await run(throwing(thrown))).toMatchObject({
       status: '500 Internal Server Error',
       errors: expect.stringContaining(String(thrown)),
@@ -71,7 +71,7 @@ describe('an error before the head has left', () => {
   });
 });
 
-test('PEP 3333 #76: nothing is glued onto a body that has begun', async () => {
+test('PEP 3333 #76: nothing is appended to a body that has begun', async () => {
   const response = await run(
     answering(() => watched(['half', new Error('its own')]).body),
     true,

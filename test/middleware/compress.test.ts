@@ -17,7 +17,7 @@ const LONG = 'A long text, which says the same again. '.repeat(100);
 const run = (application: Application, accepted = 'gzip', method = 'GET') =>
   call(checked((inner) => compress(inner))(application), { method, headers: { 'Accept-Encoding': accepted } });
 
-describe('the coding is the one that the client likes best', () => {
+describe("the coding is the one with the client's highest quality value", () => {
   test.each<[string, string | undefined]>([
     ['gzip', 'gzip'],
     ['br', 'br'],
@@ -39,7 +39,7 @@ describe('the coding is the one that the client likes best', () => {
   });
 });
 
-describe('what is left alone', () => {
+describe('responses that stay as they are', () => {
   test.each<[string, Application]>([
     ['a small body', answering('small')],
     ['one in an array', answering(['small'])],
@@ -66,7 +66,7 @@ describe('what is left alone', () => {
     expect({ ...response, headers: [...response.headers] }).toEqual({ ...plain, headers: [...plain.headers] });
   });
 
-  test('the head of a HEAD, save for Vary', async () => {
+  test('the head of a HEAD stays as it is, except for Vary', async () => {
     const response = await run(answering(null, [...TEXT, ['Content-Length', '4000']]), 'gzip', 'HEAD');
     expect([...response.headers].toSorted()).toEqual([['Content-Length', '4000'], ...TEXT, ['Vary', 'Accept-Encoding']]);
   });
@@ -118,12 +118,12 @@ test.each<[Header[], Header[]]>([
   expect(rest).toEqual(expected);
 });
 
-test('a body that was there at once has a length again', async () => {
+test('a body of one block has a Content-Length', async () => {
   const response = await run(answering(LONG));
   expect(response.headers.get('Content-Length')).toBe(String(response.body.length));
 });
 
-test.each(['gzip', 'br'])('%s: each block can be read when it has come', async (coding) => {
+test.each(['gzip', 'br'])('%s: each block can be decompressed when it has arrived', async (coding) => {
   const blocks = ['one', LONG, '', 'ü€', Buffer.from([0, 255]), 'x'.repeat(300_000)];
   const { body, seen } = watched(blocks);
   const response = await run(answering(body), coding);
@@ -140,7 +140,7 @@ test.each(['gzip', 'br'])('%s: each block can be read when it has come', async (
   expect(seen.slice(-2)).toEqual(['left', 'closed']);
 });
 
-test('PEP 3333 #90: for each block that comes there is one that goes', async () => {
+test('PEP 3333 #90: each block of the application gives one block', async () => {
   const wrapped = compress(answering(watched(['a', '', 'b', '']).body))(
     { HTTP_ACCEPT_ENCODING: 'gzip', REQUEST_METHOD: 'GET' } as never,
     () => () => {},
@@ -177,7 +177,7 @@ test('write.flushHeaders() sends the head of a response that will be compressed'
   expect(String(gunzipSync(Buffer.from(writes.slice(1).join(''), 'latin1')))).toBe('small');
 });
 
-test('whatever the blocks are, what comes out is what went in', async () => {
+test('any blocks decompress to the same bytes', async () => {
   const blocks = fc.array(fc.oneof(fc.uint8Array({ maxLength: 5000 }), fc.string({ unit: 'binary', maxLength: 5000 })), { maxLength: 8 });
   await fc.assert(
     fc.asyncProperty(blocks, fc.constantFrom('gzip', 'br'), fc.boolean(), async (given, coding, isAsync) => {
@@ -191,7 +191,7 @@ test('whatever the blocks are, what comes out is what went in', async () => {
   );
 });
 
-describe("the memory of an encoder, which is not JavaScript's", () => {
+describe('the native memory of an encoder', () => {
   afterEach(() => vi.restoreAllMocks());
 
   /** How many of the encoders that were made from now on still hold theirs. */
@@ -201,7 +201,7 @@ describe("the memory of an encoder, which is not JavaScript's", () => {
     return { made: () => all().length, held: () => all().filter(({ closed }) => !closed).length };
   }
 
-  test.each(['br', 'gzip'])('%s: is given back when the client leaves', async (coding) => {
+  test.each(['br', 'gzip'])('is freed when the client leaves: %s', async (coding) => {
     const { made, held } = encoders();
     const endless: Application = (_environ, startResponse) => {
       startResponse('200 OK', TEXT);
@@ -224,7 +224,7 @@ describe("the memory of an encoder, which is not JavaScript's", () => {
     server.close();
   });
 
-  test('is given back when the response is complete, and when the application fails behind write()', async () => {
+  test('is freed when the response is complete, and when the application fails after write()', async () => {
     const { made, held } = encoders();
     const failing: Application = async (_environ, startResponse) => {
       await startResponse('200 OK', TEXT)(LONG);

@@ -55,7 +55,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(blocks).toString('latin1');
 }
 
-test.each([Infinity, 2 ** 40])('a timeout of %d ms is none', async (timeout) => {
+test.each([Infinity, 2 ** 40])('a timeout of %d ms is no limit', async (timeout) => {
   const url = await upstream(
     (_request, response) => void setTimeout(() => response.setHeader('Content-Type', 'text/plain').end('late'), 50),
   );
@@ -89,7 +89,7 @@ describe('the request', () => {
     expect(seen.url).toBe('/changed%20%FF');
   });
 
-  test('headers, those of the connection and of the way left out', async () => {
+  test('headers are passed on, without those of the connection and of other proxies', async () => {
     const url = await upstream(echo);
     await send(url, {
       method: 'PATCH',
@@ -129,7 +129,7 @@ describe('the request', () => {
     });
   });
 
-  test('a body is streamed, of known length or not', async () => {
+  test('a body of known or unknown length is streamed', async () => {
     const body = 'x'.repeat(3_000_000);
     await send(await upstream(echo), { body });
     expect([seen.body.length, seen.headers['content-length']]).toEqual([3_000_000, '3000000']);
@@ -140,7 +140,7 @@ describe('the request', () => {
 });
 
 describe('the response', () => {
-  test('status, headers and body as they came, those of the connection left out', async () => {
+  test('status, headers and body are passed on, without connection headers', async () => {
     const url = await upstream((_request, response) => {
       response.sendDate = false;
       const headers = ['Content-Type', 'text/plain', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-Bytes', 'D\xfcrer', 'X-Hop', 'gone'];
@@ -169,7 +169,7 @@ describe('the response', () => {
     expect((await send(url)).status).toBe('200 OK');
   });
 
-  test('blocks are handed on as they come', async () => {
+  test('each block is passed on when it arrives', async () => {
     let next = () => {};
     const url = await upstream(async (_request, response) => {
       response.setHeader('Content-Type', 'text/plain');
@@ -190,7 +190,7 @@ describe('the response', () => {
     expect(blocks).toEqual(['a', 'b', 'c']);
   });
 
-  test.each(['HEAD', 'GET'])('%s of what has no body', async (method) => {
+  test.each(['HEAD', 'GET'])('an empty response to %s is passed on', async (method) => {
     const url = await upstream((_request, response) => {
       response.setHeader('Content-Type', 'text/plain');
       response.setHeader('Content-Length', method === 'HEAD' ? '5' : '0');
@@ -199,7 +199,7 @@ describe('the response', () => {
     expect(await send(url, { method })).toMatchObject({ status: '200 OK', text: '', complete: true });
   });
 
-  test('one that breaks off ends short', async () => {
+  test('a response that breaks off ends short', async () => {
     const url = await tcp((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 10\r\n\r\nhalf'));
     expect(await send(url)).toMatchObject({ status: '200 OK', text: 'half', complete: false });
   });
@@ -216,7 +216,7 @@ describe('the response', () => {
     expect(await bodyOf(response)).toBe('data: 1\n\n');
   });
 
-  test('when the client leaves before there is a response, so do we, and no other server is asked', async () => {
+  test('when the client leaves before the response, the request is aborted and no other server is asked', async () => {
     const events: string[] = [];
     let arrived = () => {};
     const arriving = new Promise<void>((resolve) => {
@@ -267,14 +267,14 @@ describe('several upstream servers', () => {
     response.end(`hello ${body}`);
   };
 
-  test('one that is down is passed over, whatever the method', async () => {
+  test('a server that is down is skipped, for every method', async () => {
     const upstreams = [await nobody(), await upstream(hello), await nobody()];
     for (let tries = 0; tries < 20; tries++) {
       expect(await send(upstreams, { body: 'x' })).toMatchObject({ text: 'hello x', errors: '' });
     }
   });
 
-  test('all of them have their turn', async () => {
+  test('all servers have their turn', async () => {
     const names = new Set<string>();
     const named = (name: string): RequestListener => {
       return (_request, response) => void response.setHeader('Content-Type', 'text/plain').end(name);
@@ -284,7 +284,7 @@ describe('several upstream servers', () => {
     expect([...names].toSorted()).toEqual(['a', 'b']);
   });
 
-  test('one that closes without an answer is passed over for what can be repeated, and only then', async () => {
+  test('a server that closes without an answer is skipped only for requests that can be repeated', async () => {
     let hits = 0;
     const deaf = await tcp((socket) => {
       hits++;
@@ -300,25 +300,25 @@ describe('several upstream servers', () => {
     expect(hits).toBeGreaterThan(0);
   });
 
-  test('when all are down it is a 502, whose cause is logged', async () => {
+  test('when all servers are down the answer is 502, and the cause is logged', async () => {
     const { status, text, errors } = await send([await nobody(), await nobody()]);
     expect([status, text]).toEqual(['502 Bad Gateway', '502 Bad Gateway\n']);
     expect(errors).toMatch(/\[upstream-failed\] ApplicationError: http:\/\/127\.0\.0\.1:\d+ gave no response: connect ECONNREFUSED/);
   });
 
-  test('one that is silent is a 504', async () => {
+  test('a silent server gives 504', async () => {
     const { status, errors } = await send(await tcp(() => {}), {}, { timeout: 50 });
     expect(status).toBe('504 Gateway Timeout');
     expect(errors).toMatch(/was silent for too long/);
   });
 
-  test('what is no HTTP is a 502', async () => {
+  test('a response that is no HTTP gives 502', async () => {
     expect((await send(await tcp((socket) => socket.end('hello\r\n\r\n')))).status).toBe('502 Bad Gateway');
     const switching = await tcp((socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'));
     expect((await send(switching)).status).toBe('502 Bad Gateway');
   });
 
-  test('an upload that the server answers before its end', async () => {
+  test('an answer before the end of an upload is passed on', async () => {
     const url = await tcp((socket) => {
       socket.once('data', () =>
         socket.end('HTTP/1.1 413 Content Too Large\r\nContent-Type: a/b\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n'),
@@ -330,7 +330,7 @@ describe('several upstream servers', () => {
   });
 });
 
-describe('what a gateway does not take as it is', () => {
+describe('what forward() does not pass on', () => {
   /** Three servers that answer with these bytes, and how often they were asked. */
   async function three(answer: string): Promise<{ upstreams: string[]; asked: () => number }> {
     let count = 0;
@@ -379,7 +379,7 @@ describe('what a gateway does not take as it is', () => {
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 1\r\n\r\n', 'Parse Error'],
     ['a head that is too long', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`, 'Header overflow'],
     ['interim responses without end', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(5_000), 'interim'],
-  ])('%s is a 502, whose cause is logged, and the request is sent once', async (_what, answer, cause) => {
+  ])('%s gives 502, the cause is logged, and the request is sent once', async (_what, answer, cause) => {
     const { upstreams, asked } = await three(answer);
     const { status, errors, complete } = await send(upstreams, { method: 'DELETE' });
     expect({ status, complete }).toEqual({ status: '502 Bad Gateway', complete: true });
@@ -392,7 +392,7 @@ describe('what a gateway does not take as it is', () => {
     ['CONNECT', '200 Connection established', 'it answered CONNECT with 200, and a tunnel cannot be passed on'],
     ['CONNECT', '407 No', 'it answered CONNECT with 407, and a tunnel cannot be passed on'],
     ['GET', '101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade', 'it changed the protocol without being asked'],
-  ])('%s that is answered by %j is a 502, and the connection is closed', async (method, answered, cause) => {
+  ])('%s answered by %j gives 502, and the connection is closed', async (method, answered, cause) => {
     let left: Promise<unknown> | undefined;
     const url = await tcp((socket) => {
       left = once(socket.resume(), 'close');
@@ -404,7 +404,7 @@ describe('what a gateway does not take as it is', () => {
     await left;
   });
 
-  test('interim responses are passed over', async () => {
+  test('interim responses are dropped', async () => {
     const url = await tcp((socket) => {
       socket.once('data', () => socket.end(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n${HEAD}\r\n`));
     });
@@ -423,7 +423,7 @@ describe('what a gateway does not take as it is', () => {
     expect(errors).toContain('Error: not mine');
   });
 
-  test('a server that was connected to, but not sent anything, is passed over whatever the method', async () => {
+  test('a server that was sent nothing is skipped, for every method', async () => {
     const closing = (await tcp((socket) => socket.once('data', () => socket.destroy()))).replace('http:', 'https:');
     const url = await upstream((_request, response) => void response.setHeader('Content-Type', 'text/plain').end('hello'));
     for (let tries = 0; tries < 20; tries++) expect((await send([closing, url], { body: 'x' })).text).toBe('hello');

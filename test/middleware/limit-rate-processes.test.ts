@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { expect, onTestFinished, test } from 'vitest';
 
-test('200 processes at once: not one is lost, and not one too many gets in', { timeout: 180_000 }, async () => {
+test('200 processes at once: each is counted, and exactly the limit is admitted', { timeout: 180_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-rate-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const directory = join(folder, 'counts');

@@ -22,7 +22,7 @@ const limited = (limit: number) => checked((inner) => limitRate(inner, { limit, 
 const from = (address: string) => ({ environ: { REMOTE_ADDR: address } });
 
 describe('one process', () => {
-  test('the first ones are let through, the others get a 429 that says when to come back', async () => {
+  test('the first requests are admitted, the others get 429 with Retry-After', async () => {
     const application = limited(2);
     const answers = [await call(application), await call(application), await call(application)];
     expect(answers.map(({ status }) => status)).toEqual(['200 OK', '200 OK', '429 Too Many Requests']);
@@ -34,7 +34,7 @@ describe('one process', () => {
     expect(answers[2]?.text).toBe('429 Too Many Requests\n');
   });
 
-  test('the next window begins anew, and what is older than the last is removed', async () => {
+  test('the next window begins at zero, and files of older windows are removed', async () => {
     const application = limited(1);
     for (const status of ['200 OK', '429 Too Many Requests']) expect((await call(application)).status).toBe(status);
     vi.setSystemTime(1_000_000_080_000);
@@ -68,7 +68,7 @@ describe('one process', () => {
     expect((await call(application, from(other))).status).toBe(isSame ? '429 Too Many Requests' : '200 OK');
   });
 
-  test('a key of its own', async () => {
+  test('the option key names the client', async () => {
     const key = (environ: Environ) => environ.HTTP_X_KEY ?? '';
     const application = limitRate(answering('in'), { limit: 1, window: 60, directory, key });
     const statuses = [];
@@ -77,7 +77,7 @@ describe('one process', () => {
     expect(statuses).toEqual(['200', '200', '200', '429']);
   });
 
-  test('nobody else can read the counts, and those of a client that is refused do not grow', async () => {
+  test('only the owner can read the files, and they do not grow for refused clients', async () => {
     const application = limited(3);
     for (let requests = 0; requests < 20; requests++) await call(application);
     const [window = ''] = readdirSync(directory);
@@ -90,20 +90,20 @@ describe('one process', () => {
   test.each([
     ['a folder that cannot be made', () => '/dev/null/counts'],
     ['a full disk', () => '/dev/full'],
-  ])('%s is told to the log, and the request is let through', async (_what, place) => {
+  ])('%s is logged, and the request is admitted', async (_what, place) => {
     const { status, errors } = await call(limitRate(answering('in'), { limit: 1, window: 60, directory: place() }));
     expect(status).toBe('200 OK');
     expect(errors).toMatch(/^limitRate: Error: E.*; the request is let through\n$/);
   });
 
-  test('a key that fails lets nobody through', async () => {
+  test('a key that throws admits nobody', async () => {
     const key = (environ: Environ) => new URL(environ.HTTP_X_KEY ?? '').host;
     const { status, errors } = await call(limitRate(answering('in'), { limit: 1, window: 60, directory, key }));
     expect(status).toBe('500 Internal Server Error');
     expect(errors).toContain('Invalid URL');
   });
 
-  test('those whose key is nothing are one client', async () => {
+  test('requests without a key are one client', async () => {
     const key = (environ: Environ) => environ.HTTP_X_KEY as string;
     const application = limitRate(answering('in'), { limit: 1, window: 60, directory, key });
     expect((await call(application)).status).toBe('200 OK');

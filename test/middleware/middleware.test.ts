@@ -80,7 +80,7 @@ const applications: [name: string, application: Application][] = [
 describe.each(middlewares)('%s', (_name, wrap, headers = {}) => {
   const through = (application: Application, method = 'GET') => call(checked(wrap)(application), { headers, method });
 
-  test.each(applications)('leaves %s alone', async (_what, application) => {
+  test.each(applications)('passes %s on unchanged', async (_what, application) => {
     const plain = await call(application);
     const wrapped = await through(application);
     expect({ ...wrapped, headers: [...wrapped.headers] }).toEqual({ ...plain, headers: [...plain.headers] });
@@ -101,14 +101,14 @@ describe.each(middlewares)('%s', (_name, wrap, headers = {}) => {
     expect(seen).toEqual(['a', 'left', 'closed']);
   });
 
-  test.each([false, true])('a body that is left early is told so, and closed (asynchronous: %s)', async (isAsync) => {
+  test.each([false, true])('return() and close() of a body that is left early are called (asynchronous: %s)', async (isAsync) => {
     const { body, seen } = watched(['a', 'b'], isAsync);
     await through(answering(body, [...PNG, ['Content-Length', '1']]));
     // Leaving an asynchronous generator takes a moment, for which close() does not wait.
     expect(seen.toSorted()).toEqual(['a', 'closed', 'left']);
   });
 
-  test('excInfo comes back when the head has left', async () => {
+  test('startResponse() throws excInfo when the head has left', async () => {
     let thrown: unknown;
     const response = await through(async function* (_environ: Environ, startResponse: StartResponse) {
       startResponse('200 OK', PNG);
@@ -123,7 +123,7 @@ describe.each(middlewares)('%s', (_name, wrap, headers = {}) => {
     expect(thrown).toEqual(new Error('too late'));
   });
 
-  test('an error of the application is a 500, and one of the client what it is', async () => {
+  test('an error of the application gives 500, a RequestError its own status', async () => {
     const failing = await through(() => {
       throw new Error('its own');
     });
@@ -135,7 +135,7 @@ describe.each(middlewares)('%s', (_name, wrap, headers = {}) => {
     expect(rejecting.status).toBe('500 Internal Server Error');
   });
 
-  test('an application that breaks the contract is found out through it', async () => {
+  test('the validator finds a broken rule through it', async () => {
     const { errors } = await through((_environ, startResponse) => {
       startResponse('200 OK', []);
       return 'no type';
@@ -143,12 +143,12 @@ describe.each(middlewares)('%s', (_name, wrap, headers = {}) => {
     expect(errors).toContain("code: 'content-type-missing'");
   });
 
-  test('a HEAD keeps its head', async () => {
+  test("a HEAD keeps the application's head", async () => {
     const response = await through(answering(null, [...PNG, ['Content-Length', '5']]), 'HEAD');
     expect([...response.headers]).toEqual([...PNG, ['Content-Length', '5']]);
   });
 
-  test('a synchronous application stays one, unless it is compressed', async () => {
+  test('a synchronous application stays synchronous, unless it is compressed', async () => {
     const environ = { ...setUp(), HTTP_ACCEPT_ENCODING: headers['Accept-Encoding'] ?? '' };
     const result = validator(wrap(answering(new Set(['a', 'b']), PNG)))(environ, () => () => {});
     if (headers['Accept-Encoding']) return expect(await result).toHaveProperty('close');

@@ -58,25 +58,25 @@ describe('the host', () => {
     expect((await call(map, { path, headers: { Host: host } })).text).toBe(text);
   });
 
-  test('without a Host header it is SERVER_NAME', async () => {
+  test('without a Host header SERVER_NAME counts', async () => {
     const environ = { HTTP_HOST: '', SERVER_NAME: 'example.org' };
     expect((await call(urlMap({ 'example.org': named('host') }), { environ })).text).toBe('host  /');
   });
 });
 
-test('no place for it is a 404', async () => {
+test('a path that no entry has gives 404', async () => {
   const { status, text } = await call(checked(() => urlMap({ '/a': named('a') }))(named('x')), { path: '/b' });
   expect([status, text]).toEqual(['404 Not Found', '404 Not Found\n']);
 });
 
-test('maps nest, and what was SCRIPT_NAME before stays in front', async () => {
+test('maps nest, and add to SCRIPT_NAME', async () => {
   const outer = urlMap({ '/a': urlMap({ '/b': named('inner') }) });
   expect((await call(outer, { path: '/a/b/c', environ: { SCRIPT_NAME: '/cgi-bin/x', PATH_INFO: '/a/b/c' } })).text).toBe(
     'inner /cgi-bin/x/a/b /c',
   );
 });
 
-test('whoever is around it finds environ as it was, and the application has its own while its body runs', async () => {
+test('the outer environ is restored after the call, and the application keeps its own while its body runs', async () => {
   let outer: Environ | undefined;
   let within = '';
   const inner: ApplicationFunction = (environ, startResponse) => {
@@ -112,6 +112,6 @@ test('the body is closed by the server, as without the map', async () => {
   expect(seen).toEqual(['x', 'left', 'closed']);
 });
 
-test('what is no place is refused at once', () => {
+test('an invalid entry is refused at once', () => {
   expect(() => urlMap({ '': named('x') })).toThrow(new TypeError('A place is "/path" or "host/path", got ""'));
 });

@@ -78,12 +78,12 @@ afterEach(async () => {
 });
 
 describe.each(parts)('without what %s uses', (part) => {
-  test('fastcgi --help says how to use it', () => {
+  test('fastcgi --help works', () => {
     const help = execFileSync(process.execPath, [command, 'fastcgi', '--help'], { encoding: 'utf8', env: environment(part) });
     expect(help).toMatch(/^Usage: run-with-cgi fastcgi <app> \[options\]\n/);
   });
 
-  test('FastCGI requests with large and small bodies are answered, one after the other, and the gateway ends well', async () => {
+  test('FastCGI requests with large and small bodies are answered in turn, and the gateway ends', async () => {
     const gateway = await serve(part);
     const client = gateway.client();
     for (const size of [0, 200_000, 3]) {
@@ -99,7 +99,7 @@ describe.each(parts)('without what %s uses', (part) => {
   });
 });
 
-test('without a socket that can be shared, one process serves, and says so', async () => {
+test('without a socket that can be shared, one process serves and prints a message', async () => {
   const gateway = await serve('bound-socket', '--workers', '2');
   const client = gateway.client().send(request(1));
   expect(await client.ends()).toEqual(answer(1, text('old 0')));
@@ -110,7 +110,7 @@ test('without a socket that can be shared, one process serves, and says so', asy
   );
 });
 
-test('where no connection can be passed, a worker that is replaced closes those that are idle; new ones go to the next worker', async () => {
+test('where connections cannot be passed, a replaced worker closes its idle ones, and new ones go to the next worker', async () => {
   const gateway = await serve('connection-passing', '--workers', '1');
   const kept = gateway.client().send(request(1));
   expect(await kept.ends()).toEqual(answer(1, text('old 0')));
@@ -123,7 +123,7 @@ test('where no connection can be passed, a worker that is replaced closes those 
   expect(gateway.said()).toBe('');
 });
 
-test('where listen() cannot be held up, a program that listens is an application all the same', () => {
+test('where listen() cannot be held up, a program that listens is still an application', () => {
   writeFileSync(
     file('listens.mjs'),
     `import { createServer } from 'node:http';
@@ -137,7 +137,7 @@ test('where listen() cannot be held up, a program that listens is an application
   expect(output).toBe('listens');
 });
 
-test('where the console keeps the stream that it has used, what is printed later goes to the log, and not into the response', () => {
+test('where the console keeps its stream, later output goes to the log, and not into the response', () => {
   writeFileSync(
     file('prints.mjs'),
     `#!/usr/bin/env node

@@ -39,11 +39,11 @@ describe('undocumented parts of Node', () => {
     ['handle?.writeQueueSize', 'writeQueueSize'],
     ['process.moduleLoadList', 'moduleLoadList'],
     ["process.binding('fs')", 'binding'],
-  ])('%s is one', (code, name) => {
+  ])('%s is on the list', (code, name) => {
     expect(undocumented(`// about _it\n${code};`)).toEqual([name]);
   });
 
-  test('are used behind the fence, and nowhere else', () => {
+  test('are used in src/node-internals only', () => {
     const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !TEXT.includes(path));
     const used = files.flatMap((path) => undocumented(readFileSync(join(src, path), 'utf8')).map((name) => `${path}: ${name}`));
     const [inside, outside] = [true, false].map((isInside) => used.filter((use) => use.startsWith('node-internals/') === isInside));

@@ -17,7 +17,7 @@ const notCaptured: ListenerFunction = () => {
 
 describe('captureListen()', () => {
   // The first test: timers of earlier ones that end meanwhile would look like the end of what this one waits for.
-  test('what listens late, because it waits for something first, is waited for', async () => {
+  test('waits for a server that listens late', async () => {
     const main = async () => {
       await sleep(50);
       createServer((_request, response) => response.end('late')).listen(4570);
@@ -26,7 +26,7 @@ describe('captureListen()', () => {
     expect((await call(fromNode(listener ?? notCaptured))).text).toBe('late');
   });
 
-  test('Fastify listens by it, whether or not it is awaited, on no address of its host', async () => {
+  test("takes Fastify's server, whether or not listen() is awaited", async () => {
     for (const isAwaited of [true, false]) {
       const app = fastify().get('/', async () => 'captured');
       const listener = await captureListen(() => {

@@ -9,7 +9,7 @@ import { until } from '../host/processes.ts';
 import { serve } from '../server/raw.ts';
 import { open } from '../servers/client.ts';
 
-test('a client that leaves: the request is aborted, both are closed', async () => {
+test('when a client leaves, the request is aborted, and request and response are closed', async () => {
   const events: string[] = [];
   const { port } = await serve(
     fromNode((request: IncomingMessage, response: ServerResponse) => {
@@ -26,7 +26,7 @@ test('a client that leaves: the request is aborted, both are closed', async () =
   expect(events.toSorted()).toEqual(['aborted', 'aborted', 'close false']);
 });
 
-test('a server whose listener rejects, or that has none: 500', async () => {
+test('a server whose listener rejects, or that has no listener, gives 500', async () => {
   const rejecting = createServer(async () => {
     throw new Error('rejected');
   });
@@ -34,7 +34,7 @@ test('a server whose listener rejects, or that has none: 500', async () => {
   expect((await call(fromNode(createServer()))).errors).toContain('[listener-not-node]');
 });
 
-test('what is no listener is refused', () => {
+test('a value that is no listener is refused', () => {
   expect(() => fromNode({} as ListenerFunction)).toThrow(
     'A Node listener must be a function (req, res), a Koa application, a Fastify instance or an http.Server, got an object of Object',
   );

@@ -13,7 +13,7 @@ import { serve } from '../server/raw.ts';
 import { ask } from '../servers/client.ts';
 
 describe('the request', () => {
-  test('is a real one, of a client that environ names, below SCRIPT_NAME', async () => {
+  test('is an IncomingMessage with the client of environ and the path below SCRIPT_NAME', async () => {
     const seen: unknown[] = [];
     const application = fromNode((request: IncomingMessage & { baseUrl?: string; originalUrl?: string }, response: ServerResponse) => {
       const { socket } = request;
@@ -47,7 +47,7 @@ describe('the request', () => {
     ['127.0.0.1', '127.0.0.1', 'IPv4'],
     ['unix:', undefined, undefined],
     [undefined, undefined, undefined],
-  ])('where REMOTE_ADDR is %j comes from %j', async (REMOTE_ADDR, address, family) => {
+  ])('has for REMOTE_ADDR %j the address %j', async (REMOTE_ADDR, address, family) => {
     const seen: unknown[] = [];
     const app = express().get('/', ({ ip, socket }, response) => {
       seen.push(ip, socket.remoteAddress, socket.remoteFamily);
@@ -57,7 +57,7 @@ describe('the request', () => {
     expect(seen).toEqual([address, address, family]);
   });
 
-  test('its events, and those of the response, come in the order of node:http', async () => {
+  test('has its events, and those of the response, in the order of node:http', async () => {
     const events: string[] = [];
     const note = (name: string) => () => events.push(name);
     const listener: ListenerFunction = (request: IncomingMessage, response: ServerResponse) => {
@@ -82,7 +82,7 @@ describe('the request', () => {
     expect(ours[0]).toBe('request end');
   });
 
-  test.each(['GET', 'POST', 'HEAD'])('%s: what nobody reads ends and closes as it does with node:http', async (method) => {
+  test.each(['GET', 'POST', 'HEAD'])('%s: an unread body ends and closes as with node:http', async (method) => {
     const events: string[] = [];
     const listener: ListenerFunction = (request: IncomingMessage, response: ServerResponse) => {
       for (const name of ['aborted', 'error', 'end', 'close']) request.on(name, () => events.push(`request ${name} ${request.complete}`));
@@ -103,14 +103,14 @@ describe('the request', () => {
     expect(byMessage(ours)).toEqual(byMessage(events));
   });
 
-  test('for the server itself has "*" for its URL; no body is complete at once', async () => {
+  test('of OPTIONS * has the URL "*"; without a body it is complete at once', async () => {
     const application = fromNode(({ url, complete }, response) => response.end(`${url} ${complete}`));
     const environ = { REQUEST_METHOD: 'OPTIONS', REQUEST_URI: '*', PATH_INFO: '/' };
     expect((await call(application, { environ })).text).toBe('* true');
     expect((await call(application, { path: '/a', method: 'POST', body: 'b' })).text).toBe('/a false');
   });
 
-  test('is complete when its body is there, though nobody reads it, as with node:http', async () => {
+  test('is complete when its unread body has arrived, as with node:http', async () => {
     const seen: boolean[] = [];
     const listener: ListenerFunction = (request, response) => {
       setTimeout(() => {
@@ -126,7 +126,7 @@ describe('the request', () => {
     expect(seen).toEqual([true, true]);
   });
 
-  test('is complete with the last byte of its body, whether or not anybody asks for more, and then not aborted', async () => {
+  test('is complete with the last byte of its body, and then not aborted', async () => {
     const seen: string[] = [];
     const events: string[] = [];
     const listener: ListenerFunction = (request, response) => {
@@ -147,7 +147,7 @@ describe('the request', () => {
     expect([seen, events]).toEqual([['body true', 'body true'], []]);
   });
 
-  test('who goes on reading after the response has his body whole', async () => {
+  test('a listener that reads on after the response gets the whole body', async () => {
     let count = 0;
     const { port } = await serve(
       fromNode((request: IncomingMessage, response: ServerResponse) => {
@@ -161,7 +161,7 @@ describe('the request', () => {
     await until(() => count === 500_000);
   });
 
-  test('who is about to read when the response is out has the body, too, and never an empty one in its place', async () => {
+  test('a listener that begins to read after the response gets the whole body', async () => {
     for (const early of ['', 'early']) {
       let count = 0;
       const application = fromNode((request, response) => {
@@ -175,7 +175,7 @@ describe('the request', () => {
     }
   });
 
-  test('its "close", and that of the response, have come when close() of the body is done', async () => {
+  test('emits "close", as the response does, before close() of the body resolves', async () => {
     const events: string[] = [];
     const application = fromNode((request, response) => {
       request.on('close', () => events.push('request'));
@@ -185,7 +185,7 @@ describe('the request', () => {
     expect(events.toSorted()).toEqual(['request', 'response']);
   });
 
-  test('who has stopped reading is not waited for', async () => {
+  test('close() does not wait for a listener that has stopped reading', async () => {
     const response = await call(
       fromNode((request: IncomingMessage, response: ServerResponse) => {
         request.once('data', () => {
@@ -198,7 +198,7 @@ describe('the request', () => {
     expect(response).toMatchObject({ text: 'enough', complete: true, errors: '' });
   });
 
-  test('a body that breaks off is an error of the request, and the end of it', async () => {
+  test('a body that breaks off is an error of the request, and ends it', async () => {
     let error: unknown;
     const application = fromNode((request: IncomingMessage, answer: ServerResponse) => {
       request.on('error', (one) => {

@@ -12,7 +12,7 @@ import { serve } from '../server/raw.ts';
 import { ask, open } from '../servers/client.ts';
 
 describe('the response', () => {
-  test('that ends at once has told so to whoever asked, with a Content-Length or without', async () => {
+  test('that ends at once emits "finish" and calls its callbacks, with a Content-Length or without', async () => {
     for (const length of [undefined, 3]) {
       const events: string[] = [];
       await call(
@@ -52,7 +52,7 @@ describe('the response', () => {
     expect((await call(validator(application))).headers.get('content-disposition')).toBe('inline; filename="\xfc \xfd"');
   });
 
-  test('of two types or places, which node:http sends both, the last counts', async () => {
+  test('of two Content-Types or Locations the last counts, where node:http sends both', async () => {
     const headers = ['Content-Type', 'a/b', 'X-A', 'b', 'Location', '/a', 'content-type', 'c/d', 'Location', '/b'];
     const response = await call(fromNode((_request, response) => response.writeHead(200, headers).end('x')));
     expect([response.status, [...response.headers]]).toEqual([
@@ -65,14 +65,14 @@ describe('the response', () => {
     ]);
   });
 
-  test('an empty reason is filled in; a Status of somebody else does not pass', async () => {
+  test('an empty reason is filled in, and a header Status is dropped', async () => {
     const relayed = await call(fromNode((_request, response) => response.writeHead(404, '', { Status: '404 Gone', 'X-A': 'b' }).end('x')));
     expect([relayed.status, [...relayed.headers]]).toEqual(['404 Not Found', [['X-A', 'b']]]);
     expect((await call(fromNode((_request, response) => response.writeHead(299, ' ').end()))).status).toBe('299 unknown');
     expect((await call(fromNode((_request, response) => response.writeHead(404, ' Not\there ').end()))).status).toBe('404 Not here');
   });
 
-  test('that ends after its Content-Length, or that a HEAD asks for, is finished, and nothing is aborted', async () => {
+  test('that is complete by its Content-Length, or answers a HEAD, is finished, and nothing is aborted', async () => {
     const events: string[] = [];
     const listener: ListenerFunction = (request: IncomingMessage, response: ServerResponse) => {
       for (const name of ['aborted', 'error']) request.on(name, () => events.push(`request ${name}`));
@@ -87,7 +87,7 @@ describe('the response', () => {
     }
   });
 
-  test('write() says when it is enough, and drain when there is room', async () => {
+  test('write() returns false when the buffer is full, and "drain" tells when there is room', async () => {
     let most = 0;
     let drains = 0;
     const listener = async (_request: IncomingMessage, response: ServerResponse) => {
@@ -106,7 +106,7 @@ describe('the response', () => {
     expect(drains).toBe(200);
   });
 
-  test('a reader who takes his time holds the listener up', async () => {
+  test('a slow reader holds the listener up', async () => {
     let made = 0;
     const { port } = await serve(
       fromNode(async (_request: IncomingMessage, response: ServerResponse) => {
@@ -189,7 +189,7 @@ describe('the response', () => {
     expect(response.errors).toContain('[response-destroyed]');
   });
 
-  test('a connection that is destroyed after the end has taken nothing of the response', async () => {
+  test('a socket destroyed after the end takes nothing of the response away', async () => {
     const response = await call(
       fromNode((request, answer) => {
         answer.end('whole');
@@ -236,7 +236,7 @@ describe('the response', () => {
     expect(await ask(port, { path: '/flushed' })).toMatchObject({ body: 'hello', arrivals: [0] });
   });
 
-  test('after the end: a line in the log', async () => {
+  test('a listener that throws after the end is logged', async () => {
     const serving = await serve(
       fromNode(async (_request: IncomingMessage, response: ServerResponse) => {
         response.end('whole');
@@ -248,7 +248,7 @@ describe('the response', () => {
     await until(() => serving.errors.includes('node: Error: too late'));
   });
 
-  test('after it: a response that ends short', async () => {
+  test('a listener that throws after the head gives a response that ends short', async () => {
     const response = await call(
       fromNode((_request: IncomingMessage, answer: ServerResponse) => {
         answer.write('half');

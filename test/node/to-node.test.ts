@@ -32,7 +32,7 @@ describe('toNode()', () => {
     }
   });
 
-  test('behind a header that a framework has set and removed, as helmet does, repeated ones stay', async () => {
+  test('repeated headers stay after a framework has set and removed a header, as helmet does', async () => {
     const application = toNode((_environ, startResponse) => {
       startResponse('200 OK', [
         ['Set-Cookie', 'a=1'],
@@ -54,7 +54,7 @@ describe('toNode()', () => {
     ]);
   });
 
-  test('beside headers that a framework has set, repeated ones stay, and no cookie is lost', async () => {
+  test('repeated headers and cookies stay beside headers that a framework has set', async () => {
     const app = express();
     app.use((_request, response, next) => {
       response.setHeader('X-Mine', 'no').setHeader('X-Theirs', 'yes').setHeader('Set-Cookie', ['session=1']);
@@ -119,7 +119,7 @@ describe('toNode()', () => {
     }
   });
 
-  test('a body that a parser has read is gone, and said to be', async () => {
+  test('a body that a parser has read gives an error that says so', async () => {
     const app = express();
     app.use(express.json(), toNode(echo));
     app.use((error: Error, _request: express.Request, response: express.Response, _next: express.NextFunction) => {

@@ -12,7 +12,7 @@ import { APPLICATION, heap, load } from './load.ts';
 
 const command = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
 
-test('60,000 requests of all kinds leave no more behind than 20,000', async () => {
+test('the memory after 60,000 requests of all kinds is that after 20,000', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-memory-'));
   const place = join(folder, 'app.sock');
   writeFileSync(join(folder, 'app.mjs'), APPLICATION);

@@ -108,7 +108,7 @@ describe('run()', () => {
     expect(output).toMatch(/^Status: 200 OK\r\nContent-Type: text\/plain\r\nContent-Length: \d+\r\n\r\nold \d+ 1 true true$/);
   });
 
-  test('stays where descriptor 0 is a Unix socket that listens (spawn-fcgi)', async () => {
+  test('serves on descriptor 0 when that is a Unix socket that listens (spawn-fcgi)', async () => {
     start('spawn-fcgi', ['-n', '-s', file('zero.sock'), '--', file('app.cgi')]);
     await isUp(file('zero.sock'));
     const [, pid, , once_] = await ask(file('zero.sock'));
@@ -116,7 +116,7 @@ describe('run()', () => {
     expect((await ask(file('zero.sock')))[1]).toBe(pid);
   });
 
-  test('stays where it is a TCP socket that listens, and ends gracefully on SIGTERM', async () => {
+  test('serves on descriptor 0 when that is a TCP socket that listens, and ends gracefully on SIGTERM', async () => {
     const port = await freePort();
     const child = start('spawn-fcgi', ['-n', '-a', '127.0.0.1', '-p', String(port), '--', file('app.cgi')]);
     await isUp(port);
@@ -127,7 +127,7 @@ describe('run()', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  test('ends with 1 after an error that nobody catches, when what runs is answered', async () => {
+  test('after an uncaught error answers running requests, and ends with exit status 1', async () => {
     const child = start('spawn-fcgi', ['-n', '-s', file('broken.sock'), '--', file('app.cgi')]);
     await isUp(file('broken.sock'));
     const [text] = await askSlowly(file('broken.sock'), async () => {
@@ -138,13 +138,13 @@ describe('run()', () => {
     expect([child.exitCode, child.signalCode]).toEqual([1, null]);
   });
 
-  test('is mounted where RUN_WITH_CGI_SCRIPT_NAME says', async () => {
+  test('has the SCRIPT_NAME of RUN_WITH_CGI_SCRIPT_NAME', async () => {
     start('spawn-fcgi', ['-n', '-s', file('mounted.sock'), '--', file('app.cgi')], { RUN_WITH_CGI_SCRIPT_NAME: '/app' });
     await isUp(file('mounted.sock'));
     expect((await ask(file('mounted.sock'), '/app/where')).at(-1)).toBe('/app|/where');
   });
 
-  test('serves open connections for as long as RUN_WITH_CGI_GRACE says', async () => {
+  test('serves open connections for RUN_WITH_CGI_GRACE seconds', async () => {
     const child = start('spawn-fcgi', ['-n', '-s', file('grace.sock'), '--', file('app.cgi')], { RUN_WITH_CGI_GRACE: '1' });
     await isUp(file('grace.sock'));
     const kept = connect(file('grace.sock'));
@@ -165,7 +165,7 @@ describe('run()', () => {
   test.each([
     ['RUN_WITH_CGI_GRACE', 'soon', 'RUN_WITH_CGI_GRACE must be a number of seconds, got "soon"; set it to 3, for instance'],
     ['RUN_WITH_CGI_PROTOCOL', 'http', 'RUN_WITH_CGI_PROTOCOL must be fastcgi or scgi, got "http"'],
-  ])('does not start where %s is %s', async (variable, value, message) => {
+  ])('does not start when %s is %s', async (variable, value, message) => {
     const child = start('spawn-fcgi', ['-n', '-s', file(`${value}.sock`), '--', file('app.cgi')], { [variable]: value }, 'pipe');
     let said = '';
     child.stderr?.on('data', (text) => {
@@ -175,13 +175,13 @@ describe('run()', () => {
     expect(said).toContain(`${message}\n`);
   });
 
-  test('stays where systemd passes a socket', async () => {
+  test('serves on a socket that systemd passes', async () => {
     start('systemd-socket-activate', ['-l', file('activated.sock'), file('app.cgi')]);
     await isUp(file('activated.sock'));
     expect((await ask(file('activated.sock'))).slice(0, 1)).toEqual(['old']);
   });
 
-  test('a request cannot make it stay: its variables come first', () => {
+  test('a request in the environment comes first, so no request can make the process serve', () => {
     const listener = `
 import os, socket, subprocess, sys
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[2]); s.listen()
@@ -196,7 +196,7 @@ print(subprocess.run([sys.argv[1]], stdin=s, stdout=subprocess.PIPE, env=env, ti
 describe('run-with-cgi fastcgi', () => {
   const serve = (...words: string[]) => start(process.execPath, [command, 'fastcgi', 'app.mjs', ...words]);
 
-  test('--socket: serves until SIGTERM, and takes its socket away', async () => {
+  test('--socket: serves until SIGTERM, and removes its socket', async () => {
     const child = serve('--socket', file('one.sock'));
     await isUp(file('one.sock'));
     expect(await ask(file('one.sock'))).toMatchObject(['old', String(child.pid), expect.any(String), 'false', 'true']);
@@ -205,7 +205,7 @@ describe('run-with-cgi fastcgi', () => {
     expect(existsSync(file('one.sock'))).toBe(false);
   });
 
-  test('--workers: a crashed one is replaced; SIGHUP brings the new code and loses nothing', async () => {
+  test('--workers: a crashed worker is replaced; SIGHUP brings new code and loses no request', async () => {
     const child = serve('--socket', file('two.sock'), '--workers', '2');
     await isUp(file('two.sock'));
     await ask(file('two.sock'), '/crash');
@@ -228,7 +228,7 @@ describe('run-with-cgi fastcgi', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   }, 60_000);
 
-  test('a connection that cannot be accepted ends nothing', async () => {
+  test('a connection that cannot be accepted does not end the process', async () => {
     // Node emits this error where the system has no memory for another connection.
     writeFileSync(
       file('refuse.mjs'),
@@ -247,7 +247,7 @@ process.on('SIGUSR2', () => {
     expect((await ask(file('accept.sock')))[1]).toBe(String(child.pid));
   });
 
-  test('--max-requests and --idle-exit end it', async () => {
+  test('--max-requests and --idle-exit end the process', async () => {
     const counted = serve('--socket', file('three.sock'), '--max-requests', '2');
     await isUp(file('three.sock'));
     await ask(file('three.sock'));

@@ -110,8 +110,8 @@ function random(seed: number): () => number {
   };
 }
 
-describe('a path that a dead socket stands at', () => {
-  test('has one owner, who is found there all the time, in whatever order three processes take their steps', async () => {
+describe('the path of a dead socket', () => {
+  test('gets one owner, reachable all the time, in any order of the steps of three processes', async () => {
     const all = await begin(3);
     for (let seed = 1; seed <= 40; seed++) {
       const chance = random(seed);
@@ -138,7 +138,7 @@ describe('a path that a dead socket stands at', () => {
     }
   }, 120_000);
 
-  test('is free for the next, whenever one that takes it is killed', async () => {
+  test('is free for the next process, whenever one that takes it is killed', async () => {
     const [second] = await begin(1);
     for (let steps = 0; ; steps++) {
       linkSync(spare, socket);

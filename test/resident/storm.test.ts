@@ -140,7 +140,7 @@ function ask(agent: Agent, port: number, id: number): Promise<{ status: number; 
 
 describe('a storm of requests', () => {
   test(
-    'loses none, and no byte, while workers are replaced',
+    'loses no request and no byte while workers are replaced',
     async () => {
       const { port, gateway, log } = await begin(2);
       const seen = new Set(workersOf(gateway));
@@ -157,7 +157,7 @@ describe('a storm of requests', () => {
   );
 
   test(
-    'loses none, and no byte, while workers have errors that nobody catches',
+    'loses no request and no byte while workers have uncaught errors',
     async () => {
       const { port, gateway, log } = await begin(4);
       const broken = new Set<number>();
@@ -177,7 +177,7 @@ describe('a storm of requests', () => {
   );
 
   test(
-    'loses those that run in workers that are killed, and no other, and no byte of another',
+    'loses only the running requests of workers that are killed',
     async () => {
       const { port, gateway, marks, log } = await begin(4);
       const kills: { pid: number; at: number; over: number }[] = [];

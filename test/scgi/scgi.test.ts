@@ -34,7 +34,7 @@ describe('a request', () => {
     expect(client.pieces).toBe(1);
   });
 
-  test('has a body as long as CONTENT_LENGTH says, whatever follows', async () => {
+  test('has a body of CONTENT_LENGTH bytes although more follows', async () => {
     expect(
       await (await serve(echo))
         .client()
@@ -60,7 +60,7 @@ describe('a request', () => {
     expect(received).toBe(response('200 OK', ['Content-Type: text/plain', length], 'x'));
   });
 
-  test('says in environ what the server said, byte for byte', async () => {
+  test("has the server's variables in environ, byte for byte", async () => {
     const seen: Environ[] = [];
     const application: ApplicationFunction = (environ, startResponse) => {
       seen.push(environ);
@@ -91,7 +91,7 @@ describe('a request', () => {
     });
   });
 
-  test('gives the same answer in any cutting', async () => {
+  test('gets the same answer in any cutting', async () => {
     const { client } = await serve(echo);
     const whole = request({ HTTP_X: 'x'.repeat(50) }, 'the body');
     await fc.assert(
@@ -109,7 +109,7 @@ describe('a request', () => {
     );
   });
 
-  test('may have a body that is larger than memory', async () => {
+  test('may have a body that is kept in a file', async () => {
     const body = 'abcdefg'.repeat(500_000);
     expect((await (await serve(echo)).client().send(request({}, body)).end()) === text(body)).toBe(true);
   });
@@ -139,7 +139,7 @@ describe('is refused', () => {
     );
   });
 
-  test('with 413: a body longer than maxBodySize, before it is sent, and nothing of the answer is lost', async () => {
+  test('with 413: a body longer than maxBodySize, before it is sent; the whole answer arrives', async () => {
     const client = (await serve(echo, { port: 0, maxBodySize: 10 })).client().send(head({}, 1_000_000));
     await until(() => client.received === bare('413 Content Too Large'));
     client.send('x'.repeat(1_000_000));
@@ -191,7 +191,7 @@ describe('the response', () => {
     ).toBe(response('200 OK', ['Content-Type: text/plain', 'Content-Length: 5']));
   });
 
-  test('of an application that fails is a 500, and the log has the cause', async () => {
+  test('of an application that fails is 500, and the log has the cause', async () => {
     const serving = await serve(() => {
       throw new Error('the cause');
     });
@@ -199,7 +199,7 @@ describe('the response', () => {
     expect(serving.errors).toMatch(/^scgi: Error: the cause\n/);
   });
 
-  test('that breaks off resets the connection, where that can be: its end would be that of a whole one', async () => {
+  test('that breaks off resets a TCP connection, because a plain end would look complete', async () => {
     let client: Client;
     const application: ApplicationFunction = (_environ, startResponse) => {
       startResponse('200 OK', PLAIN);
@@ -222,7 +222,7 @@ describe('the response', () => {
     expect(await client.end()).toBe(response('200 OK', ['Content-Type: text/plain'], 'abc'));
   });
 
-  test('that takes longer than the timeout is a 504', async () => {
+  test('that takes longer than the timeout is 504', async () => {
     const { client } = await serve(() => new Promise(() => {}), { port: 0, timeout: 50 });
     expect(await client().send(request()).end()).toBe(bare('504 Gateway Timeout'));
   });
@@ -285,7 +285,7 @@ test.each([
   expect(serving.errors).toBe('scgi: the web server has not sent the rest of a request for 100 ms; the connection is closed\n');
 });
 
-test('close() finishes what runs, and closes what is idle', async () => {
+test('close() finishes running requests, and closes idle connections', async () => {
   let release = () => {};
   const serving = await serve(async (_environ, startResponse) => {
     await new Promise<void>((resolve) => {
@@ -309,6 +309,6 @@ test('close() finishes what runs, and closes what is idle', async () => {
   await until(() => closed);
 });
 
-test('serveScgi needs a place to listen', () => {
+test('serveScgi needs an address to listen on', () => {
   expect(() => serveScgi(hello, {})).toThrow('A gateway listens on one of socket, port and fd, got none of them');
 });

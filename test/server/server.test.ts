@@ -30,7 +30,7 @@ function seeing(seen: Environ[]): ApplicationFunction {
 }
 
 describe('environ', () => {
-  test('RFC 3875 §4.1: says of the request and the server all there is to say', async () => {
+  test('RFC 3875 §4.1: has all variables of the request and the server', async () => {
     const seen: Environ[] = [];
     const { port } = await serve(seeing(seen));
     await exchange(
@@ -82,7 +82,7 @@ describe('environ', () => {
     expect(seen[0]).toMatchObject(expected);
   });
 
-  test('what the deployer adds wins, and says whether there is TLS before us', async () => {
+  test("takes the deployer's values before its own, and wsgi.url_scheme from HTTPS", async () => {
     const seen: Environ[] = [];
     const { port } = await serve(seeing(seen), { env: { HTTPS: 'on', SERVER_NAME: 'public.example', 'app.db': 5 } });
     await ask(port, {});
@@ -125,7 +125,7 @@ describe('bodies', () => {
     expect(String(answer)).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nok$/);
   });
 
-  test('a body that is too large gets 413: announced, before it is sent; in chunks, when it is too much', async () => {
+  test('a body that is too large gets 413: when its length announces it, or when its chunks exceed the limit', async () => {
     const serving = await serve(echo, { maxBodySize: 10 });
     const announced = await exchange(
       serving.port,
@@ -171,7 +171,7 @@ describe('responses', () => {
     expect(withoutDate(await exchange(port, 'GET /many HTTP/1.0\r\n\r\n'))).toBe(`${head}Connection: close\r\n\r\ngr\xc3\xbcn und blau`);
   });
 
-  test('a Content-Disposition leaves as the bytes that it is, on whatever side of the Content-Length', async () => {
+  test('a Content-Disposition keeps its bytes, before and after Content-Length', async () => {
     const names: [string, string][] = [
       ['Content-Disposition', 'inline; filename="\xc3\xbc \xfc"'],
       ['Content-Length', '1'],
@@ -187,7 +187,7 @@ describe('responses', () => {
     }
   });
 
-  test('blocks leave as they are made', async () => {
+  test('each block leaves when it is made', async () => {
     const { port } = await serve(
       validator(async function* (_environ, startResponse) {
         startResponse('200 OK', [['Content-Type', 'text/plain']]);
@@ -202,7 +202,7 @@ describe('responses', () => {
     expect(arrivals.at(-1)).toBeGreaterThan(150);
   });
 
-  test('a HEAD has the length and no body; so have 204 and 304', async () => {
+  test('HEAD has the length and no body; 204 and 304 have no body', async () => {
     const { port } = await serve(
       validator((environ, startResponse) => {
         startResponse(
@@ -249,7 +249,7 @@ describe('responses', () => {
     expect(most).toBe(30);
   });
 
-  test('an application that fails before its head: 500, the cause in the log; after it: a response that is cut', async () => {
+  test('an application that fails before the head: 500, and the cause in the log; after the head: a response that is cut', async () => {
     const serving = await serve((environ, startResponse) => {
       if (environ.PATH_INFO === '/early') throw new Error('too early');
       startResponse('200 OK', [['Content-Type', 'text/plain']]);
@@ -297,7 +297,7 @@ describe('clients', () => {
     expect(closed).toBe(1);
   });
 
-  test('one that does not read holds its application up, and nothing piles up in memory', async () => {
+  test('one that does not read holds the application up, and no blocks pile up in memory', async () => {
     let made = 0;
     const { port } = await serve(
       validator((_environ, startResponse) => {
@@ -346,7 +346,7 @@ describe('clients', () => {
 });
 
 describe('the server', () => {
-  test('close() finishes what runs and closes what is idle', async () => {
+  test('close() finishes running requests and closes idle connections', async () => {
     const { server, port } = await serve(
       validator(async (_environ, startResponse) => {
         startResponse('200 OK', [['Content-Type', 'text/plain']]);
@@ -382,7 +382,7 @@ describe('the server', () => {
     expect(serving.access).toMatch(/\[\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]/);
   });
 
-  test('what is no application is refused at once', () => {
+  test('a value that is no application is refused at once', () => {
     expect(() => makeServer('127.0.0.1', 0, {} as Application)).toThrow(
       'An application must be a function, a class or an object with call',
     );
@@ -400,7 +400,7 @@ describe('the server', () => {
   });
 });
 
-describe('as a reader of a tutorial tries it', () => {
+describe('the examples of tutorials', () => {
   test('demoApp greets, and shows environ', async () => {
     const { text } = await call(validator(demoApp), { path: '/x?y=z' });
     expect(text).toMatch(/^Hello world!\n\nGATEWAY_INTERFACE = 'CGI\/1.1'\nHTTP_HOST = 'localhost'\nPATH_INFO = '\/x'\n/);

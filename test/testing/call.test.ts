@@ -14,7 +14,7 @@ const application = validator((given, startResponse) => {
 });
 
 describe('call()', () => {
-  test('the response, whole and in parts', async () => {
+  test('gives the response, whole and in blocks', async () => {
     const response = await call(application, { body: 'ü' });
     expect(response).toMatchObject({ status: '200 OK', text: 'got ü', complete: true, errors: 'logged\n' });
     expect(response.body).toEqual(Buffer.from('got ü'));
@@ -22,7 +22,7 @@ describe('call()', () => {
     expect([...response.headers]).toEqual([['Content-Type', 'text/plain']]);
   });
 
-  test('without a request, a GET of "/"', async () => {
+  test('sends a GET of "/" by default', async () => {
     await call(application);
     expect(environ).toMatchObject({
       REQUEST_METHOD: 'GET',
@@ -40,7 +40,7 @@ describe('call()', () => {
     expect(environ.CONTENT_LENGTH).toBeUndefined();
   });
 
-  test('method, path, headers and body', async () => {
+  test('sends method, path, headers and body', async () => {
     await call(application, {
       method: 'PUT',
       path: '/a%20b/%E9%zz?c=%20d?e',
@@ -59,7 +59,7 @@ describe('call()', () => {
     expect(environ).not.toHaveProperty('HTTP_PROXY');
   });
 
-  test('pairs of headers, repeated ones joined; a POST when there is a body; more for environ', async () => {
+  test('joins repeated headers, sends POST with a body, and adds to environ', async () => {
     const headers: [string, string][] = [
       ['X', '1'],
       ['x', '2'],
@@ -78,14 +78,14 @@ describe('call()', () => {
     });
   });
 
-  test('a whole URL', async () => {
+  test('takes a whole URL', async () => {
     await call(application, { path: 'https://example.org:8443/x' });
     expect(environ).toMatchObject({ HTTP_HOST: 'example.org:8443', PATH_INFO: '/x', 'wsgi.url_scheme': 'https', HTTPS: 'on' });
     await call(application, { path: 'http://example.org' });
     expect(environ).toMatchObject({ HTTP_HOST: 'example.org', PATH_INFO: '/', 'wsgi.url_scheme': 'http' });
   });
 
-  test('a failure is what a client and a log would see', async () => {
+  test('shows a failure as a client and a log see it', async () => {
     const broken: ApplicationFunction = () => {
       throw new Error('oh');
     };
@@ -94,7 +94,7 @@ describe('call()', () => {
     expect(response.errors).toMatch(/^test: Error: oh\n {4}at /);
   });
 
-  test('a response that ends short says so', async () => {
+  test('a response that ends short has complete: false', async () => {
     const breaks: ApplicationFunction = (_environ, startResponse) => {
       startResponse('200 OK', [['Content-Type', 'text/plain']]);
       return (function* () {

@@ -11,7 +11,7 @@ const fail = () => {
   throw new Error('its own');
 };
 
-describe('what keeps the rules', () => {
+describe('applications that keep the rules', () => {
   class Page {
     *[Symbol.iterator]() {
       yield 'a page';
@@ -99,7 +99,7 @@ describe('what keeps the rules', () => {
     expect(errors).toMatch(/^test: Error: its own\n/);
   });
 
-  test('a body that the server leaves early is told so, and closed', async () => {
+  test('return() and close() of a body that the server leaves early are called', async () => {
     const seen: string[] = [];
     const body = {
       *[Symbol.iterator]() {
@@ -117,7 +117,7 @@ describe('what keeps the rules', () => {
   });
 });
 
-test('with report, every violation is told and the request goes on', async () => {
+test('with the option report, every violation is reported and the request goes on', async () => {
   const reported: string[] = [];
   const report = ({ code }: ContractError) => reported.push(code);
   const { output } = await run(validator(answer('200 OK', [], ['x']) as Application, { report }));

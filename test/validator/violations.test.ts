@@ -403,7 +403,7 @@ test('every rule of SPEC.md is broken here at least once', () => {
   expect(new Set(rules)).toEqual(new Set([...rows.map(({ rule }) => rule), 'close-never']));
 });
 
-test('close-never: a body that is never closed is told to wsgi.errors when it is collected', async () => {
+test('close-never: a body that was never closed is reported to wsgi.errors when it is collected', async () => {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   const said = await new Promise<string>((resolve) => {

@@ -64,13 +64,13 @@ beforeEach(() => {
   deploy();
 }, 60_000);
 
-test('the first request and the worker read the same files, by all ways', async () => {
+test('the first request and the worker read the same files, in every way of reading', async () => {
   expect(await read()).toEqual(answer('one', false));
   expect(await readByWorker()).toEqual(answer('one', true));
   expect(workers()).toHaveLength(1);
 });
 
-test('new assets are read by the new worker, since the script is deployed with them', async () => {
+test('after a deployment the new worker reads the new assets', async () => {
   await readByWorker();
   const [old] = workers();
   build('two');
@@ -79,7 +79,7 @@ test('new assets are read by the new worker, since the script is deployed with t
   expect(await readByWorker()).toEqual(answer('two', true));
 });
 
-test('without the folder, the log of the server says so, and no worker stays', async () => {
+test("without the folder the server's log says so, and no worker stays", async () => {
   rmSync(`${script}.assets`, { recursive: true });
   const message = `run-with-cgi: there is no folder ${script}.assets/; copy it along with the script [assets-missing]\n`;
   expect(await ask()).toEqual({ head: '', body: '', errors: message });

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { ask, askAllTheTime, deploy, files, folder, left, one, script, see, two, until, warmUp, workers } from './scripts.ts';
 
 describe('no request is lost', () => {
-  test('when 50 are the first', async () => {
+  test('when 50 requests are the first', async () => {
     deploy(one);
     const all = await Promise.all(Array.from({ length: 50 }, () => see()));
     expect(all.map(({ version }) => version)).toEqual(Array.from({ length: 50 }, () => 'one'));
@@ -16,7 +16,7 @@ describe('no request is lost', () => {
     await until(() => workers().join() === String(pid));
   });
 
-  test('when the worker was killed and its socket is left', async () => {
+  test('when a killed worker has left its socket', async () => {
     deploy(one);
     for (let round = 0; round < 3; round++) {
       const pid = await warmUp();
@@ -27,7 +27,7 @@ describe('no request is lost', () => {
     }
   });
 
-  test('when there is a new version, which answers from its first moment', async () => {
+  test('when there is a new version, which answers from its first request on', async () => {
     deploy(one);
     const old = await warmUp();
     const all = await askAllTheTime(async () => {
@@ -56,7 +56,7 @@ describe('no request is lost', () => {
     });
   });
 
-  test('when the worker ends for want of requests', async () => {
+  test('when the idle worker ends', async () => {
     deploy(one);
     const env = { RUN_WITH_CGI_IDLE_EXIT: '1' };
     const pid = await warmUp({ env });
@@ -73,7 +73,7 @@ describe('no request is lost', () => {
     expect(await see({ env })).toMatchObject({ pid, resident: true });
   });
 
-  test('when more wait than the backlog holds', async () => {
+  test('when more connections wait than the backlog holds', async () => {
     deploy(one);
     const pid = await warmUp();
     process.kill(pid, 'SIGSTOP');

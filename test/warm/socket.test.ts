@@ -62,7 +62,7 @@ describe('the socket', () => {
     expect([workers(), socketOf('tmp-other')]).toEqual([[], '']);
   });
 
-  test('of another user, in a folder of theirs, gets no connection', async () => {
+  test("of another user, in that user's folder, gets no connection", async () => {
     deploy(one);
     const [, version] = /\.([0-9a-f]{12});/.exec(readFileSync(script, 'latin1')) ?? [];
     const socket = join(folder, `tmp-other/run-with-cgi-${WWW_DATA}`, `${script}.${version}`);
@@ -73,7 +73,7 @@ describe('the socket', () => {
     expect(connections()).toBe(0);
   });
 
-  test('of another user gets no connection even where it lies in a folder of ours', async () => {
+  test("of another user gets no connection even in the script's own folder", async () => {
     deploy(one);
     const [, version] = /\.([0-9a-f]{12});/.exec(readFileSync(script, 'latin1')) ?? [];
     const place = join(folder, `tmp-other/run-with-cgi-${WWW_DATA}`);
@@ -110,7 +110,7 @@ describe('the socket', () => {
     expect(socketOf('tmp')).toMatch(`${inner}/run-with-cgi-0${script}.`);
   });
 
-  test('is another one for each user of a script', async () => {
+  test('differs for each user of a script', async () => {
     deploy(one);
     chmodSync(script, 0o755);
     const mine = await warmUp();
@@ -119,7 +119,7 @@ describe('the socket', () => {
     expect((await see()).pid).toBe(mine);
   });
 
-  test('is another one for each copy of a script', async () => {
+  test('differs for each copy of a script', async () => {
     deploy(one);
     const mine = await warmUp();
     const file = join(folder, 'cgi-bin/copy.cgi');
@@ -127,7 +127,7 @@ describe('the socket', () => {
     expect(await warmUp({ file })).not.toBe(mine);
   });
 
-  test('is not made where its path would be too long: the script is plain CGI', async () => {
+  test('is not made when its path would be too long: the script is plain CGI', async () => {
     const file = join(folder, `cgi-bin/${'long-'.repeat(20)}.cgi`);
     copyFileSync(one, file);
     for (let count = 0; count < 2; count++) expect((await see({ file })).resident).toBe(false);

@@ -10,7 +10,7 @@ const namesOf = (version: string) => {
   return files('tmp').flatMap((path) => (path.includes(hash) ? [path.slice(path.indexOf(hash) + hash.length)] : []));
 };
 
-test('a worker that gives way to a new version leaves nothing', async () => {
+test('a worker that a new version replaces leaves no files', async () => {
   deploy(one);
   const old = await warmUp();
   deploy(two);
@@ -32,7 +32,7 @@ test('the next version removes what a killed worker has left', async () => {
   expect(namesOf('two')).toEqual(['', '.log', '.pid']);
 });
 
-test('files stay whose worker lives, is starting, or may have requests to finish', async () => {
+test('files of a worker stay while it lives, starts, or may have requests to finish', async () => {
   deploy(one);
   const pid = await warmUp();
   const beside = (name: string) => left('.log').replace(/[^.]*\.log$/, name);

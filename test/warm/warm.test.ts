@@ -9,7 +9,7 @@ import { servers, start } from '../servers/servers.ts';
 import { ask, deploy, folder, left, one, type Seen, see, until, warmUp, workers } from './scripts.ts';
 
 describe('a warm script', () => {
-  test('is answered by Node at first, and by one worker later', async () => {
+  test('is answered by a process of its own at first, and by one worker later', async () => {
     deploy(one);
     const first = await see();
     expect(first).toMatchObject({ version: 'one', resident: false });
@@ -30,7 +30,7 @@ describe('a warm script', () => {
     expect(readdirSync(join(folder, 'tmp'))).toEqual([]);
   });
 
-  test('gives the application the same environ, but for the two variables that tell of a worker', async () => {
+  test('gives the application the same environ, except wsgi.run_once and wsgi.multithread', async () => {
     deploy(one);
     // A built script sets NODE_ENV in its own process where the server has not set it.
     const request = {
@@ -91,7 +91,7 @@ describe('a warm script', () => {
     expect((await ask({ path: '/echo', body })).body === body.toString('latin1')).toBe(true);
   });
 
-  test('that throws is a 500, and the cause is in the server’s log', async () => {
+  test('that throws gives 500, and the server’s log has the cause', async () => {
     deploy(one);
     await warmUp();
     const { head, body, errors } = await ask({ path: '/throw' });

@@ -16,7 +16,7 @@ describe('an error that nobody catches', () => {
   test.each([
     ['/reject', 'unhandledRejection'],
     ['/throw', 'uncaughtException'],
-  ])('%s: what runs is answered, nothing more is taken, and the process ends with 1', async (path, origin) => {
+  ])('%s: running requests are answered, no more are taken, and the exit status is 1', async (path, origin) => {
     const gateway = serve();
     await until(() => existsSync(gateway.place));
     const held = ask(gateway, '/hold');
@@ -29,7 +29,7 @@ describe('an error that nobody catches', () => {
     expect(gateway.said()).toMatch(new RegExp(`^${said(origin)}$`));
   });
 
-  test('again and again changes nothing, and ten are said', async () => {
+  test('in an endless series lets running requests finish, and the log has the first ten', async () => {
     const gateway = serve();
     await until(() => existsSync(gateway.place));
     const held = ask(gateway, '/hold');
@@ -43,7 +43,7 @@ describe('an error that nobody catches', () => {
     expect(gateway.said()).toMatch(/\nfastcgi: further errors of this process are not logged\n$/);
   });
 
-  test.each(['/throw-on', '/throw-at-once'])('%s, --drain: keeps no process for longer', async (path) => {
+  test.each(['/throw-on', '/throw-at-once'])('%s: the process ends after --drain seconds', async (path) => {
     const gateway = serve('--drain', '1');
     await until(() => existsSync(gateway.place));
     const held = ask(gateway, '/hold');
@@ -53,7 +53,7 @@ describe('an error that nobody catches', () => {
     expect(await ended(gateway)).toEqual([1, null]);
   });
 
-  test.each(['1', '2'])('--workers %s: another one takes its place at once, and no request is lost', async (count) => {
+  test.each(['1', '2'])('--workers %s: another worker starts at once, and no request is lost', async (count) => {
     const gateway = serve('--workers', count);
     await areUp(gateway, Number(count));
     const workers = workersOf(gateway);
@@ -75,7 +75,7 @@ describe('an error that nobody catches', () => {
     );
   });
 
-  test('SIGHUP while a broken worker still answers: there are no more workers than before', async () => {
+  test('SIGHUP while a broken worker still answers does not raise the number of workers', async () => {
     const gateway = serve('--workers', '1');
     await areUp(gateway, 1);
     const [broken = 0] = workersOf(gateway);
@@ -95,7 +95,7 @@ describe('an error that nobody catches', () => {
     expect(workersOf(gateway)).toHaveLength(1);
   });
 
-  test('--workers 1, in each process after a while: who asks waits, and is answered', async () => {
+  test('--workers 1, in each worker after a while: requests wait, and are answered', async () => {
     const gateway = serve('--workers', '1');
     await areUp(gateway, 1);
     const answers: string[] = [];
@@ -110,7 +110,7 @@ describe('an error that nobody catches', () => {
     expect(new Set(answers).size).toBeGreaterThanOrEqual(5);
   });
 
-  test('--workers 1: who breaks again and again does not make others wait for what the first ones never finish', async () => {
+  test('--workers 1: a broken worker whose requests never end is killed when later ones break', async () => {
     const gateway = serve('--workers', '1');
     await areUp(gateway, 1);
     const held: Promise<string>[] = [];
@@ -129,7 +129,7 @@ describe('an error that nobody catches', () => {
     expect(await held[2]).toMatch(/^old \d+$/);
   });
 
-  test('--workers 1: a connection that the web server keeps goes on in the next one', async () => {
+  test('--workers 1: a kept connection of the web server goes on in the next worker', async () => {
     const gateway = serve('--workers', '1');
     await areUp(gateway, 1);
     const [broken] = workersOf(gateway);
@@ -148,7 +148,7 @@ describe('an error that nobody catches', () => {
     expect(workersOf(gateway)).not.toContain(broken);
   });
 
-  test('is the application’s, where that has a way with it', async () => {
+  test('is left to an application with a handler of its own', async () => {
     const gateway = serve();
     await until(() => existsSync(gateway.place));
     for (const path of ['/catch', '/throw', '/reject']) expect(await ask(gateway, path)).toBe(`old ${gateway.process.pid}`);

@@ -8,7 +8,7 @@ import { isRunning, until } from '../host/processes.ts';
 import { areUp, ask, command, ended, folder, gateways, isHeld, release, serve, workersOf } from './gateway.ts';
 
 describe('the end', () => {
-  test.each(['SIGTERM', 'SIGINT', 'SIGUSR1'] as const)('%s: what runs is finished, nothing more is taken', async (signal) => {
+  test.each(['SIGTERM', 'SIGINT', 'SIGUSR1'] as const)('%s: running requests are finished, no more are taken', async (signal) => {
     const gateway = serve('--workers', '2');
     await areUp(gateway, 2);
     const workers = workersOf(gateway);
@@ -35,7 +35,7 @@ describe('the end', () => {
     expect(await ended(gateway)).toEqual([0, null]);
   });
 
-  test('--drain: what takes longer is cut', async () => {
+  test('--drain: requests that take longer are cut off', async () => {
     const gateway = serve('--workers', '2', '--drain', '1');
     await areUp(gateway, 2);
     const held = ask(gateway, '/hold');
@@ -45,7 +45,7 @@ describe('the end', () => {
     expect(await ended(gateway)).toEqual([0, null]);
   });
 
-  test('--drain: the same without workers', async () => {
+  test('--drain: requests that take longer are cut off without workers, too', async () => {
     const gateway = serve('--drain', '1');
     await until(() => existsSync(gateway.place));
     const held = ask(gateway, '/hold');
@@ -55,7 +55,7 @@ describe('the end', () => {
     expect(await ended(gateway)).toEqual([0, null]);
   });
 
-  test('workers do not outlive a supervisor that is killed; they finish what runs', async () => {
+  test('workers whose supervisor is killed finish their running requests, and end', async () => {
     const gateway = serve('--workers', '2');
     await areUp(gateway, 2);
     const workers = workersOf(gateway);
@@ -78,7 +78,7 @@ describe('the end', () => {
     expect(await ask(gateway)).toMatch(/^old \d+$/);
   });
 
-  test.each([[[]], [['--workers', '2']]])('%j --idle-exit: a request that runs for longer is answered', async (words) => {
+  test.each([[[]], [['--workers', '2']]])('%j --idle-exit: a request that takes longer is answered', async (words) => {
     const gateway = serve(...words, '--idle-exit', '1', '--drain', '0');
     await until(() => existsSync(gateway.place));
     const held = ask(gateway, '/hold');
@@ -102,7 +102,7 @@ describe('the end', () => {
     expect(Date.now() - answered).toBeGreaterThan(1950);
   });
 
-  test('--idle-exit: when nobody has asked any of them, all end', async () => {
+  test('--idle-exit: all workers end when no request came to any of them', async () => {
     const gateway = serve('--workers', '2', '--idle-exit', '1');
     expect(await ended(gateway)).toEqual([0, null]);
     expect(existsSync(gateway.place)).toBe(false);

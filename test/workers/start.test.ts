@@ -8,13 +8,13 @@ import { describe, expect, test } from 'vitest';
 import { areUp, ask, command, file, folder, refused, serve, source } from './gateway.ts';
 
 describe('the place', () => {
-  test('--mode: has these permissions from the beginning', async () => {
+  test('has the permissions of --mode from the beginning', async () => {
     const gateway = serve('--workers', '1', '--mode', '600');
     await areUp(gateway, 1);
     expect((statSync(gateway.place).mode & 0o777).toString(8)).toBe('600');
   });
 
-  test('of another server is not taken away', async () => {
+  test('of another server is refused', async () => {
     const gateway = serve('--workers', '1');
     await areUp(gateway, 1);
     const second = spawn(process.execPath, [command, 'fastcgi', 'app.mjs', '--socket', gateway.place, '--workers', '2'], {
@@ -57,7 +57,7 @@ describe('mistakes', () => {
     expect(await refused('app.mjs', ...words)).toBe(message);
   });
 
-  test('an application that is broken is said once', async () => {
+  test('an application that is broken is reported once', async () => {
     writeFileSync(file('app.mjs'), 'this is no JavaScript');
     const said = await refused('app.mjs', '--socket', file('broken.sock'), '--workers', '3');
     expect(said.match(/\[module-broken\]/g)).toHaveLength(1);

@@ -6,7 +6,7 @@ import { isRunning, until } from '../host/processes.ts';
 import { areUp, ask, file, isHeld, release, serve, source, workersOf } from './gateway.ts';
 
 describe('a worker that ends', () => {
-  test('by a crash is replaced, ever more slowly while they die young', async () => {
+  test('by a crash is replaced, after delays that grow while workers keep crashing', async () => {
     const gateway = serve('--workers', '2');
     await areUp(gateway, 2);
     const workers = workersOf(gateway);
@@ -22,7 +22,7 @@ describe('a worker that ends', () => {
     await areUp(gateway, 2);
   });
 
-  test('leaves the socket open, even if it was the only one: who connects waits for the next', async () => {
+  test('leaves the socket open, even as the only worker: connections wait for the next', async () => {
     const gateway = serve('--workers', '1');
     await areUp(gateway, 1);
     for (const pid of workersOf(gateway)) process.kill(pid, 'SIGKILL');
@@ -30,21 +30,24 @@ describe('a worker that ends', () => {
     expect(gateway.said()).toMatch(/^fastcgi: worker \d+ ended by SIGKILL; another one begins in 100 ms\n$/);
   });
 
-  test.each(['SIGTERM', 'SIGINT'] as const)('because an operator sent it %s is replaced first, and finishes', async (signal) => {
-    const gateway = serve('--workers', '2');
-    await areUp(gateway, 2);
-    const held = ask(gateway, '/hold');
-    await isHeld();
-    const holder = Number(readFileSync(file('held'), 'utf8'));
-    process.kill(holder, signal);
-    await until(() => workersOf(gateway).length === 3);
-    release();
-    expect(await held).toBe(`old ${holder}`);
-    await until(() => workersOf(gateway).length === 2);
-    expect(gateway.said()).toBe('');
-  });
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'because an operator sent it %s is replaced first, and finishes its requests',
+    async (signal) => {
+      const gateway = serve('--workers', '2');
+      await areUp(gateway, 2);
+      const held = ask(gateway, '/hold');
+      await isHeld();
+      const holder = Number(readFileSync(file('held'), 'utf8'));
+      process.kill(holder, signal);
+      await until(() => workersOf(gateway).length === 3);
+      release();
+      expect(await held).toBe(`old ${holder}`);
+      await until(() => workersOf(gateway).length === 2);
+      expect(gateway.said()).toBe('');
+    },
+  );
 
-  test('--max-requests: is replaced first, and nothing is said', async () => {
+  test('because of --max-requests is replaced first, and nothing is logged', async () => {
     const gateway = serve('--workers', '1', '--max-requests', '5');
     const answers: string[] = [];
     await areUp(gateway, 1);
@@ -55,7 +58,7 @@ describe('a worker that ends', () => {
 });
 
 describe('SIGHUP', () => {
-  test('brings new code to each, also to a single one', async () => {
+  test('brings new code to each worker, also to a single one', async () => {
     const gateway = serve('--workers', '1');
     await areUp(gateway, 1);
     const [old = 0] = workersOf(gateway);
@@ -65,7 +68,7 @@ describe('SIGHUP', () => {
     expect(await ask(gateway)).toBe(`new ${workersOf(gateway)[0]}`);
   });
 
-  test('leaves the old ones when the new code is broken, and says so; mended, it comes', async () => {
+  test('leaves the old workers and logs the error when the new code is broken; the next SIGHUP brings the mended code', async () => {
     const gateway = serve('--workers', '2');
     await areUp(gateway, 2);
     const workers = workersOf(gateway);
@@ -82,7 +85,7 @@ describe('SIGHUP', () => {
     expect(await ask(gateway)).toMatch(/^new \d+$/);
   });
 
-  test('leaves a gap to nobody when the old one crashes while a broken new one starts', async () => {
+  test('loses no request when the old worker crashes while a broken new one starts', async () => {
     const gateway = serve('--workers', '1');
     await areUp(gateway, 1);
     const [old = 0] = workersOf(gateway);
@@ -102,7 +105,7 @@ throw new Error('broken');`,
     expect(await ask(gateway)).toMatch(/^mended \d+$/);
   });
 
-  test('while the first workers start is not lost, and ends nothing', async () => {
+  test('while the first workers start is obeyed, and ends nothing', async () => {
     const gateway = serve('--workers', '2');
     await until(() => workersOf(gateway).length === 1);
     const [first = 0] = workersOf(gateway);
@@ -112,7 +115,7 @@ throw new Error('broken');`,
     expect(await ask(gateway)).toMatch(/^old \d+$/);
   });
 
-  test('several at a time are one', async () => {
+  test('several times at once is the same as once', async () => {
     const gateway = serve('--workers', '2');
     await areUp(gateway, 2);
     const workers = workersOf(gateway);
@@ -122,7 +125,7 @@ throw new Error('broken');`,
     expect(gateway.said()).toBe('');
   });
 
-  test('to the whole group is the same', async () => {
+  test('to the whole process group is the same', async () => {
     const gateway = serve('--workers', '2');
     await areUp(gateway, 2);
     const workers = workersOf(gateway);
@@ -131,7 +134,7 @@ throw new Error('broken');`,
     expect(await ask(gateway)).toMatch(/^old \d+$/);
   });
 
-  test('without workers is declined in words', async () => {
+  test('without workers is refused with a message', async () => {
     const gateway = serve();
     await until(() => existsSync(gateway.place));
     gateway.process.kill('SIGHUP');

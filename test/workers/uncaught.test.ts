@@ -57,7 +57,7 @@ async function run(words: string[]) {
 }
 
 describe('an error that nobody catches', () => {
-  test('run-with-cgi serve: what runs is answered, nothing more is taken, and the process ends with 1', async () => {
+  test('run-with-cgi serve: running requests are answered, no more are taken, and the exit status is 1', async () => {
     const { answers, code, stderr } = await run(['serve', 'app.mjs', '--port', '0']);
     expect([answers, code]).toEqual([['/reject', '/slow', 'no answer'], 1]);
     expect(stderr).toMatch(
@@ -65,7 +65,7 @@ describe('an error that nobody catches', () => {
     );
   });
 
-  test('makeServer in a process of somebody else changes nothing: it ends as Node ends it', async () => {
+  test('makeServer in another program changes nothing: the process ends as Node ends it', async () => {
     const { answers, code, stdout, stderr } = await run(['./own.mjs']);
     expect([answers, code]).toEqual([['/reject', 'no answer', 'no answer'], 1]);
     expect([stdout.split('\n')[1], stderr.includes('error-uncaught')]).toEqual(['listeners: ', false]);

@@ -98,7 +98,7 @@ export default app;`,
   });
 });
 
-describe('whatever is around it, it does the same:', () => {
+describe('an executable answers the same, whatever surrounds it:', () => {
   let script = '';
   const HELLO = { stdout: 'Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nundefined', stderr: '', status: 0 };
   const trap = join(project, 'trap.js');
@@ -108,7 +108,7 @@ describe('whatever is around it, it does the same:', () => {
     writeFileSync(trap, `require('node:fs').writeFileSync(${JSON.stringify(sprung)}, '');`);
   });
 
-  test('the folder in which it runs, and its own', () => {
+  test('files in the current folder and in its own folder', () => {
     const files = {
       '.env': 'FROM_A_FILE=1',
       '.env.production': 'FROM_A_FILE=2',
@@ -204,7 +204,7 @@ describe('whatever is around it, it does the same:', () => {
     expect(existsSync(sprung)).toBe(false);
   });
 
-  test.each(['bun', 'bunx', 'node', 'nph-app.cgi', 'a b.cgi', 'ü.cgi', '-p', 'app'])('its name, %s', (name) => {
+  test.each(['bun', 'bunx', 'node', 'nph-app.cgi', 'a b.cgi', 'ü.cgi', '-p', 'app'])('a name like %s', (name) => {
     const copy = join(elsewhere, 'names', name);
     mkdirSync(dirname(copy), { recursive: true });
     copyFileSync(script, copy);
@@ -247,7 +247,7 @@ test('httpoxy: a "Proxy:" header chooses no proxy, from the first line of the ap
 });
 
 describe('the program', () => {
-  test('believes to be the file, and requires what is not put in from there', () => {
+  test("has the executable's path for its own, and requires external packages from there", () => {
     writeFileSync(join(elsewhere, 'beside.cjs'), 'exports.main = require.main.filename;');
     const source = `const seen = { argv: process.argv, __filename, __dirname, execPath: process.execPath, main: require.main === module };
 module.exports = (environ, start) => {
@@ -277,7 +277,7 @@ export default { fetch: () => new Response(page) };
     expect(body(ask(build({ 'page.mjs': source, 'views/page.html': 'page' }, ['--assets', 'views'])))).toBe('pagepage');
   });
 
-  test('leaves a package out by --external', () => {
+  test('finds a package that --external left out', () => {
     const place = join(project, 'node_modules/left-out');
     mkdirSync(place, { recursive: true });
     writeFileSync(join(place, 'index.js'), "module.exports = 'outside';");
@@ -285,14 +285,14 @@ export default { fetch: () => new Response(page) };
     expect(body(ask(join(project, script)))).toBe('outside');
   });
 
-  test('that throws while it is loaded leaves its error in the log, and ends with 1', () => {
+  test('that throws while it loads writes the error to the log and exits with status 1', () => {
     const head = 'if (process.versions.bun) throw new Error("broken");';
     const { stdout, stderr, status } = ask(build({ 'broken.mjs': application('1', head) }, ['--no-trial']));
     expect([stdout, status]).toEqual(['', 1]);
     expect(stderr).toMatch(/error: broken\n/);
   });
 
-  test('that starts itself is stopped', () => {
+  test('that starts itself ends with an error', () => {
     const source = `import { fork, spawnSync } from 'node:child_process';
 export default async (environ, start) => {
   const exit = await new Promise((resolve) => fork('other.mjs').once('exit', resolve));
@@ -306,7 +306,7 @@ export default async (environ, start) => {
     expect(stderr.split('\n').filter((line) => line.endsWith('[standalone-forked]'))).toHaveLength(2);
   });
 
-  test('is no FastCGI server, and says so', () => {
+  test('refuses to serve FastCGI, with a message', () => {
     const script = build({ 'stays.mjs': application('1') }, ['--no-trial']);
     const listener = `import socket, subprocess, sys
 server = socket.create_server(('127.0.0.1', 0))
@@ -319,7 +319,7 @@ sys.exit(subprocess.run([sys.argv[1]], stdin=server, env={}).returncode)`;
     });
   });
 
-  test('that fails has the lines of its author in the log, by the map beside it', () => {
+  test("that fails logs the author's lines, with the source map beside it", () => {
     const source = "const inner = () => {\n  throw new Error('oh');\n};\nexport default () => inner();\n";
     const { stdout, stderr } = ask(build({ 'fails.mjs': source }, ['--no-trial']));
     expect(stdout).toMatch(/^Status: 500 Internal Server Error\r\n/);
@@ -334,16 +334,16 @@ sys.exit(subprocess.run([sys.argv[1]], stdin=server, env={}).returncode)`;
   });
 });
 
-describe('what cannot be done is said in one line:', () => {
+describe('build says in one line', () => {
   beforeAll(() => writeFileSync(join(project, 'a.mjs'), application('1')));
 
-  test('there is no Bun', () => {
+  test('that there is no Bun', () => {
     const { stderr, status } = runBuild(['a.mjs', '--standalone'], '/bin');
     expect(stderr).toBe('run-with-cgi: --standalone needs Bun, and it is not installed; npm install --save-dev bun [runtime-missing]\n');
     expect(status).toBe(2);
   });
 
-  test('Bun is too old', () => {
+  test('that Bun is too old', () => {
     const old = join(project, 'old');
     mkdirSync(old, { recursive: true });
     writeFileSync(join(old, 'bun'), '#!/bin/sh\necho 1.3.14\n', { mode: 0o755 });
@@ -352,7 +352,7 @@ describe('what cannot be done is said in one line:', () => {
     );
   });
 
-  test('there is no Bun for another machine', () => {
+  test('that there is no Bun for the other machine', () => {
     const version = spawnSync(bun, ['--version'], { encoding: 'utf8' }).stdout.trim();
     expect(runBuild(['a.mjs', '--standalone', '--target', 'linux-arm64-musl']).stderr).toBe(
       `run-with-cgi: --target linux-arm64-musl needs the package @oven/bun-linux-aarch64-musl, and it is not installed; npm install --no-save --force @oven/bun-linux-aarch64-musl@${version} [runtime-missing]\n`,
@@ -373,7 +373,7 @@ describe('what cannot be done is said in one line:', () => {
   });
 });
 
-test('npm that ran no scripts leaves Bun where it is found, too; and Bun for another machine is taken from its package', () => {
+test('Bun is found when npm ran no install scripts, and Bun for another machine in its own package', () => {
   const place = join(project, 'apart');
   const packages = { bun: 'bin/bun.exe', '@oven/bun-linux-x64': 'bin/bun', '@oven/bun-linux-x64-baseline': 'bin/bun' };
   const { version } = JSON.parse(readFileSync(join(dirname(bun), '../package.json'), 'utf8'));

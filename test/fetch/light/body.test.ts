@@ -27,7 +27,7 @@ describe.each(Object.entries(bodies))('a body of %s', (kind, make) => {
   });
 });
 
-test('any bytes are the same text, whole and in two chunks', async () => {
+test('arbitrary bytes are the same text, whole and in two chunks', async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 12 }), fc.nat(12), async (bytes, at) => {
       await same(({ Response: S }) => new S(bytes).text());
@@ -38,7 +38,7 @@ test('any bytes are the same text, whole and in two chunks', async () => {
   );
 });
 
-test('any text is the same bytes', async () => {
+test('arbitrary text is the same bytes', async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 6 }), async (text) => {
       await same(async ({ Response: S }) => bytes(await new S(text).arrayBuffer()));
@@ -64,7 +64,7 @@ describe.each(Object.entries(bodies).filter(([kind]) => isComparable(kind, 'text
     expect(ours).toEqual(theirs);
   });
 
-  test('is there where Node has it, and does the same', async () => {
+  test('exists where Node has it, and does the same', async () => {
     await same(async ({ Response: S }) => {
       const message = new S(make());
       const stream = message.textStream?.();

@@ -87,7 +87,7 @@ describe('Headers', () => {
     });
   });
 
-  test.each(['append', 'set', 'get', 'has', 'delete', 'forEach'])('%s without its arguments', async (method) => {
+  test.each(['append', 'set', 'get', 'has', 'delete', 'forEach'])('%s without its arguments throws the same', async (method) => {
     await same(({ Headers: H }) => new H()[method]());
   });
 
@@ -109,7 +109,7 @@ describe('Headers', () => {
     });
   });
 
-  test('look the same in a log, with names as they were given', async () => {
+  test('look the same in a log, with the spelling of their names', async () => {
     await same(({ Headers: H }) => {
       const headers = new H({ 'X-B': '1', a: '2', 'Set-Cookie': 'x' });
       headers.append('x-b', '3');

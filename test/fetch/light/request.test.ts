@@ -90,7 +90,7 @@ describe('Request', () => {
     });
   });
 
-  test('takes a body away that somebody has looked at', async () => {
+  test('takes the body of another away after its body property was read', async () => {
     await same(async ({ Request: Q }) => {
       const first = new Q('http://a/', { method: 'POST', body: 'x' });
       const { body } = first;
@@ -103,7 +103,7 @@ describe('Request', () => {
     await same(({ Request: Q }) => [inspect(new Q('http://a/', { headers: { 'X-A': '1' } })), inspect([new Q('http://a/')], { depth: 0 })]);
   });
 
-  test('the signal is its own, and follows the one given', async () => {
+  test('has a signal of its own, which follows the given one', async () => {
     await same(async ({ Request: Q }) => {
       const controller = new AbortController();
       const request = new Q('http://a/', { signal: controller.signal });

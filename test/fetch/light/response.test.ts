@@ -81,7 +81,7 @@ describe('Response', () => {
     await same(({ Response: S }) => [inspect(new S('x', options)), inspect({ a: [S.error()] }), inspect(new S(), { depth: 0 })]);
   });
 
-  test('called without new', async () => {
+  test('called without new throws the same', async () => {
     await same(({ Response: S }) => S('x'));
   });
 });

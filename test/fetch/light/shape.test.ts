@@ -28,7 +28,7 @@ describe('shape', () => {
     expect(shape(light[name])).toEqual(shape(native[name]));
   });
 
-  test('instanceof, names, and what Object.prototype.toString says', async () => {
+  test('instanceof, names and Object.prototype.toString are the same', async () => {
     await same(({ Headers: H, Request: Q, Response: S }) => [
       new H() instanceof H,
       new S() instanceof S,
@@ -45,7 +45,7 @@ describe('shape', () => {
   });
 });
 
-test('what a plain request and response need loads neither undici nor streams', async () => {
+test('a plain request and response load neither undici nor streams', async () => {
   const source = `
     import { createRequest, Request, Response, Headers, bodyOf, headerList } from './src/fetch/light/index.ts';
     (async () => {

@@ -18,7 +18,7 @@ describe('as in the standard, under any Node', () => {
       },
     });
 
-  test('a Proxy of a Response is one', async () => {
+  test('a Proxy of a Response is a Response', async () => {
     const response = proxyOf(new light.Response('proxy', { headers: { 'X-A': 'b' } }));
     const body = bodyOf(response);
     expect(body).toBeInstanceOf(ReadableStream);
@@ -26,7 +26,7 @@ describe('as in the standard, under any Node', () => {
     expect(() => bodyOf(response)).toThrow(TypeError);
   });
 
-  test('a Proxy of a Request is one, for a Request and for fetch()', async () => {
+  test('a Proxy of a Request is a Request, for the constructor and for fetch()', async () => {
     const server = createServer((request, response) => request.pipe(response)).listen(0);
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
@@ -37,7 +37,7 @@ describe('as in the standard, under any Node', () => {
     server.close();
   });
 
-  test('a priority that is none is refused', () => {
+  test('an invalid priority is refused', () => {
     expect(errorOf(() => new light.Request('http://a/', { priority: 'x' }))).toBe('TypeError');
     expect(errorOf(() => new light.Request('http://a/', { priority: 'high' }))).toBe('nothing');
   });

@@ -65,7 +65,7 @@ export const failures: Case[] = [
   ],
   ['a megabyte for the log does not hold the response up', answers('probe.cgi/noise', {}, { body: 'noisy\n' })],
   [
-    'trap 26: a child that lives on does not hold the response, nor does an open handle',
+    'a child process that lives on, or an open handle, does not hold the response open',
     async (site) => {
       const before = Date.now();
       expect((await get(site, 'broken.cgi/child')).body).toBe('a child lives on\n');
@@ -75,7 +75,7 @@ export const failures: Case[] = [
   ],
   ...['slow-close', 'slow-close-with-length'].map(
     (path): Case => [
-      `trap 24, lighttpd: ${path} is done although the server says SIGTERM`,
+      `lighttpd: ${path} is done although the server says SIGTERM`,
       async (site) => {
         expect((await get(site, `probe.cgi/${path}`)).body).toBe('done\n');
         await marked(site, path);
@@ -83,7 +83,7 @@ export const failures: Case[] = [
     ],
   ),
   [
-    'trap 23: a client that leaves ends the script, and close() runs',
+    'a client that leaves ends the script, and close() runs',
     async (site) => {
       const socket = open(site.port, 'GET /cgi-bin/probe.cgi/endless HTTP/1.1\r\nHost: a\r\n\r\n');
       await new Promise((resolve) => socket.once('data', resolve));
@@ -93,7 +93,7 @@ export const failures: Case[] = [
     },
   ],
   [
-    'trap 4: an upload that breaks off is an error for the script',
+    'an upload that breaks off is an error for the script',
     async (site) => {
       const socket = open(
         site.port,

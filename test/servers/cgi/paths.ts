@@ -13,7 +13,7 @@ const path = (asked: string, seen: string, ...instead: Instead[]): Case => [
 
 export const paths: Case[] = [
   [
-    'trap 9: a path keeps its bytes',
+    'a path keeps its bytes',
     async (site) => {
       expect((await environ(site, 'environ.cgi/%C3%A9')).PATH_INFO).toBe('/\xc3\xa9');
       expect((await environ(site, 'environ.cgi/%E9')).PATH_INFO).toBe('/\xe9');

@@ -27,7 +27,7 @@ export const requests: Case[] = [
     },
   ],
   [
-    'trap 10, busybox: SERVER_NAME and SERVER_PORT come from the Host header where the server sets neither',
+    'busybox: SERVER_NAME and SERVER_PORT come from the Host header where the server sets neither',
     async (site) => expect((await environ(site)).SERVER_NAME).toMatch(/./),
     [
       [BUSYBOX],
@@ -51,7 +51,7 @@ export const requests: Case[] = [
   ],
   ...['?--help', '?-e+process.exit(9)', '?a+b', '?-s'].map(
     (query): Case => [
-      `RFC 3875 #14, trap 15: the words of ${query} are nothing to Node`,
+      `RFC 3875 #14: the words of ${query} are nothing to Node`,
       answers(`hello.cgi${query}`, {}, { body: 'Hello, world!\n' }),
     ],
   ),
@@ -74,7 +74,7 @@ export const requests: Case[] = [
     ],
   ],
   [
-    'trap 9, nginx: two Cookie headers are both there',
+    'nginx: two Cookie headers are both there',
     async (site) =>
       expect((await environ(site, 'environ.cgi', { headers: ['Cookie: a=1', 'Cookie: b=2'] })).HTTP_COOKIE).toMatch(/^a=1[;,] b=2$/),
     [
@@ -95,22 +95,22 @@ export const requests: Case[] = [
     ],
   ],
   [
-    'trap 12, httpoxy: a Proxy header is nowhere',
+    'httpoxy: a Proxy header becomes no variable',
     async (site) => expect((await environ(site, 'environ.cgi', { headers: ['Proxy: http://evil'] })).HTTP_PROXY).toBeUndefined(),
   ],
   [
-    'trap 6: 20 MB go up and come back, where the server reads nothing before it has sent all (Apache, fcgiwrap)',
+    '20 MB go up and come back, where the server reads nothing before it has sent all (Apache, fcgiwrap)',
     async (site) => {
       const { status, body } = await get(site, 'echo.cgi', { method: 'POST', body: big });
       expect([status, body.length, body === big.toString('latin1')]).toEqual([200, big.length, true]);
     },
   ],
   [
-    'trap 6: 2 MB come down before 20 MB are read',
+    '2 MB come down before 20 MB are read',
     answers('probe.cgi/write-first', { method: 'POST', body: big }, { body: `${'x'.repeat(2_000_000)}20000000` }),
   ],
   [
-    'trap 5, mod_cgid: 20 MB that nobody reads do not lose the response',
+    'mod_cgid: 20 MB that nobody reads do not lose the response',
     answers('hello.cgi', { method: 'POST', body: big }, { body: 'Hello, world!\n' }),
   ],
   [
@@ -124,7 +124,7 @@ export const requests: Case[] = [
     always200('form.cgi', { method: 'POST', headers: FORM, body: 'x'.repeat(16_385) }, '413 Content Too Large\n'),
   ],
   [
-    'trap 3: a chunked body arrives',
+    'a chunked body arrives',
     answers(
       'echo.cgi',
       { method: 'POST', headers: ['Transfer-Encoding: chunked'], body: '5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n' },
@@ -142,7 +142,7 @@ export const requests: Case[] = [
     ],
   ],
   [
-    'trap 4, Apache: an ErrorDocument after a POST runs at once, without a body',
+    'Apache: an ErrorDocument after a POST runs at once and without a body',
     async () => {},
     [
       APACHE,

@@ -30,7 +30,7 @@ function guests(count: number): Check {
 export const responses: Case[] = [
   ['hello', answers('hello.cgi', {}, { body: 'Hello, world!\n' })],
   [
-    'a response has its length',
+    'a response has a Content-Length',
     async (site) => {
       expect(header(await get(site, 'hello.cgi'), 'content-length')).toEqual(['14']);
     },
@@ -46,7 +46,7 @@ export const responses: Case[] = [
   ['3 MB, and process.exit() behind them', answers('probe.cgi/exit', {}, { body: 'x'.repeat(3_000_000) })],
   ['a file by the file wrapper', async (site) => expect((await get(site, 'download.cgi')).body.length).toBeGreaterThan(10_000)],
   [
-    'blocks are seen as they are made',
+    'each block arrives when it is made',
     async (site) => {
       const { body, arrivals } = await get(site, 'stream.cgi?count=3&pause=300');
       expect(body).toBe('block 1\nblock 2\nblock 3\n');
@@ -80,12 +80,12 @@ export const responses: Case[] = [
     [[PYTHON], 'its status is 200 whatever the script says', redirects({ status: '303 See Other', locations: [''], got: 200 })],
   ],
   [
-    'a 200 has it, too',
+    'a 200 has the Location that the application set',
     redirects({ status: '200 OK' }),
     [APACHE, 'it goes without: for Apache it would be a redirect', redirects({ status: '200 OK', isKept: false })],
   ],
   [
-    'NPH: the script writes the whole response',
+    'an NPH script writes the whole response',
     async (site) => {
       const answer = await get(site, 'nph-hello.cgi');
       expect([answer.status, answer.body.replace(/HTTP\/[0-9.]+/, 'HTTP')]).toEqual([200, "Hello over HTTP, without the server's help!\n"]);
@@ -106,12 +106,12 @@ export const responses: Case[] = [
     return [`an application of ${title}`, greeting];
   }),
   [
-    'an application of the Fetch kind',
+    'a Fetch handler answers',
     async (site) => {
       expect((await get(site, 'fetch.cgi/a?b=c')).body).toBe('{"pathname":"/a","query":{"b":"c"}}');
       expect((await get(site, 'fetch.cgi', { method: 'POST', body: 'sent' })).body).toBe('{"received":"sent"}');
     },
   ],
   ['50 requests at once', hello(50), [[PYTHON], 'its queue holds five connections', hello(5)]],
-  ['50 guests sign at once, and each is in the book', guests(50), [[PYTHON], 'its queue holds five connections', guests(5)]],
+  ['50 guests sign at once, and each is in the guestbook', guests(50), [[PYTHON], 'its queue holds five connections', guests(5)]],
 ];

@@ -61,18 +61,18 @@ export const failures: Case[] = [
   ["wsgi.errors is the server's log", logs('a word to the log', (site) => get(site, '/say?a%20word%20to%20the%20log'))],
   ['a megabyte for the log does not hold the response up', answers('/noise', {}, { body: 'noisy\n' })],
   [
-    'an application that throws is a bare 500, and the log has the cause',
+    'an application that throws gives a bare 500, and the log has the cause',
     logs('thrown before the head', async (site) =>
       expect(await get(site, '/throw')).toMatchObject({ status: 500, body: '500 Internal Server Error\n' }),
     ),
   ],
   [
-    'one that throws behind the head ends short, and the log has the cause',
+    'an application that throws after the head ends short, and the log has the cause',
     logs('thrown behind the head', answers('/throw-late', {}, { status: 200, body: 'the beginning\n' })),
     [SCGI_BY_PORT, 'the connection is reset', logs('thrown behind the head', endsShort('/throw-late'))],
   ],
   [
-    'the client can tell',
+    'the client can tell that a response ended short',
     async (site) => expect((await get(site, '/throw-late')).isWhole).toBe(false),
     [
       HIDE_THE_BREAK,
@@ -83,7 +83,7 @@ export const failures: Case[] = [
     [SCGI_BY_PORT, 'the connection is reset', breaksOff('/throw-late')],
   ],
   [
-    'the client can tell where there is a Content-Length',
+    'the client can tell by Content-Length that a response ended short',
     async (site) => {
       const answer = await get(site, '/throw-within-length');
       expect([header(answer, 'content-length'), answer.body]).toEqual([['100'], 'the beginning\n']);
@@ -101,11 +101,11 @@ export const failures: Case[] = [
       expect(site.log()).not.toMatch(/EPIPE|client-gone/);
     },
   ],
-  ['the process has survived all of this', async (site) => expect(isRunning(site.pid)).toBe(true)],
+  ['the process has survived all failures', async (site) => expect(isRunning(site.pid)).toBe(true)],
   [
-    'the server has understood everything',
+    "the server's log has no error about a response",
     async (site) => expect(site.log()).not.toMatch(/unsupported FastCGI|invalid header|unexpected record|Error parsing script headers/),
   ],
-  ['SIGTERM: the request that runs is finished', finishesAndEnds('SIGTERM')],
-  ['SIGUSR1: the request that runs is finished', finishesAndEnds('SIGUSR1')],
+  ['SIGTERM: the running request is finished', finishesAndEnds('SIGTERM')],
+  ['SIGUSR1: the running request is finished', finishesAndEnds('SIGUSR1')],
 ];

@@ -47,7 +47,7 @@ const streams: Check = async (site) => {
 export const responses: Case[] = [
   ['hello', answers('/hello', {}, { body: 'Hello, world!\n' })],
   [
-    'a connection is closed behind the response',
+    'a connection that is not kept is closed after the response',
     async (site) => {
       await get(site, '/hello');
       await until(() => connections(site) === 0);
@@ -62,7 +62,7 @@ export const responses: Case[] = [
       },
     ],
   ],
-  ['a response has its length', async (site) => expect(header(await get(site, '/hello'), 'content-length')).toEqual(['14'])],
+  ['a response has a Content-Length', async (site) => expect(header(await get(site, '/hello'), 'content-length')).toEqual(['14'])],
   ...['204 No Content', '304 Not Modified'].map(
     (status): Case => [
       `${status} has no body`,
@@ -99,13 +99,13 @@ export const responses: Case[] = [
     [LIGHTTPD, 'RFC 3875 #25: it was not sent then', redirects({ status: '303 See Other', locations: [''], isKept: false })],
   ],
   [
-    'a 200 has it, too',
+    'a 200 has the Location that the application set',
     redirects({ status: '200 OK' }),
     [APACHE, 'it goes without: for most of its modules it would be a redirect', redirects({ status: '200 OK', isKept: false })],
   ],
   ['20 MB come down', async (site) => expect((await get(site, '/large')).body === big.toString('latin1')).toBe(true)],
   [
-    'blocks are seen as they are made',
+    'each block arrives when it is made',
     streams,
     [
       NGINX_BUFFERED,
