@@ -8,11 +8,11 @@ const src = fileURLToPath(new URL('src/', import.meta.url));
 const EXECUTABLES = ['test/build/standalone/process.test.ts', 'test/servers/standalone.test.ts'];
 
 /** Tests against real web servers: they need Debian's packages, and root. */
-const SERVERS = ['test/applications/**', 'test/machines/**', 'test/servers/**', 'test/*/storm.test.ts'];
+const SERVERS = ['test/applications/**', 'test/machines/**', 'test/servers/**', 'test/*/storm.test.ts', 'test/doctor/servers.test.ts'];
 
 /** Tests that take long, since they build, install or start many processes, or that need Debian's interpreters and tools. */
 const PROCESSES = [
-  ...['test/build/**', 'test/cgi/**', 'test/host/**', 'test/warm/**', 'test/workers/**'],
+  ...['test/build/**', 'test/cgi/**', 'test/doctor/**', 'test/host/**', 'test/warm/**', 'test/workers/**'],
   ...['test/docs.test.ts', 'test/package.test.ts', 'test/cli/{curl,listen}.test.ts', 'test/fastcgi/spawn-fcgi.test.ts'],
   ...['test/fetch/applications.test.ts', 'test/middleware/limit-rate-processes.test.ts', 'test/resident/{memory,run,socket-path}.test.ts'],
 ];

@@ -19,7 +19,7 @@ const ORDER = [
   ['run.ts'],
   ['index.ts'],
   ['built-script', 'load'],
-  ['warm'],
+  ['doctor', 'warm'],
   ['build'],
   ['cli'],
 ];

@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   request: () => import('./request.ts'),
   serve: () => import('./serve.ts'),
   validate: () => import('./validate.ts'),
+  doctor: () => import('./doctor.ts'),
   build: () => import('./build.ts'),
   fastcgi: () => import('./fastcgi.ts'),
   scgi: () => import('./scgi.ts'),
@@ -29,6 +30,7 @@ const USAGE = `Usage: run-with-cgi <command> [options]
   request <app> <path>   send an application one request from the shell
   serve <app or folder>  start a development server
   validate <app>         check an application against the specification
+  doctor <script>        say why a CGI script fails, and what mends it
   build <app> -o <file>  make one executable file that needs no node_modules
   fastcgi <app>          stay, and answer a web server by FastCGI
   scgi <app>             stay, and answer a web server by SCGI

@@ -1,0 +1,116 @@
+// The examination of a script: looks at it and its surroundings, runs it, and says what a web server would fail at.
+
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { readStart } from '../host/shebang.ts';
+import { type Account, canBecome, findAccount, guessServerAccount, ownAccount, userName } from './account.ts';
+import type { Finding } from './finding.ts';
+import { examineStart } from './interpreter.ts';
+import type { Patient } from './patient.ts';
+import { UNKNOWN_SERVER } from './server/facts.ts';
+import { tryScript } from './trials.ts';
+import { examineWay } from './way.ts';
+
+export interface ExamineOptions {
+  /** The account of the web server. Default: the one that a server of this machine has. */
+  account?: Account | undefined;
+  /** Whether the server starts scripts by suexec. Default: false. */
+  suexec?: boolean;
+  /** Whether to run the script. Default: true. */
+  runs?: boolean;
+  /** Whether to send POST requests, too. Default: true. */
+  sendsPosts?: boolean;
+  /** The path behind the script to ask for, with its query. */
+  askedPath?: string | undefined;
+  /** Milliseconds that a request may take. Default: 10,000. */
+  timeout?: number;
+}
+
+export interface Report {
+  /** The absolute path of the script. */
+  script: string;
+  /** The user for whom the script was examined. */
+  user: string;
+  findings: Finding[];
+  /** What each request was answered by. */
+  answers: string[];
+  /** What the examination could not look at, and why; a sentence each. */
+  unseen: string[];
+}
+
+/** Examines the script `path`. Changes nothing, and ends in time whatever the script does. */
+export async function examine(path: string, options: ExamineOptions = {}): Promise<Report> {
+  const { suexec = false, runs = true, sendsPosts = true, askedPath, timeout = 10_000 } = options;
+  const script = resolve(path);
+  const own = ownAccount();
+  const account = options.account ?? (suexec ? ownerOf(script) : guessServerAccount()) ?? own;
+  const unseen: string[] = [];
+  const patient: Patient = { path: script, start: readBeginning(script, unseen), account, server: UNKNOWN_SERVER, suexec };
+
+  const way = examineWay(patient);
+  const { findings: startFindings, program } = examineStart(patient);
+  const findings = [...way, ...startFindings];
+  // Whoever has not named the server's user may run the script as another one.
+  const isSure = options.account !== undefined || suexec || canBecome(account);
+  if (!isSure) {
+    for (const finding of findings) {
+      if (/folder-not-entered|not-executable|not-readable|not-reachable/.test(finding.code) && !isAlsoOurs(finding, patient, own))
+        finding.severity = 'may-fail';
+    }
+  }
+  if (!canBecome(account)) {
+    unseen.push(
+      `This process is ${own.name}, and only root can run the script as ${account.name}. The folders were judged by their mode bits, and the script ran as ${own.name}. For the rest: sudo run-with-cgi doctor ${script} --as ${account.name}`,
+    );
+  }
+  const selinux = selinuxEnforces();
+  if (selinux)
+    unseen.push(`SELinux is enforcing on this machine, and its labels were not examined: ls -Z ${script}; ausearch -m avc -ts recent`);
+
+  const blocks = findings.some(({ severity, code }) => severity === 'fails' && !code.startsWith('suexec') && !code.startsWith('setuid'));
+  const runner = canBecome(account) ? account : own;
+  if (!runs || blocks) {
+    if (blocks && runs)
+      unseen.push('The script was not run, because the server could not start it. Mend this first, and examine it again.');
+    return { script, user: account.name, findings: order(findings), answers: [], unseen };
+  }
+  const trials = await tryScript({ path: script, account: runner, server: patient.server, program, askedPath, sendsPosts, timeout });
+  return { script, user: account.name, findings: order([...findings, ...trials.findings]), answers: trials.answers, unseen };
+}
+
+/** Returns the account of the owner of a file, which suexec runs it as. */
+export function ownerOf(path: string): Account | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats && findAccount(userName(stats.uid));
+}
+
+/** Whether the script would fail for this process's own account as well. */
+function isAlsoOurs(finding: Finding, patient: Patient, own: Account): boolean {
+  const ours = { ...patient, account: own };
+  return [...examineWay(ours), ...examineStart(ours).findings].some(
+    ({ code, subject }) => code === finding.code && subject === finding.subject,
+  );
+}
+
+function readBeginning(path: string, unseen: string[]): string {
+  try {
+    return statSync(path).isFile() ? readStart(path) : '';
+  } catch {
+    unseen.push(`This process may not read ${path}, so its format and its first line were not examined.`);
+    return '';
+  }
+}
+
+function selinuxEnforces(): boolean {
+  try {
+    return readStart('/sys/fs/selinux/enforce').startsWith('1');
+  } catch {
+    return false;
+  }
+}
+
+/** Returns findings with the worst first. */
+function order(findings: readonly Finding[]): Finding[] {
+  const rank = { fails: 0, 'may-fail': 1, note: 2 };
+  return [...findings].sort((one, other) => rank[one.severity] - rank[other.severity]);
+}

@@ -1,0 +1,148 @@
+// Runs a script once as a web server would: as the server's user, in the script's folder, with pipes, under the server's limits,
+// and with no variables but those of the request. A run always ends, by SIGKILL to its process group if need be.
+
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { dirname } from 'node:path';
+import { type Account, asAccount } from './account.ts';
+import type { Limits } from './server/facts.ts';
+
+/** Bytes of output and of log after which a run is ended. */
+const MAX_OUTPUT = 32 * 1024 * 1024;
+const MAX_LOG = 4 * 1024 * 1024;
+/** Milliseconds for which output may stay open when the script has ended. */
+const LINGER = 1_500;
+
+export interface RunOptions {
+  account: Account;
+  limits: Limits;
+  /** The whole environment. */
+  variables: Readonly<Record<string, string>>;
+  body?: Buffer | undefined;
+  /** Milliseconds after which the standard input ends, although the body was sent at once. Default: 0. */
+  inputStaysOpen?: number;
+  /** Milliseconds after which the run is ended. */
+  timeout: number;
+}
+
+export interface Run {
+  /** Standard output. */
+  output: Buffer;
+  /** Standard error. */
+  log: string;
+  /** How the script ended: "exit status 1", "SIGSEGV"; undefined when it was ended by the timeout. */
+  end: string | undefined;
+  /** Milliseconds until the first byte of output; undefined without output. */
+  firstByte: number | undefined;
+  /** Milliseconds until output ended and the script had ended. */
+  milliseconds: number;
+  /** Milliseconds until the script itself ended; undefined when it did not. */
+  ended: number | undefined;
+  /** Whether another process kept the output open after the script had ended. */
+  isHeldOpen: boolean;
+  /** Whether there was more output than a run may have. */
+  isEndless: boolean;
+}
+
+/**
+ * The first cat makes standard input a pipe and the second one standard output, as under most servers; Node would make both
+ * sockets. `env -i` removes what the shell exports. The exit status goes to descriptor 3, and the shell's own messages nowhere.
+ */
+const WRAPPER = `exec 4>&2 2>/dev/null; cat 3>&- 4>&- | { (LIMITS exec /usr/bin/env -i "$@" 2>&4 3>&- 4>&-); echo $? >&3; } | cat 3>&- 4>&-`;
+
+/** Runs `argv`, of which the first word is the absolute path of a program. */
+export function run(argv: readonly string[], options: RunOptions): Promise<Run> {
+  const { account, limits, variables, body, inputStaysOpen = 0, timeout } = options;
+  const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  const wrapper = WRAPPER.replace('LIMITS', () => limitCommands(limits));
+  const { command, args, options: identity } = asAccount(account, ['/bin/sh', '-c', wrapper, 'sh', ...assignments, ...argv]);
+  const began = performance.now();
+  const child = spawn(command, args, {
+    ...identity,
+    cwd: dirname(argv[0] ?? '/'),
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const kill = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // No process of the group is left.
+    }
+  };
+  process.once('exit', kill);
+  let [isEndless, isHeldOpen, isTooLate] = [false, false, false];
+  const timer = setTimeout(() => {
+    isTooLate = true;
+    kill();
+  }, timeout);
+
+  const output: Buffer[] = [];
+  let [length, log, status] = [0, '', ''];
+  let firstByte: number | undefined;
+  let ended: number | undefined;
+  let linger: NodeJS.Timeout | undefined;
+  child.stdio[1]?.on('data', (block: Buffer) => {
+    firstByte ??= performance.now() - began;
+    length += block.length;
+    if (length <= MAX_OUTPUT) output.push(block);
+    else {
+      isEndless = true;
+      kill();
+    }
+  });
+  child.stdio[2]?.on('data', (block: Buffer) => {
+    if (log.length < MAX_LOG) log += block.toString('utf8');
+    else {
+      isEndless = true;
+      kill();
+    }
+  });
+  child.stdio[3]?.on('data', (block: Buffer) => {
+    status += block.toString('latin1');
+    ended ??= performance.now() - began;
+    child.stdin?.end();
+    linger ??= setTimeout(() => {
+      isHeldOpen = true;
+      kill();
+    }, LINGER);
+  });
+  child.stdin?.on('error', () => {}); // EPIPE: a script need not read its input
+  if (body) child.stdin?.write(body);
+  const closing = setTimeout(() => child.stdin?.end(), inputStaysOpen);
+  if (inputStaysOpen === 0) child.stdin?.end();
+
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', () => {
+      for (const one of [timer, linger, closing]) clearTimeout(one);
+      process.off('exit', kill);
+      kill(); // what the script has left running
+      const exit = /^\d+/.exec(status)?.[0];
+      resolve({
+        output: Buffer.concat(output),
+        log,
+        end: exit === undefined || isTooLate ? undefined : endOf(Number(exit)),
+        firstByte,
+        milliseconds: performance.now() - began,
+        ended,
+        isHeldOpen,
+        isEndless,
+      });
+    });
+  });
+}
+
+/** Returns commands of the shell that set `limits`. The shells have two letters for the number of processes. */
+function limitCommands({ addressSpace, processes }: Limits): string {
+  const commands: string[] = [];
+  if (addressSpace !== undefined) commands.push(`ulimit -v ${Math.floor(addressSpace / 1024)};`);
+  if (processes !== undefined) commands.push(`if (ulimit -p ${processes}); then ulimit -p ${processes}; else ulimit -u ${processes}; fi;`);
+  return commands.join(' ');
+}
+
+function endOf(status: number): string {
+  const signal = Object.entries(constants.signals).find(([, number]) => number === status - 128);
+  return signal ? signal[0] : `exit status ${status}`;
+}

@@ -1,0 +1,407 @@
+// Runs a script with a small set of requests and says what a web server and its clients would meet.
+
+import { createServer } from 'node:net';
+import { basename } from 'node:path';
+import type { Account } from './account.ts';
+import type { Finding, FindingCode, Mend, Severity } from './finding.ts';
+import { findCause } from './log.ts';
+import type { Program } from './patient.ts';
+import { makeRequest, type Request, type RequestOptions } from './requests.ts';
+import { examineResponse, type Response } from './response.ts';
+import { type Run, run } from './run.ts';
+import type { ServerFacts } from './server/facts.ts';
+
+export interface TrialOptions {
+  /** The absolute path of the script. */
+  path: string;
+  /** The account that the script runs as. */
+  account: Account;
+  server: ServerFacts;
+  /** The program that reads the script, for its shortest time; undefined where that is not known. */
+  program: Program | undefined;
+  /** The path behind the script that is asked for, with its query. Default: none. */
+  askedPath: string | undefined;
+  /** Whether to send POST requests, too. */
+  sendsPosts: boolean;
+  /** Milliseconds that one request may take. */
+  timeout: number;
+}
+
+export interface Trials {
+  findings: Finding[];
+  /** What each request was answered by, in its order. */
+  answers: string[];
+}
+
+/** What a client and a parent process would not like to see in a log; nothing else in a request contains it. */
+const SECRET = 'cnVuLXdpdGgtY2dpOmRvY3Rvcg';
+/** Milliseconds above the interpreter's own start from which a script is slow, and from which it is very slow. */
+const SLOW = 300;
+const VERY_SLOW = 3_000;
+/** Interpreters that end at once when they run an empty file. */
+const MEASURED = /^(?:node|python[\d.]*|perl|ruby|sh|bash|dash)$/;
+/** What shows a reader of a page where an error was thrown: in Node, Python, Perl and PHP. */
+const STACK =
+  /\n? +at (?:[^\n]*\()?(?:file:\/\/|node:)?\/?[\w./-]+:\d+:\d+|(?:&nbsp;)+at [^\n]*:\d+:\d+|Traceback \(most recent call last\)|(?:Fatal error|Warning)<?\/?b?>?: [^\n]* in [^\n]* on line|at \/\S+\.p[lm] line \d+/;
+
+/** Runs the script `options.path`. Returns after a handful of runs, each of which ends in time. */
+export async function tryScript(options: TrialOptions): Promise<Trials> {
+  const trials = new TrialRuns(options);
+  const { askedPath } = options;
+  const [pathInfo, query = ''] = askedPath?.split(/\?(.*)/s) ?? [];
+  const asked: RequestOptions = { pathInfo, query };
+  const first = await trials.ask(asked);
+  if (first?.status === undefined) return trials;
+  const second = await trials.measure(asked);
+  if (askedPath === undefined && first.status === 404) await trials.findMount();
+  if (first.status === 401) trials.noteAuthorization(first);
+  await trials.ask({ ...asked, method: 'HEAD' });
+  await trials.askWithSecrets(asked);
+  if (options.sendsPosts) {
+    await trials.askWithOpenInput(asked, second);
+    await trials.ask({ ...asked, method: 'POST', body: '{', variables: { CONTENT_TYPE: 'application/json' } });
+  }
+  return trials;
+}
+
+class TrialRuns implements Trials {
+  readonly findings: Finding[] = [];
+  readonly answers: string[] = [];
+  #options: TrialOptions;
+
+  constructor(options: TrialOptions) {
+    this.#options = options;
+  }
+
+  /** Sends a request and examines the answer. Returns undefined for one that was not complete. */
+  async ask(request: RequestOptions): Promise<Response | undefined> {
+    const made = this.#make(request);
+    return this.#examine(made, await this.#run(made));
+  }
+
+  /** Sends a request again, and returns its time in milliseconds; compares that with the time of the interpreter alone. */
+  async measure(request: RequestOptions): Promise<number> {
+    const { account, server, program, timeout, path } = this.#options;
+    const made = this.#make(request);
+    const { milliseconds } = await this.#run(made);
+    const empty = program !== undefined && MEASURED.test(program.name) ? program.path : undefined;
+    const alone = { account, limits: server.limits, variables: { PATH: made.variables.PATH ?? '' }, timeout };
+    const shortest = empty === undefined ? undefined : await run([empty, '/dev/null'], alone);
+    const floor = shortest?.end === 'exit status 0' ? shortest.milliseconds : undefined;
+    const compared = floor === undefined ? '' : `; ${program?.name} takes ${Math.round(floor)} ms for an empty file`;
+    this.answers.push(`${made.name} again: ${Math.round(milliseconds)} ms${compared}`);
+    const over = milliseconds - (floor ?? 0);
+    if (over > SLOW) {
+      this.#add(
+        'slow-start',
+        over > VERY_SLOW ? 'may-fail' : 'note',
+        made.name,
+        `The answer takes ${Math.round(milliseconds)} ms${compared}. A server starts the script anew for each request, so this is the time of every page.`,
+        [
+          /^(?:node|run-with-cgi|sh)$/.test(program?.name ?? '')
+            ? { change: `Build the script (npx run-with-cgi build), or let it stay: build --warm, or the commands fastcgi and scgi.` }
+            : { change: `Find out what ${basename(path)} loads and connects to when it starts.` },
+        ],
+      );
+    }
+    return milliseconds;
+  }
+
+  /** Finds out where an application that answers 404 believes to be. */
+  async findMount(): Promise<void> {
+    const below = await this.ask({ pathInfo: '/' });
+    if (below === undefined || below.status !== 404) return;
+    const atRoot = await this.#tryMount({ scriptName: '', pathInfo: '/' });
+    const mount = `/cgi-bin/${basename(this.#options.path)}`;
+    if (atRoot !== undefined && atRoot.status !== 404 && (atRoot.status ?? 500) < 500) {
+      this.#add(
+        'mount-unknown',
+        'fails',
+        `GET ${mount}/`,
+        `The answer is 404, and ${atRoot.status} for the same script at the root of a server. The application does not know where it is mounted: a server gives that by SCRIPT_NAME (${mount}), and the path behind it by PATH_INFO.`,
+        [
+          { change: 'Route by PATH_INFO, not by REQUEST_URI; or give the router the base path SCRIPT_NAME.' },
+          { change: 'Or let the server hide the path of the script, by ScriptAlias / …/script.cgi/ or a rewrite rule.' },
+        ],
+      );
+      return;
+    }
+    this.#add('answers-404', 'note', `GET ${mount}/`, 'The application has no page at its root, so the examination saw little of it.', [
+      { run: `npx run-with-cgi doctor ${this.#options.path} --path /a/page/that/exists` },
+    ]);
+  }
+
+  /** Notes that the application asks for a password, which not every server passes on. */
+  noteAuthorization(response: Response): void {
+    const { passesAuthorization } = this.#options.server;
+    if (passesAuthorization === true || !response.headers.some(([name]) => name === 'www-authenticate')) return;
+    this.#add(
+      'authorization-missing',
+      passesAuthorization === false ? 'fails' : 'note',
+      'GET: 401',
+      `The application asks for a password. Apache does not pass the header Authorization to CGI scripts unless it is told to${passesAuthorization === false ? ', and its configuration does not say so' : ''}.`,
+      [
+        { change: 'Write "CGIPassAuth On" into the <Directory> of the script, or into .htaccess:' },
+        { change: 'SetEnvIf Authorization "(.*)" HTTP_AUTHORIZATION=$1' },
+      ],
+    );
+  }
+
+  /** Sends a request with a password, a cookie and a proxy in it, and looks where these come out. */
+  async askWithSecrets(request: RequestOptions): Promise<void> {
+    const proxy = await listen();
+    const variables = {
+      HTTP_AUTHORIZATION: `Basic ${SECRET}`,
+      HTTP_COOKIE: `session=${SECRET}`,
+      HTTP_PROXY: `http://127.0.0.1:${proxy.port}/`,
+    };
+    const made = this.#make({ ...request, query: request.query || 'a=%20b&%FF', variables });
+    const done = await this.#run(made);
+    proxy.close();
+    if (proxy.wasAsked) {
+      this.#add(
+        'http-proxy-used',
+        'may-fail',
+        made.name,
+        'The script connected to the address in HTTP_PROXY. Under CGI that variable is the header "Proxy:" of the client, so any client can read what the script asks other servers for (httpoxy). Apache and lighttpd drop the header; busybox httpd, nginx, Caddy and uwsgi pass it on.',
+        [
+          {
+            change:
+              'Remove HTTP_PROXY from the environment before anything reads it; a script of runWithCgi has none. Or drop the header in the server: RequestHeader unset Proxy; fastcgi_param HTTP_PROXY "".',
+          },
+        ],
+      );
+    }
+    const isSecret = (text: string) => text.includes(SECRET);
+    if (isSecret(done.log)) {
+      this.#add(
+        'secret-in-log',
+        'may-fail',
+        made.name,
+        "The script writes the client's Authorization or Cookie header to standard error, which is the server's log. Many people read logs.",
+        [{ change: 'Leave these headers out of what is logged.' }],
+        excerpt(done.log, SECRET),
+      );
+    }
+    const response = this.#examine(made, done);
+    if (response !== undefined && isSecret(response.body)) {
+      this.#add(
+        'secret-in-response',
+        'note',
+        made.name,
+        "The page shows the client's Authorization or Cookie header. Whatever else can read the page can read the password.",
+        [{ change: 'Remove a page that shows the environment, once it has been read.' }],
+      );
+    }
+  }
+
+  /** Sends a POST request whose input stays open behind the body, as some servers leave it. */
+  async askWithOpenInput(request: RequestOptions, usual: number): Promise<void> {
+    const { account, server, path, timeout } = this.#options;
+    const made = this.#make({ ...request, method: 'POST', body: 'name=doctor' });
+    const inputStaysOpen = Math.min(timeout / 2, 1_500 + 3 * usual);
+    const done = await run([path], { account, limits: server.limits, variables: made.variables, body: made.body, inputStaysOpen, timeout });
+    const response = this.#examine(made, done);
+    if (response === undefined || (done.ended ?? Infinity) < inputStaysOpen) return;
+    this.#add(
+      'reads-past-body',
+      'may-fail',
+      made.name,
+      "The script answered only when its standard input ended, which was long after the last byte of the body. It reads past CONTENT_LENGTH (RFC 3875 §4.2). Under uwsgi, mini_httpd and Python's http.server the input does not end, so that the answer never comes; busybox httpd puts other bytes behind the body.",
+      [
+        {
+          change:
+            'Read CONTENT_LENGTH bytes and no more: head -c "$CONTENT_LENGTH", read(STDIN, $body, $ENV{CONTENT_LENGTH}), sys.stdin.buffer.read(length).',
+        },
+      ],
+    );
+  }
+
+  #make(request: RequestOptions): Request {
+    const { path, server } = this.#options;
+    return makeRequest(path, server.path === undefined ? '/usr/local/bin:/usr/bin:/bin' : server.path, request);
+  }
+
+  #run({ variables, body }: Request): Promise<Run> {
+    const { path, account, server, timeout } = this.#options;
+    return run([path], { account, limits: server.limits, variables, body, timeout });
+  }
+
+  /** Asks the script at another place of the server, and keeps the findings of that answer apart. */
+  async #tryMount(request: RequestOptions): Promise<Response | undefined> {
+    const made = this.#make(request);
+    const { output } = await this.#run(made);
+    return examineResponse(output, this.#options.path, 'GET', made.name);
+  }
+
+  /** Adds what is wrong with an answer. Returns undefined where the script gave none. */
+  #examine({ name, variables }: Request, done: Run): Response | undefined {
+    const { path, timeout } = this.#options;
+    const { output, log } = done;
+    if (done.isEndless) {
+      this.#answer(name, 'no end');
+      this.#add('output-endless', 'fails', name, 'The script wrote more than 32 MB of output or 4 MB of log, and was ended.', [
+        { change: 'Look for a loop that never ends.' },
+      ]);
+      return undefined;
+    }
+    if (output.length === 0) {
+      this.#answer(name, done.end === undefined ? `nothing in ${timeout / 1000} s` : `nothing; ${done.end}`);
+      this.#addNoOutput(name, done);
+      return undefined;
+    }
+    const response = examineResponse(output, path, variables.REQUEST_METHOD ?? 'GET', name);
+    const { status, findings } = response;
+    this.#answer(name, `${status === undefined ? 'no response' : status}, ${Math.round(done.milliseconds)} ms`);
+    for (const finding of findings) this.#addOnce(finding);
+    if (done.isHeldOpen) {
+      this.#add(
+        'child-holds-output',
+        'fails',
+        name,
+        'The script has ended, and a process that it has started keeps its standard output open. Servers wait for the end of the output, so the page is not complete before that process ends, too.',
+        [{ change: 'Start the process with its output closed: command >/dev/null 2>&1 </dev/null &; in Node by stdio: "ignore".' }],
+      );
+    } else if (done.end === undefined) {
+      const isStream = response.headers.some(([header, value]) => header === 'content-type' && value.startsWith('text/event-stream'));
+      this.#add(
+        'never-ends',
+        isStream ? 'note' : 'fails',
+        name,
+        `The script has written an answer, and has not ended within ${timeout / 1000} seconds. Servers take the end of the script for the end of the page, unless there is a Content-Length and they trust it.`,
+        [
+          {
+            change:
+              'Close what keeps the process alive: a timer, a pool of database connections, a loop. A longer time for the examination: --timeout 60.',
+          },
+        ],
+      );
+      return undefined;
+    }
+    if (status === undefined) return undefined;
+    if (status >= 500 && status !== 501 && status !== 503) this.#addFailure(name, status, log, response.body);
+    else if (STACK.test(response.body)) this.#addStack(name, response.body);
+    return response;
+  }
+
+  #addNoOutput(name: string, { end, log, isHeldOpen }: Run): void {
+    const { path, timeout } = this.#options;
+    const evidence = lastLines(log);
+    if (end === undefined || isHeldOpen) {
+      this.#add(
+        'never-answers',
+        'fails',
+        name,
+        `The script wrote nothing within ${timeout / 1000} seconds and did not end. The client waits until the server gives up (Apache: 504 after 60 seconds).`,
+        [
+          {
+            change:
+              'A script that opens a port and waits for connections is no CGI script; run-with-cgi build makes one of it, and opens no port.',
+          },
+          { change: 'A script that reads all of its standard input on a GET request, or waits for another machine, needs a limit.' },
+        ],
+        evidence,
+      );
+      return;
+    }
+    const refused =
+      /^\S*env: (?:‘|')?(.*?)(?:’|')?: (Permission denied|No such file or directory|Exec format error|Too many levels of symbolic links)$/m.exec(
+        log,
+      );
+    const ended = `The script ended with ${end} and wrote nothing. Apache answers 500, "End of script output before headers".`;
+    const cause = findCause(log, path);
+    if (cause && (end !== 'exit status 0' || log !== '')) {
+      this.#add(cause.code, 'fails', path, `${cause.problem} ${ended}`, cause.mend, evidence);
+    } else if (refused && (end === 'exit status 126' || end === 'exit status 127')) {
+      const [, what = '', why = ''] = refused;
+      this.#add(
+        'not-started',
+        'fails',
+        path,
+        `The system did not start the script: ${what}: ${why}.`,
+        [{ change: 'Look at the mode, the first line and the interpreter of the script, and at SELinux or AppArmor: ls -lZ, dmesg.' }],
+        evidence,
+      );
+    } else {
+      this.#add(
+        'no-output',
+        'fails',
+        path,
+        ended,
+        [{ change: log === '' ? 'Run it by hand, as docs/troubleshooting.md shows, and look where it ends.' : 'Its log says why.' }],
+        evidence,
+      );
+    }
+  }
+
+  /** Adds what an answer of 500 or more comes from. */
+  #addFailure(name: string, status: number, log: string, body: string): void {
+    const cause = findCause(log, this.#options.path);
+    const evidence = lastLines(log);
+    const problem = `The script answers ${status}.`;
+    if (cause) this.#add(cause.code, 'fails', this.#options.path, `${cause.problem} ${problem}`, cause.mend, evidence);
+    else
+      this.#add(
+        'answers-500',
+        'fails',
+        name,
+        `${problem} Its log says why${log === '' ? ', but it is empty' : ''}.`,
+        [{ change: 'Mend what the log names.' }],
+        evidence,
+      );
+    if (STACK.test(body)) this.#addStack(name, body);
+  }
+
+  #addStack(name: string, body: string): void {
+    this.#add(
+      'stack-in-response',
+      'may-fail',
+      name,
+      'The page shows where an error was thrown, with the paths of files. That tells a stranger how the server is built.',
+      [{ change: 'Let the server set NODE_ENV=production (SetEnv, setenv.set-environment), or write the error to the log alone.' }],
+      STACK.exec(body)?.[0].trim(),
+    );
+  }
+
+  #answer(name: string, what: string): void {
+    this.answers.push(`${name}: ${what}`);
+  }
+
+  #add(code: FindingCode, severity: Severity, subject: string, problem: string, mend: readonly Mend[], evidence?: string): void {
+    this.#addOnce({ code, severity, subject, problem, mend, evidence });
+  }
+
+  /** Adds a finding, unless another answer had the same fault. */
+  #addOnce(finding: Finding): void {
+    if (!this.findings.some(({ code }) => code === finding.code)) this.findings.push(finding);
+  }
+}
+
+/** A port that nobody has a reason to connect to. */
+async function listen(): Promise<{ port: number; wasAsked: boolean; close(): void }> {
+  const server = createServer();
+  const listener = { port: 0, wasAsked: false, close: () => server.close() };
+  server.on('connection', (socket) => {
+    listener.wasAsked = true;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address !== null && typeof address === 'object') listener.port = address.port;
+  return listener;
+}
+
+/** Returns the last lines of a log that are worth reading. */
+function lastLines(log: string): string | undefined {
+  const lines = log.split('\n').filter((line) => line.trim() !== '');
+  const error = lines.findIndex((line) => /^\s*(?:\w*Error|Uncaught|Traceback)|\bError\b.*:/.test(line));
+  const from = error >= 0 && lines.length > 8 ? error : Math.max(0, lines.length - 6);
+  return lines.slice(from, from + 6).join('\n') || undefined;
+}
+
+function excerpt(log: string, secret: string): string | undefined {
+  return log
+    .split('\n')
+    .find((line) => line.includes(secret))
+    ?.slice(0, 200);
+}

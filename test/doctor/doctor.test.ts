@@ -1,0 +1,178 @@
+// The examination without a web server: the command, its report, and what it leaves alone.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { findAccount } from '../../src/doctor/account.ts';
+import { FINDING_CODES } from '../../src/doctor/finding.ts';
+import { examine } from '../../src/doctor/index.ts';
+import { mountOf } from '../../src/doctor/mounts.ts';
+import { command, withFolder } from '../cli/command.ts';
+import { deployments, HELLO, script } from './deployments.ts';
+
+const account = findAccount('www-data');
+const { folder } = withFolder({ 'hello.cgi': HELLO, 'crlf.cgi': HELLO.replaceAll('\n', '\r\n') });
+beforeAll(() => chmodSync(folder, 0o755));
+
+test('docs/doctor.md explains each code, and no other', () => {
+  const page = readFileSync(new URL('../../docs/doctor.md', import.meta.url), 'utf8');
+  const explained = [...page.matchAll(/^\| `([a-z][a-z0-9-]+)` \|/gm)].map(([, code]) => code);
+  expect(explained.sort()).toEqual([...FINDING_CODES].sort());
+});
+
+describe('broken deployments that need no server to be found out', () => {
+  const quick = deployments.filter(
+    ({ clean, isPossible, code }) => !clean && (isPossible?.() ?? true) && !['output-endless', 'slow-start'].includes(code),
+  );
+
+  test.each(quick.map((deployment) => [deployment.name, deployment] as const))('%s', async (_name, { code, make, options, shellPath }) => {
+    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
+    chmodSync(own, 0o755);
+    const before = process.env.PATH;
+    try {
+      const path = join(own, make(own) ?? 'script.cgi');
+      if (shellPath) process.env.PATH = `${shellPath(own)}:${before}`;
+      const { findings } = await examine(path, { account, ...options });
+      expect(findings.map((finding) => finding.code)).toContain(code);
+      expect(findings.filter(({ mend }) => mend.length === 0)).toEqual([]);
+    } finally {
+      process.env.PATH = before;
+      rmSync(own, { recursive: true });
+    }
+  });
+});
+
+describe('the command', () => {
+  test('reports a healthy script, and ends with 0', async () => {
+    const { code, stdout, stderr } = await command(['doctor', 'hello.cgi', '--as', 'www-data', '--safe'], { cwd: folder });
+    expect(stdout.replaceAll(/\d+ ms/g, '0 ms').replaceAll(folder, '/cgi-bin')).toBe(`/cgi-bin/hello.cgi, as the user www-data would run it
+
+  GET /cgi-bin/hello.cgi: 200, 0 ms
+  GET /cgi-bin/hello.cgi again: 0 ms; sh takes 0 ms for an empty file
+  HEAD /cgi-bin/hello.cgi: 200, 0 ms
+  GET /cgi-bin/hello.cgi?a=%20b&%FF: 200, 0 ms
+
+note  HEAD /cgi-bin/hello.cgi  [body-on-head]
+  The answer to HEAD has a body of 6 bytes. Apache, lighttpd and nginx drop it; busybox
+  httpd and Python's http.server send it, and the client takes it for the next response.
+  To mend: Write no body where REQUEST_METHOD is HEAD.
+
+All is well: the script answers.
+`);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  test('reports a broken script, and ends with 1', async () => {
+    const { code, stdout } = await command(['doctor', './crlf.cgi', '--as', 'www-data'], { cwd: folder });
+    expect(stdout.replaceAll(folder, '/cgi-bin')).toBe(`/cgi-bin/crlf.cgi, as the user www-data would run it
+
+FAILS  /cgi-bin/crlf.cgi  [interpreter-line-crlf]
+  The lines end in CRLF, as on Windows. Linux takes the CR for a part of the last word,
+  and there is no interpreter "/bin/sh\\r".
+  To mend: sed -i 's/\\r$//' /cgi-bin/crlf.cgi
+
+Not looked at:
+  The script was not run, because the server could not start it. Mend this first, and
+  examine it again.
+
+1 thing fails. docs/doctor.md explains each code.
+`);
+    expect(code).toBe(1);
+  });
+
+  test('--json has the same report for machines', async () => {
+    const { code, stdout } = await command(['doctor', 'crlf.cgi', '--as', 'www-data', '--json'], { cwd: folder });
+    const { well, script: path, user, findings } = JSON.parse(stdout);
+    expect({ code, well, path, user }).toEqual({ code: 1, well: false, path: join(folder, 'crlf.cgi'), user: 'www-data' });
+    expect(findings[0].mend).toEqual([{ run: `sed -i 's/\\r$//' ${join(folder, 'crlf.cgi')}` }]);
+  });
+
+  test.each([
+    [['doctor'], 'Name one script to examine [option-wrong]'],
+    [['doctor', 'nothing.cgi'], 'There is no file nothing.cgi [module-not-found]'],
+    [['doctor', 'hello.cgi', '--as', 'nobody-here'], '--as must name a user of this machine, got nobody-here [option-wrong]'],
+    [['doctor', 'hello.cgi', '--timeout', 'x'], '--timeout must be a number of seconds, got x [option-wrong]'],
+    [['doctor', 'hello.cgi', '--path', 'a'], 'The path of --path must begin with "/", got a [path-wrong]'],
+  ])('%j is refused', async (args, message) => {
+    const { code, stderr } = await command(args, { cwd: folder });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: `run-with-cgi: ${message}\n` });
+  });
+});
+
+describe('an examination', () => {
+  test("gives the script none of the caller's variables, and the identity of the server's user", async () => {
+    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
+    chmodSync(own, 0o777);
+    script(own, `#!/bin/sh\nenv >${own}/environment\nid -un >${own}/user\n${HELLO.slice(10)}`);
+    process.env.SECRET_OF_THE_CALLER = 'x';
+    try {
+      await examine(join(own, 'script.cgi'), { account, sendsPosts: false });
+      const environment = readFileSync(join(own, 'environment'), 'utf8');
+      expect(environment).toContain('GATEWAY_INTERFACE=CGI/1.1');
+      expect(environment).not.toContain('SECRET_OF_THE_CALLER');
+      expect(readFileSync(join(own, 'user'), 'utf8')).toBe('www-data\n');
+    } finally {
+      delete process.env.SECRET_OF_THE_CALLER;
+      rmSync(own, { recursive: true });
+    }
+  });
+
+  test('changes nothing', async () => {
+    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
+    chmodSync(own, 0o755);
+    script(own, HELLO);
+    const state = () =>
+      readdirSync(own).map((name) => [
+        name,
+        readFileSync(join(own, name), 'latin1'),
+        statSync(join(own, name)).mode,
+        statSync(join(own, name)).mtimeMs,
+      ]);
+    const before = state();
+    await examine(join(own, 'script.cgi'), { account });
+    expect(state()).toEqual(before);
+    rmSync(own, { recursive: true });
+  });
+
+  test('ends a script that never ends, with all that it has started', async () => {
+    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
+    chmodSync(own, 0o755);
+    script(own, '#!/bin/sh\nsleep 4711 &\nsleep 4711\n');
+    const { findings } = await examine(join(own, 'script.cgi'), { account, timeout: 500 });
+    expect(findings.map(({ code }) => code)).toEqual(['never-answers']);
+    const left = execFileSync('/bin/sh', ['-c', 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "'], { encoding: 'utf8' });
+    expect(left).not.toContain('sleep 4711');
+    rmSync(own, { recursive: true });
+  });
+
+  test('without root says what it could not look at', async () => {
+    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
+    script(own, HELLO);
+    chmodSync(own, 0o755);
+    writeFileSync(
+      join(own, 'examine.mjs'),
+      `import { examine } from ${JSON.stringify(new URL('../../src/doctor/index.ts', import.meta.url).href)};
+import { findAccount } from ${JSON.stringify(new URL('../../src/doctor/account.ts', import.meta.url).href)};
+process.setgroups([]); process.setgid(65534); process.setuid(65534);
+console.log(JSON.stringify(await examine(${JSON.stringify(join(own, 'script.cgi'))}, { account: findAccount('www-data') })));
+`,
+    );
+    const tsx = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
+    const report = JSON.parse(execFileSync(process.execPath, ['--import', tsx, join(own, 'examine.mjs')], { encoding: 'utf8' }));
+    expect(report.unseen).toEqual([
+      `This process is nobody, and only root can run the script as www-data. The folders were judged by their mode bits, and the script ran as nobody. For the rest: sudo run-with-cgi doctor ${join(own, 'script.cgi')} --as www-data`,
+    ]);
+    expect(report.findings.map(({ code }: { code: string }) => code)).toEqual(['body-on-head']);
+    rmSync(own, { recursive: true });
+  });
+});
+
+test('the mount of a path is the longest one, and its spaces are decoded', () => {
+  const mounts = `27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+28 27 0:30 / /srv/my\\040scripts rw,noexec,nosuid - tmpfs none rw
+`;
+  expect(mountOf('/srv/my scripts/a.cgi', mounts)).toEqual({ point: '/srv/my scripts', options: ['rw', 'noexec', 'nosuid'] });
+  expect(mountOf('/srv/my scripts2/a.cgi', mounts)?.point).toBe('/');
+});
