@@ -5,7 +5,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 const src = fileURLToPath(new URL('src/', import.meta.url));
 
 /** Tests of executables that have a runtime in them. These run alike whatever Node the tests run on. */
-const EXECUTABLES = ['test/build/standalone/process.test.ts', 'test/servers/standalone.test.ts'];
+const EXECUTABLES = ['test/build/standalone/process-{bun,node}.test.ts', 'test/servers/standalone-{bun,node}.test.ts'];
 
 /** Tests against real web servers: they need Debian's packages, and root. */
 const SERVERS = ['test/applications/**', 'test/machines/**', 'test/servers/**', 'test/*/storm.test.ts', 'test/doctor/servers.test.ts'];

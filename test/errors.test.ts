@@ -24,7 +24,14 @@ test('docs/errors.md lists each code, under its class, and no other', () => {
 });
 
 test('docs/errors.md lists the codes of errors before anything runs', () => {
-  const source = ['build/assets', 'build/standalone/program', 'built-script/boot', 'built-script/shell-line', 'cli/version']
+  const source = [
+    'build/assets',
+    'build/standalone/bun-program',
+    'build/standalone/node-executable',
+    'built-script/boot',
+    'built-script/shell-line',
+    'cli/version',
+  ]
     .map((name) => read(`src/${name}.ts`))
     .join('');
   const codes = [...source.matchAll(/\[((?:node|assets|standalone)-[a-z-]+)\]/g)].map((match) => match[1]);

@@ -13,7 +13,7 @@ import { loadEsbuild } from './esbuild.ts';
 import { lazyBuiltIns } from './lazy-built-ins.ts';
 import { mimeTypes } from './mime-types.ts';
 import { ownPaths } from './own-paths.ts';
-import { bunModules, mayListen } from './standalone/program.ts';
+import { bunModules, mayListen } from './standalone/bun-program.ts';
 import { viewEngines, viewEnginesOf } from './view-engines.ts';
 
 export interface Bundle {
@@ -30,7 +30,7 @@ export interface Bundle {
 export interface BundleOptions {
   runtime: 'node' | 'bun';
   /** Whether Bun compiles the bundle into an executable. */
-  isStandalone: boolean;
+  isCompiledByBun: boolean;
   /** Modules that are not built in, but required when the script runs. */
   external: readonly string[];
   isWarm: boolean;
@@ -51,7 +51,7 @@ const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
 
 /** Bundles `entry`, a module's path, or JavaScript whose imports start from `folder`. Throws a `UserError` when something cannot be bundled. */
 export async function bundle(entry: Entry, folder: string, options: BundleOptions): Promise<Bundle> {
-  const { runtime, isStandalone, external, isWarm, keepEnv, withholdsPorts, assets } = options;
+  const { runtime, isCompiledByBun, external, isWarm, keepEnv, withholdsPorts, assets } = options;
   const injected = (names: readonly string[]) => names.map((name) => join(packageFolder, `dist/${name}.js`));
   /** The first modules to run. */
   const first = ['built-script/prepare-process'];
@@ -78,7 +78,7 @@ export async function bundle(entry: Entry, folder: string, options: BundleOption
     // These modules run before the modules of the application.
     inject: injected([
       ...first,
-      ...(withholdsPorts && !isStandalone ? ['built-script/withhold-ports'] : []),
+      ...(withholdsPorts && !isCompiledByBun ? ['built-script/withhold-ports'] : []),
       ...(isWarm ? ['warm/index'] : []),
       ...(runtime === 'node' ? ['fetch/light/index'] : []),
     ]),
@@ -86,12 +86,12 @@ export async function bundle(entry: Entry, folder: string, options: BundleOption
       ...[ownPackage(runtime === 'node'), noAddons, mimeTypes, largeData],
       ...(assets ? [ownPaths(assets.pathOf, common(external))] : []),
       ...(runtime === 'node' ? [lazyBuiltIns] : []),
-      ...(isStandalone ? [bunModules(join(packageFolder, 'dist'))] : []),
+      ...(isCompiledByBun ? [bunModules(join(packageFolder, 'dist'))] : []),
     ],
   };
   try {
     let made = await makeBundle(settings);
-    if (isStandalone && withholdsPorts && mayListen(made.source)) {
+    if (isCompiledByBun && withholdsPorts && mayListen(made.source)) {
       // It loads node:http, which a program without a server can do without.
       settings.inject = injected([...first, 'built-script/withhold-ports']);
       made = await makeBundle(settings);

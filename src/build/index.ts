@@ -15,7 +15,8 @@ import { bundle, bundleModule } from './bundle.ts';
 import { entryOf } from './entry.ts';
 import { compile, pack, packForBun } from './pack.ts';
 import { findBase, findBun, type Target } from './standalone/bun.ts';
-import { makeExecutable } from './standalone/index.ts';
+import { makeBunExecutable } from './standalone/bun-executable.ts';
+import { makeNodeExecutable } from './standalone/node-executable.ts';
 import { withFolder, withPath } from './temporary.ts';
 import { checkAnswer, commandOf, measure, type Runtime, requestVariables, type Times, tryOut } from './trial.ts';
 
@@ -27,7 +28,7 @@ export interface BuildScriptOptions {
   /** The program that runs the script: a path, or a command that the shell finds, with options behind it. Default: "node", or "/usr/bin/env bun". */
   interpreter?: string;
   runtime?: Runtime;
-  /** For which machine the script is an executable with Bun in it, which needs no runtime: "linux-x64", or "host" for one like this. */
+  /** For which machine the script is an executable with its runtime in it: "linux-x64", or "host" for one like this. Node's is for "host" only. */
   standalone?: Target | 'host' | undefined;
   /** Whether the script starts a worker that answers its later requests, where the host has cgi-fcgi. Default: false. */
   warm?: boolean;
@@ -81,10 +82,10 @@ export async function buildScript(path: string, script: string, options: BuildSc
   refuseToOverwrite(script, [resolve(path)]);
   const entry = entryOf({ path: resolve(path), exportName, interface: kind });
   const withholdsPorts = (runtime === 'node' || standalone !== undefined) && kind !== 'wsgi';
-  const bun = standalone && (await findBun(resolve(path)));
-  const base = bun && standalone !== 'host' ? await findBase(standalone, bun, resolve(path)) : undefined;
+  const bun = standalone && runtime === 'bun' ? await findBun(resolve(path)) : undefined;
+  const base = bun && standalone && standalone !== 'host' ? await findBase(standalone, bun, resolve(path)) : undefined;
   const paths = assets.length > 0 ? assetPaths(project) : undefined;
-  const settings = { runtime, isStandalone: standalone !== undefined, external, isWarm: warm, keepEnv, withholdsPorts, assets: paths };
+  const settings = { runtime, isCompiledByBun: bun !== undefined, external, isWarm: warm, keepEnv, withholdsPorts, assets: paths };
   const { source, before, inputs, map, warnings } = await bundle(entry, dirname(resolve(path)), settings);
   refuseToOverwrite(script, inputs);
   const copyTo = (folder: string) => copyAssets(assets, project, folder, paths?.folders(source) ?? []);
@@ -105,10 +106,10 @@ export async function buildScript(path: string, script: string, options: BuildSc
     let kept = file;
     if (bun) {
       const settings = { bun, before, folder };
-      await makeExecutable(source, file, settings);
+      await makeBunExecutable(source, file, settings);
       if (base !== undefined) {
         kept = join(folder, 'kept');
-        await makeExecutable(source, kept, { ...settings, base });
+        await makeBunExecutable(source, kept, { ...settings, base });
       }
     } else if (runtime === 'node') {
       const line = shellLine(interpreter, warm ? warmSteps(source) : []);
@@ -116,13 +117,14 @@ export async function buildScript(path: string, script: string, options: BuildSc
       await writeFile(file, packed()); // a program may read its own file
       const { code, answer } = await compile(source, { before, file, folder, env: trial && requestVariables(trial, '') });
       if (trial && answer) checkAnswer(answer, trial);
-      await writeFile(file, packed(code));
+      if (standalone) await makeNodeExecutable(source, file, { before, code, folder });
+      else await writeFile(file, packed(code));
     } else {
       await writeFile(file, packForBun(source, before, interpreter));
     }
-    const command = bun ? [file] : commandOf(runtime, file);
+    const command = standalone ? [file] : commandOf(runtime, file);
     const warning = trial && (await tryOut(command, trialFolder, trial));
-    const times = measured && trial ? await measure(command, bun ? 'node' : runtime, trial) : undefined;
+    const times = measured && trial ? await measure(command, standalone ? 'node' : runtime, trial) : undefined;
 
     await mkdir(home, { recursive: true });
     await copyTo(script + ASSETS);

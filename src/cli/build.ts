@@ -28,6 +28,7 @@ the script out, in an empty environment and an empty folder.
   --standalone            make an executable with Bun in it, for a host that has
                           no runtime. It needs Bun where you build:
                           npm install --save-dev bun
+  --standalone=node       make an executable with this Node in it
   --target <machine>      with --standalone: a machine of another kind,
                           linux-x64 or linux-arm64. Behind it, -musl is for
                           Alpine, -baseline for processors older than 2013
@@ -64,7 +65,9 @@ const options = {
 } as const;
 
 export async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseArguments(args, options);
+  // "--standalone=node" is short for "--standalone --runtime node".
+  const words = args.flatMap((word) => (word.startsWith('--standalone=') ? ['--standalone', '--runtime', word.slice(13)] : [word]));
+  const { values, positionals } = parseArguments(words, options);
   const [target, ...more] = positionals;
   if (target === undefined || more.length > 0) throw new UserError('option-wrong', 'Name one module to build');
   const { standalone = false, runtime = standalone ? 'bun' : 'node', external = [], warm = false } = values;
@@ -123,7 +126,9 @@ function machineOf(values: {
   const { standalone, target, runtime, interpreter } = values;
   if (!standalone && target !== undefined) throw new UserError('option-wrong', '--target needs --standalone, too');
   if (!standalone) return undefined;
-  if (runtime === 'node') throw new UserError('option-wrong', '--standalone is for --runtime bun only');
+  if (runtime === 'node' && target !== undefined) {
+    throw new UserError('option-wrong', '--target is not for --standalone=node; run build on such a machine');
+  }
   if (interpreter !== undefined) throw new UserError('option-wrong', '--interpreter is not for --standalone');
   return target === undefined ? 'host' : parseTargetMachine(target);
 }

@@ -35,8 +35,9 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 let folder: string;
 /** Holds the scripts, and in raw/ what Node writes down of their runs where PROCESS_COVERAGE asks for it; scripts/coverage.ts reads that. */
 let coverage: string;
-/** Whether the scripts are executables that have their runtime in them; else Node runs them. */
-export const isStandalone = process.env.PROCESS_CASES === 'standalone';
+/** The runtime in the scripts where they are executables that have it in them, "node" or "bun"; else Node runs them. */
+const runtime = (['node', 'bun'] as const).find((name) => name === process.env.PROCESS_CASES);
+export const isStandalone = runtime !== undefined;
 /** Each leads a process group, to which its script and that one's children belong. */
 const running = new Set<ChildProcess>();
 
@@ -54,13 +55,13 @@ export function withScripts(): void {
     chmodSync(folder, 0o755);
     chmodSync(coverage, 0o755);
     chmodSync(join(coverage, 'raw'), 0o777);
-    if (isStandalone) {
+    if (runtime) {
       // What begins a built file is of the package; there can be one gateway only that has standard output.
       const cases = readFileSync(join(here, 'cases.ts'), 'utf8')
         .replace('../../src/index.ts', 'run-with-cgi')
         .replaceAll('../../src/', `${root}src/`);
       writeFileSync(join(folder, 'cases.ts'), cases);
-      await buildScript(join(folder, 'cases.ts'), join(folder, 'cases.cjs'), { standalone: 'host', trialPath: undefined });
+      await buildScript(join(folder, 'cases.ts'), join(folder, 'cases.cjs'), { standalone: 'host', runtime, trialPath: undefined });
       copyFileSync(join(folder, 'cases.cjs'), join(folder, 'nph-cases.cjs'));
       return;
     }

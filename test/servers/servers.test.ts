@@ -15,9 +15,9 @@ import { responses } from './cgi/responses.ts';
 import { servers, start } from './servers.ts';
 import { testCases, withUpstream } from './table.ts';
 
-/** Whether the scripts are executables with their runtime in them; else they are for Node. */
-const isStandalone = process.env.SERVED_SCRIPTS === 'standalone';
-const served = isStandalone ? servers.filter(({ name }) => /^(?:Apache|lighttpd|busybox)/.test(name)) : servers;
+/** The runtime in the scripts where they are executables that have it in them; else Node runs them. */
+const runtime = (['node', 'bun'] as const).find((name) => name === process.env.SERVED_SCRIPTS);
+const served = runtime ? servers.filter(({ name }) => /^(?:Apache|lighttpd|busybox)/.test(name)) : servers;
 const built = mkdtempSync(join(tmpdir(), 'run-with-cgi-built-'));
 
 withUpstream();
@@ -26,7 +26,7 @@ beforeAll(async () => {
   const sources = readdirSync(join(root, 'cgi-bin')).map((name) => join(root, 'cgi-bin', name));
   for (const source of [...sources, join(root, 'test/servers/probe.ts'), join(root, 'test/servers/paths.ts')]) {
     const script = join(built, source.replace(/^.*\/(.*)\.ts$/, '$1.cgi'));
-    await buildScript(source, script, { standalone: isStandalone ? 'host' : undefined });
+    await buildScript(source, script, runtime ? { standalone: 'host', runtime } : {});
   }
 }, 180_000);
 afterAll(() => rmSync(built, { recursive: true }));
@@ -51,5 +51,5 @@ describe.each(served)('$name', (server) => {
 });
 
 test('the scripts that are served are those that were built', () => {
-  expect(readFileSync(join(built, 'hello.cgi'), 'latin1')).toMatch(isStandalone ? /^\x7fELF/ : /^#!\/bin\/sh -\n/);
+  expect(readFileSync(join(built, 'hello.cgi'), 'latin1')).toMatch(runtime ? /^\x7fELF/ : /^#!\/bin\/sh -\n/);
 });

@@ -4,6 +4,7 @@
 
 import { open } from 'node:fs/promises';
 import { UserError } from '../../load/user-error.ts';
+import { FIELD, fillHeader, HEAD, type InstructionsByProcessor, LOAD, loadedPart, NOTE, programHeaders, toCode } from './elf.ts';
 
 /**
  * The variables, by how the string "NAME=value" begins. `BUN_` is Bun, `BUN_JSC_` and `JSC_` its engine, `MIMALLOC_` its
@@ -13,16 +14,15 @@ import { UserError } from '../../load/user-error.ts';
 const ERASED = ['BUN_', 'JSC_', 'MIMALLOC_', 'mimalloc_', 'ICU_', 'HTTP_PROXY='];
 
 /**
- * Machine code by the number of the processor in the file's head, `e_machine`. Linux starts a program with the stack pointer
- * at argc, argv, 0, envp, 0. The code writes zeros over each variable that begins with one of the names behind it, and jumps
- * to where the program would have begun. That place is `distance` bytes from `done`. Registers that the program itself gets
- * something in, rdx and x0, are left alone.
+ * Linux starts a program with the stack pointer at argc, argv, 0, envp, 0. The code writes zeros over each variable that begins
+ * with one of the names behind it, and jumps to where the program would have begun. That place is `distance` bytes from `done`.
+ * Registers that the program itself gets something in, rdx and x0, are left alone.
  */
-const CODE: Readonly<Record<number, { instructions: string; done: number }>> = {
+const CODE: InstructionsByProcessor = {
   // x86-64
   62: {
     done: 0x4d,
-    instructions: `
+    lines: `
       488b0424        mov   rax, [rsp]                ; argc
       488d74c410      lea   rsi, [rsp + rax*8 + 16]   ; envp
     variable:
@@ -62,7 +62,7 @@ const CODE: Readonly<Record<number, { instructions: string; done: number }>> = {
   // AArch64
   183: {
     done: 0x58,
-    instructions: `
+    lines: `
       5f2403d5        bti   c
       e90340f9        ldr   x9, [sp]                  ; argc
       ea6f298b        add   x10, sp, x9, lsl #3
@@ -98,30 +98,20 @@ const CODE: Readonly<Record<number, { instructions: string; done: number }>> = {
   },
 };
 
-/** Of a program header: what it is, and that the code in it can be read and run. */
-const [LOAD, NOTE] = [1, 4];
-const READ_AND_EXECUTE = 5;
-
-/** The places of fields in the head of an ELF file of 64 bits: e_machine, e_entry, e_phoff, e_phentsize, e_phnum. */
-const [MACHINE, ENTRY, HEADERS, HEADER_SIZE, HEADER_COUNT] = [18, 24, 32, 54, 56];
-
-/** The places of fields in a program header. */
-const FIELD = { type: 0, flags: 4, offset: 8, address: 16, physicalAddress: 24, fileSize: 32, memorySize: 40, align: 48 };
-
 /** As much of a file as has the list of its program headers. */
-const HEAD = 4096;
+const BEGINNING = 4096;
 
 /** Puts the code into the executable file `path`, at its end. Throws a `UserError` for a file that is not of the ELF format, or of a processor without code. */
 export async function eraseVariables(path: string): Promise<void> {
   const file = await open(path, 'r+');
   try {
     const { size } = await file.stat();
-    const head = Buffer.alloc(HEAD);
-    await file.read(head, 0, HEAD, 0);
+    const head = Buffer.alloc(BEGINNING);
+    await file.read(head, 0, BEGINNING, 0);
     // A page of the file is a page of memory: the code begins where a line of sixteen bytes does.
     const offset = Math.ceil(size / 16) * 16;
     const code = addCode(head, offset);
-    await file.write(head, 0, HEAD, 0);
+    await file.write(head, 0, BEGINNING, 0);
     await file.write(code, 0, code.length, offset);
   } finally {
     await file.close();
@@ -130,53 +120,18 @@ export async function eraseVariables(path: string): Promise<void> {
 
 /** Returns the code for a program whose file begins with `head`, and changes that so that the code, `offset` bytes from its beginning, is what runs first. */
 function addCode(head: Buffer, offset: number): Buffer {
-  const code = CODE[head.readUInt16LE(MACHINE)];
-  const is64Bit = head.toString('latin1', 0, 6) === '\x7fELF\x02\x01';
-  const headers = is64Bit ? programHeaders(head) : [];
-  const loaded = headers.filter((header) => header.readUInt32LE(FIELD.type) === LOAD);
+  const headers = programHeaders(head);
+  const instructions = CODE[head.readUInt16LE(HEAD.machine)];
   // Nobody reads the note, which names the build of Bun, at run time; the code takes its place in the list.
   const spare = headers.find((header) => header.readUInt32LE(FIELD.type) === NOTE);
-  if (!code || !spare || loaded.length === 0) {
+  const { loaded, end, align } = loadedPart(headers);
+  if (!instructions || !spare || loaded.length === 0) {
     throw new UserError('build-failed', 'Bun has made an executable of an unknown form; another version of Bun may do, 1.4.5 does');
   }
-  const align = Math.max(...loaded.map((header) => toNumber(header, FIELD.align)));
-  const end = Math.max(...loaded.map((header) => toNumber(header, FIELD.address) + toNumber(header, FIELD.memorySize)));
   // Linux maps pages: an address is as far from the beginning of its page as the offset is.
   const address = Math.ceil(end / align) * align + (offset % align);
-
-  const instructions = Buffer.from(
-    code.instructions
-      .replace(/;.*/g, '')
-      .match(/\b[0-9a-f]{4,14}(?= {2})/g)
-      ?.join('') ?? '',
-    'hex',
-  );
-  const distance = Buffer.alloc(8);
-  distance.writeBigInt64LE(head.readBigUInt64LE(ENTRY) - BigInt(address + code.done));
-  const added = Buffer.concat([instructions, distance, Buffer.from(`${ERASED.join('\0')}\0\0`)]);
-
-  spare.writeUInt32LE(LOAD, FIELD.type);
-  spare.writeUInt32LE(READ_AND_EXECUTE, FIELD.flags);
-  for (const [field, value] of [
-    [FIELD.offset, offset],
-    [FIELD.address, address],
-    [FIELD.physicalAddress, address],
-    [FIELD.fileSize, added.length],
-    [FIELD.memorySize, added.length],
-    [FIELD.align, align],
-  ] as const) {
-    spare.writeBigUInt64LE(BigInt(value), field);
-  }
-  head.writeBigUInt64LE(BigInt(address), ENTRY);
-  return added;
-}
-
-function programHeaders(head: Buffer): Buffer[] {
-  const start = toNumber(head, HEADERS);
-  const size = head.readUInt16LE(HEADER_SIZE);
-  return Array.from({ length: head.readUInt16LE(HEADER_COUNT) }, (_, at) => head.subarray(start + at * size, start + (at + 1) * size));
-}
-
-function toNumber(bytes: Buffer, at: number): number {
-  return Number(bytes.readBigUInt64LE(at));
+  const code = toCode(instructions, address, head.readBigUInt64LE(HEAD.entry), `${ERASED.join('\0')}\0\0`);
+  fillHeader(spare, LOAD, { offset, address, size: code.length, align });
+  head.writeBigUInt64LE(BigInt(address), HEAD.entry);
+  return code;
 }

@@ -1,5 +1,4 @@
-// A bundle as an executable file that has all in it, the runtime too, for a host that has none: compiled by Bun, whose own
-// executable it is for the most part.
+// A bundle as an executable file that has Bun in it: compiled by Bun, of whose own executable it is a copy for the most part.
 
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
@@ -7,10 +6,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { UserError } from '../../load/user-error.ts';
 import type { Bun } from './bun.ts';
+import { PROGRAM, programOf } from './bun-program.ts';
 import { eraseVariables } from './erase-variables.ts';
-import { PROGRAM, programOf } from './program.ts';
 
-export interface ExecutableOptions {
+export interface BunExecutableOptions {
   bun: Bun;
   /** Bun's executable for another machine. Default: for this one. */
   base?: string;
@@ -24,7 +23,7 @@ export interface ExecutableOptions {
 const JIT_POLICY = 10;
 
 /** Makes the executable `file`, which runs `source`, a CommonJS module. Throws a `UserError` that says what Bun complains of. */
-export async function makeExecutable(source: string, file: string, { bun, base, before, folder }: ExecutableOptions): Promise<void> {
+export async function makeBunExecutable(source: string, file: string, { bun, base, before, folder }: BunExecutableOptions): Promise<void> {
   const program = join(folder, PROGRAM);
   await writeFile(program, programOf(source, before));
   const words = [

@@ -361,7 +361,6 @@ describe('build says in one line', () => {
 
   test.each([
     [['--target', 'linux-x64'], '--target needs --standalone, too'],
-    [['--standalone', '--runtime', 'node'], '--standalone is for --runtime bun only'],
     [['--standalone', '--interpreter', '/usr/bin/bun'], '--interpreter is not for --standalone'],
     [['--standalone', '--warm'], '--warm is not for --standalone'],
     [
