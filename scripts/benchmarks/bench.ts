@@ -101,10 +101,10 @@ const FRAMEWORKS = { hello: 1.06, hono: 1.35, express: 2.2, koa: 2.2, fastify: 2
 /** What each may take as an executable with Bun in it, which scripts/prepare installs. */
 const STANDALONE = { hello: 0.33, hono: 0.42, express: 1.15, koa: 1.0, fastify: 1.4 };
 
-async function buildStandalone(name: string): Promise<string> {
-  const script = file(`${name}-standalone.cgi`);
+async function buildStandalone(name: string, runtime: 'bun' | 'node' = 'bun'): Promise<string> {
+  const script = file(`${name}-${runtime}.cgi`);
   process.env.PATH = `${resolve('test/build/bun/node_modules/.bin')}:${process.env.PATH}`;
-  await buildScript(`cgi-bin/${name}.ts`, script, { standalone: 'host' });
+  await buildScript(`cgi-bin/${name}.ts`, script, { standalone: 'host', runtime });
   return script;
 }
 
@@ -136,8 +136,14 @@ const rows: Record<string, () => void | Promise<void>> = {
     );
     const scripts: string[] = [];
     for (const name of Object.keys(STANDALONE)) scripts.push(await buildStandalone(name));
+    for (const name of Object.keys(STANDALONE)) scripts.push(await buildStandalone(name, 'node'));
     const measured = measure([...scripts.map((script) => [script]), node(file('bare-empty.cjs'))]);
-    for (const [at, [name, bar]] of Object.entries(STANDALONE).entries()) timeRow(name, measured[at] as Measured, bar);
+    const bars = Object.entries(STANDALONE);
+    for (const [at, [name, bar]] of bars.entries()) timeRow(`${name}, Bun`, measured[at] as Measured, bar);
+    for (const [at, [name]] of bars.entries()) {
+      const { ratio, least, greatest } = measured[bars.length + at] as Measured;
+      row(`${name}, Node`, two(ratio), `${two(least)} to ${two(greatest)}`, '', '');
+    }
   },
   nodes() {
     for (const binary of (process.env.NODES ?? '').split(' ').filter((path) => path !== '')) {
