@@ -160,11 +160,17 @@ def pipes(stderr=None, writes_first=False, size=None, nonblocking=False, named=F
     if nonblocking:
         for end in (stdin[0], stdout[1]):
             os.set_blocking(end, False)
+    # The script may run, and ask for a signal, before Popen() returns here.
+    early = []
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda number, frame: early.append(number))
     child = subprocess.Popen(command, stdin=stdin[0], stdout=stdout[1], stderr=stdout[1] if stderr == 'same' else stderr)
     os.close(stdin[0])
     os.close(stdout[1])
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda number, frame: child.send_signal(number))
+    for number in early:
+        child.send_signal(number)
 
     def send():
         try:

@@ -136,5 +136,5 @@ describe('the end', () => {
 });
 
 async function whenMarked(input: string | undefined): Promise<void> {
-  for (let tries = 0; tries < 500 && !existsSync(`${input}.mark`); tries++) await sleep(10);
+  for (let tries = 0; tries < 2500 && !existsSync(`${input}.mark`); tries++) await sleep(10);
 }
