@@ -1,6 +1,7 @@
 // Loads a module that calls listen(), and takes its server for the application. No port is opened.
 
 import type { Server } from 'node:http';
+import { hostLookupsDone } from '../node-internals/host-lookups.ts';
 import { idleWaiter } from '../wait-until-idle.ts';
 import { withholdPorts } from '../withheld-ports.ts';
 
@@ -18,14 +19,9 @@ export async function captureListen(load: () => unknown, isEnough: () => boolean
     await load();
     // A module may wait for something else before it calls listen(), and not every module can be awaited.
     await waitUntilIdle();
-    while (ports.listener() && isLookingUp()) await new Promise(setImmediate);
+    if (ports.listener()) await hostLookupsDone();
   } finally {
     ports.release();
   }
   return ports.listener();
-}
-
-/** Whether a host name is being looked up. Fastify listens on each address of "localhost", and looks them up after the first. */
-function isLookingUp(): boolean {
-  return process.getActiveResourcesInfo().includes('GetAddrInfoReqWrap');
 }

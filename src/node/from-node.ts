@@ -1,28 +1,19 @@
 // A listener of node:http as an application of PEP 3333. What it returns is a response body whose first block waits for the
 // listener's head. A gateway can close a body at any time, and thereby tells the listener that the client has left.
 
-import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ApplicationError } from '../errors.ts';
 import { contentLength } from '../gateway/content-length.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { isPromiseLike } from '../gateway/promise-like.ts';
 import { sanitizeHeaders } from '../gateway/sanitize.ts';
-import { show } from '../show.ts';
+import { canAnswerUnconnected } from '../node-internals/unconnected-response.ts';
 import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Write } from '../types.ts';
+import { type Listener, type ListenerFunction, toHandler } from './listener.ts';
+import { ConnectedAnswer } from './over-connection.ts';
 import { type Incoming, requestOf } from './request.ts';
 import { ResponseQueue } from './response.ts';
-
-/** A function that node:http calls for each request, such as an application of Express or Connect. */
-// It has the type of a method, which lets its parameters be the classes that a framework derives from Node's messages.
-export type ListenerFunction = { listener(request: IncomingMessage, response: ServerResponse): unknown }['listener'];
-
-/** A listener, or an object that has one: a Koa application, a Fastify instance, an `http.Server`. */
-export type Listener =
-  | ListenerFunction
-  | { callback(): ListenerFunction }
-  | { routing: ListenerFunction; ready(): PromiseLike<unknown> }
-  | Server;
 
 /**
  * Returns `listener` as an application. Its requests and responses are real `IncomingMessage` and `ServerResponse`
@@ -34,35 +25,8 @@ export type Listener =
  */
 export function fromNode(listener: Listener): ApplicationFunction {
   const handle = toHandler(listener);
-  return (environ, startResponse) => new NodeAnswer(handle, environ, startResponse);
-}
-
-function toHandler(listener: unknown): ListenerFunction {
-  if (typeof listener === 'function') return listener as ListenerFunction;
-  if (typeof listener === 'object' && listener !== null) {
-    if ('callback' in listener && typeof listener.callback === 'function') return listener.callback();
-    if ('routing' in listener && 'ready' in listener && typeof listener.ready === 'function') {
-      const { ready, routing } = listener as { ready(): PromiseLike<unknown>; routing: ListenerFunction };
-      return async (request, response) => {
-        await ready.call(listener);
-        return routing.call(listener, request, response);
-      };
-    }
-    if ('listen' in listener && 'listeners' in listener) return serverHandler(listener as Server);
-  }
-  throw new ApplicationError(
-    'listener-not-node',
-    `A Node listener must be a function (req, res), a Koa application, a Fastify instance or an http.Server, got ${show(listener)}`,
-  );
-}
-
-/** Returns a function that calls the server's listeners one by one: emit() would lose the promises that they return. */
-function serverHandler(server: Server): ListenerFunction {
-  return (request, response) => {
-    const listeners = server.listeners('request');
-    if (listeners.length === 0) throw new ApplicationError('listener-not-node', 'The http.Server has no listener for its requests');
-    return Promise.all(listeners.map((one): unknown => one.call(server, request, response)));
-  };
+  const Answer = canAnswerUnconnected() ? NodeAnswer : ConnectedAnswer;
+  return (environ, startResponse) => new Answer(handle, environ, startResponse);
 }
 
 /** The request and the response of a listener that was called. */

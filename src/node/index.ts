@@ -2,5 +2,6 @@
 
 export type { ServerOptions } from '../server/server.ts';
 export { captureListen } from './capture.ts';
-export { fromNode, type Listener, type ListenerFunction } from './from-node.ts';
+export { fromNode } from './from-node.ts';
+export type { Listener, ListenerFunction } from './listener.ts';
 export { toNode } from './to-node.ts';

@@ -3,14 +3,15 @@
 
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { clientAddress } from '../environ/address.ts';
 import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
-import type { Environ } from '../types.ts';
+import type { Environ, Header } from '../types.ts';
 
-/** The properties that a router of Express adds to a request. */
-interface Mounted {
+/** The URL of a request, and the properties that a router of Express adds to it. */
+export interface RequestUrl {
+  url: string;
   /** The path up to the application. */
   baseUrl?: string;
   /** The whole path, and the query. */
@@ -25,15 +26,10 @@ export interface Incoming {
 
 /** Returns the request of `environ`. Its body is read block by block as the listener asks for it. `onError` gets the error when that fails. */
 export function requestOf(environ: Environ, onError: (error: unknown) => void): Incoming {
-  const request: IncomingMessage & Mounted = new IncomingMessage(socketOf(environ));
-  const { scriptName, pathInfo } = rawPath(environ);
-  const query = rawQuery(environ) || (String(environ.REQUEST_URI).endsWith('?') ? '?' : '');
-  request.url = (pathInfo || '/') + query;
-  if (scriptName !== '') {
-    request.baseUrl = scriptName;
-    request.originalUrl = scriptName + pathInfo + query;
-  }
-  if (environ.REQUEST_URI === '*') request.url = '*'; // OPTIONS of the server itself
+  const socket = new Socket();
+  pretendAddresses(socket, environ);
+  const request = new IncomingMessage(socket);
+  Object.assign(request, urlOf(environ));
   request.method = environ.REQUEST_METHOD;
   Object.assign(request, { upgrade: false });
   const [, version = '1.1'] = /^HTTP\/(\d\.\d)$/.exec(environ.SERVER_PROTOCOL) ?? [];
@@ -91,6 +87,14 @@ export function requestOf(environ: Environ, onError: (error: unknown) => void): 
   return { request, release };
 }
 
+export function urlOf(environ: Environ): RequestUrl {
+  if (environ.REQUEST_URI === '*') return { url: '*' }; // OPTIONS of the server itself
+  const { scriptName, pathInfo } = rawPath(environ);
+  const query = rawQuery(environ) || (String(environ.REQUEST_URI).endsWith('?') ? '?' : '');
+  const url = (pathInfo || '/') + query;
+  return scriptName === '' ? { url } : { url, baseUrl: scriptName, originalUrl: scriptName + pathInfo + query };
+}
+
 /**
  * Returns a function that says whether anybody goes on reading `request`. A reader that has paused it may never go on; but a
  * stream that it is piped to pauses it only until it takes more.
@@ -114,29 +118,35 @@ function isWritable(stream: unknown): stream is Writable {
 }
 
 /** Whether node:http would wait for a body: for a length above 0, or a transfer coding even if no bytes follow. */
-function announcesBody({ CONTENT_LENGTH: length, HTTP_TRANSFER_ENCODING: coding }: Environ): boolean {
+export function announcesBody({ CONTENT_LENGTH: length, HTTP_TRANSFER_ENCODING: coding }: Environ): boolean {
   return coding ? true : Number(length) > 0;
 }
 
 /** Sets the headers in the three forms that a message has them. Each has one value, as environ has. */
 function setHeaders(request: IncomingMessage, environ: Environ): void {
-  const rawHeaders: string[] = [];
   const headers: Record<string, string | string[]> = {};
   const headersDistinct: Record<string, string[]> = Object.create(null);
-  for (const [variable, value] of Object.entries(environ)) {
-    if (typeof value !== 'string') continue;
-    const isHeader = variable.startsWith('HTTP_') || ((variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH') && value !== '');
-    if (!isHeader) continue;
-    const name = headerName(variable.replace(/^HTTP_/, ''));
-    rawHeaders.push(name, value);
+  const given = headersOf(environ);
+  for (const [name, value] of given) {
     const key = name.toLowerCase();
     headersDistinct[key] = [...(headersDistinct[key] ?? []), value];
     // Some servers give HTTP_CONTENT_TYPE beside CONTENT_TYPE. node:http takes the first of two.
     if (!Object.hasOwn(headers, key)) headers[key] = key === 'set-cookie' ? [value] : value;
   }
-  request.rawHeaders = rawHeaders;
+  request.rawHeaders = given.flat();
   request.headers = headers;
   request.headersDistinct = headersDistinct;
+}
+
+/** Returns the headers of the request, with the names as clients write them. */
+export function headersOf(environ: Environ): Header[] {
+  const headers: Header[] = [];
+  for (const [variable, value] of Object.entries(environ)) {
+    if (typeof value !== 'string') continue;
+    const isHeader = variable.startsWith('HTTP_') || ((variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH') && value !== '');
+    if (isHeader) headers.push([headerName(variable.replace(/^HTTP_/, '')), value]);
+  }
+  return headers;
 }
 
 /** "ACCEPT_LANGUAGE" as clients write it: "Accept-Language". */
@@ -148,9 +158,8 @@ function headerName(name: string): string {
     .join('-');
 }
 
-/** Returns a socket that was never connected, whose addresses are those that environ names. */
-function socketOf(environ: Environ): Socket {
-  const socket = new Socket();
+/** Gives a socket that was never connected the addresses that environ names. */
+export function pretendAddresses(socket: Duplex, environ: Environ): void {
   const { REMOTE_ADDR: client, REMOTE_PORT: remotePort, SERVER_ADDR: localAddress = '127.0.0.1', SERVER_PORT: localPort } = environ;
   const remoteAddress = clientAddress(client);
   const family = (address: unknown) => address && (String(address).includes(':') ? 'IPv6' : 'IPv4');
@@ -167,5 +176,4 @@ function socketOf(environ: Environ): Socket {
     ...(environ['wsgi.url_scheme'] === 'https' && { encrypted: true, authorized: false }),
   };
   for (const [name, value] of Object.entries(values)) Object.defineProperty(socket, name, { value, configurable: true, enumerable: true });
-  return socket;
 }

@@ -137,7 +137,7 @@ export class ApplicationServer extends Server {
 
   #outputTo(response: ServerResponse, connection: Connection): Output {
     // Once the server is closing, a connection ends with its next response.
-    if (this.#isClosing) response.shouldKeepAlive = false;
+    if (this.#isClosing) response.setHeader('Connection', 'close');
     return new Output(response, connection, this.#accessLog);
   }
 

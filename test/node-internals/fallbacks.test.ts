@@ -1,9 +1,10 @@
 // What still works when a Node lacks one of the undocumented parts that src/node-internals uses: everything, more slowly or with
 // a word in the log.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -135,6 +136,58 @@ test('where listen() cannot be held up, a program that listens is still an appli
     env: environment('listen-without-port'),
   });
   expect(output).toBe('listens');
+});
+
+test('where a response needs a connection, a listener gets one in memory', () => {
+  writeFileSync(
+    file('listener.mjs'),
+    `export default async (request, response) => {
+      const { method, url, originalUrl, httpVersion, socket } = request;
+      let body = '';
+      for await (const block of request) body += block;
+      response.writeHead(201, 'Made', { 'X-Facts': [method, url, originalUrl, httpVersion, socket.remoteAddress].join() });
+      response.write(body);
+      response.end('!');
+    };`,
+  );
+  const words = ['listener.mjs', '/path?query', '--interface', 'node', '-i', '-d', 'b'.repeat(100_000)];
+  const output = execFileSync(process.execPath, [command, 'request', ...words], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: environment('unconnected-response'),
+  });
+  expect(output).toBe(`HTTP/1.1 201 Made\r\nX-Facts: POST,/path?query,,1.1,127.0.0.1\r\n\r\n${'b'.repeat(100_000)}!`);
+});
+
+test('where a response needs a connection, what a listener throws is a 500 with its cause in the log, and nothing waits', () => {
+  for (const [body, cause] of [
+    ["throw new Error('on purpose')", 'Error: on purpose'],
+    ['response.destroy()', '[response-destroyed] '],
+    ['response.socket.destroy()', '[response-destroyed] '],
+  ]) {
+    writeFileSync(file('fails.mjs'), `export default async (request, response) => { ${body}; };`);
+    const { stdout, stderr } = spawnSync(process.execPath, [command, 'request', 'fails.mjs', '/', '--interface', 'node'], {
+      cwd: folder,
+      encoding: 'utf8',
+      env: environment('unconnected-response'),
+    });
+    expect([stdout, stderr]).toEqual(['500 Internal Server Error\n', expect.stringContaining(`request: ${cause}`)]);
+  }
+});
+
+test('where lookups of hosts cannot be seen, a Fastify application that listens on localhost opens no port', () => {
+  writeFileSync(
+    file('captures.mjs'),
+    `import { connect } from 'node:net';
+    import fastify from '${createRequire(import.meta.url).resolve('fastify')}';
+    import { captureListen } from '${fileURLToPath(new URL('../../dist/node/index.js', import.meta.url))}';
+    setTimeout(() => {}, 1000);
+    const server = await captureListen(() => void fastify().listen({ port: 4571, host: 'localhost' }));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    connect(4571, 'localhost').on('error', ({ code }) => console.log(server.listening, code)).on('connect', () => process.exit(1));`,
+  );
+  const output = execFileSync(process.execPath, [file('captures.mjs')], { encoding: 'utf8', env: environment('host-lookups') });
+  expect(output).toBe('true ECONNREFUSED\n');
 });
 
 test('where the console keeps its stream, later output goes to the log, and not into the response', () => {

@@ -20,6 +20,11 @@ const UNDOCUMENTED = [
   'moduleLoadList',
   'binding',
   'useUserBuffer',
+  'assignSocket',
+  'chunkedEncoding',
+  'shouldKeepAlive',
+  'useChunkedEncodingByDefault',
+  'GetAddrInfoReqWrap',
 ];
 
 /** Text of other programs, which a built file holds. */
@@ -28,7 +33,7 @@ const TEXT = ['built-script/boot.ts', 'build/mime-types.ts'];
 /** The properties in `source` that Node does not document, by name or as a quoted name. */
 function undocumented(source: string): string[] {
   const code = source.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
-  const names = [...code.matchAll(/(?:\.|['"`])(_[A-Za-z]\w*|[a-z]\w*)/g)].map(([, name = '']) => name);
+  const names = [...code.matchAll(/(?:\.|['"`])([A-Za-z_]\w*)/g)].map(([, name = '']) => name);
   return names.filter((name) => UNDOCUMENTED.includes(name) || (/^_[a-zA-Z]/.test(name) && !DOCUMENTED.includes(name)));
 }
 
@@ -39,6 +44,8 @@ describe('undocumented parts of Node', () => {
     ['handle?.writeQueueSize', 'writeQueueSize'],
     ['process.moduleLoadList', 'moduleLoadList'],
     ["process.binding('fs')", 'binding'],
+    ['response.assignSocket(socket)', 'assignSocket'],
+    ["process.getActiveResourcesInfo().includes('GetAddrInfoReqWrap')", 'GetAddrInfoReqWrap'],
   ])('%s is on the list', (code, name) => {
     expect(undocumented(`// about _it\n${code};`)).toEqual([name]);
   });

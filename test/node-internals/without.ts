@@ -6,6 +6,10 @@ export const WITHOUT = {
   'shared-read-buffer': hide('_connections'),
   'listen-without-port': hide('_listen2'),
   'console-streams': hide('_stdout'),
+  'unconnected-response': hide('assignSocket'),
+  'host-lookups': `
+    const { getActiveResourcesInfo } = process;
+    process.getActiveResourcesInfo = () => getActiveResourcesInfo.call(process).map((name) => name.replace('GetAddrInfo', ''));`,
   'bound-socket': `delete require('net')._createServerHandle; require('module').syncBuiltinESMExports();`,
   'connection-passing': `
     const { Server, Socket } = require('net');
