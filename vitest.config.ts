@@ -8,7 +8,13 @@ const src = fileURLToPath(new URL('src/', import.meta.url));
 const EXECUTABLES = ['test/build/standalone/process-{bun,node}.test.ts', 'test/servers/standalone-{bun,node}.test.ts'];
 
 /** Tests against real web servers: they need Debian's packages, and root. */
-const SERVERS = ['test/applications/**', 'test/machines/**', 'test/servers/**', 'test/*/storm.test.ts', 'test/doctor/servers.test.ts'];
+const SERVERS = [
+  'test/applications/**',
+  'test/machines/**',
+  'test/servers/**',
+  'test/*/storm.test.ts',
+  'test/doctor/{configurations,servers}.test.ts',
+];
 
 /** Tests that take long, since they build, install or start many processes, or that need Debian's interpreters and tools. */
 const PROCESSES = [

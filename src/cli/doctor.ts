@@ -1,12 +1,15 @@
 // run-with-cgi doctor: says what would go wrong with a CGI script under a web server, and what mends it.
 
 import { lstatSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { writeDescriptor } from '../cgi/descriptor.ts';
 import { findAccount } from '../doctor/account.ts';
 import { examine } from '../doctor/index.ts';
 import { isWell, toJson, toText } from '../doctor/report.ts';
+import { SERVER_NAMES } from '../doctor/server/facts.ts';
 import { UserError } from '../load/user-error.ts';
 import { parseArguments } from './arguments.ts';
+import { isFile } from './target.ts';
 
 export const usage = `Usage: run-with-cgi doctor <script> [options]
 
@@ -17,6 +20,10 @@ server's user and with no variables but a request's. Changes nothing itself.
   --as <user>        the user that the web server runs scripts as; only root can
                      run the script as somebody else. Default: the user of a web
                      server of this machine
+  --server <name>    apache, lighttpd, busybox or nginx: reads its configuration,
+                     its limits and its log, too
+  --config <file>    the server's configuration, if it is not where the system
+                     has it
   --suexec           the host starts scripts by suexec, as their owner: most
                      shared hosts do
   --path </path>     the path behind the script to ask for, with its query
@@ -31,6 +38,8 @@ the command line is wrong.
 
 const options = {
   as: { type: 'string' },
+  server: { type: 'string' },
+  config: { type: 'string' },
   suexec: { type: 'boolean' },
   path: { type: 'string' },
   safe: { type: 'boolean' },
@@ -52,9 +61,16 @@ export async function run(args: string[]): Promise<number> {
   const timeout = Number(values.timeout ?? 10);
   if (!(timeout > 0 && timeout <= 3600))
     throw new UserError('option-wrong', `--timeout must be a number of seconds, got ${values.timeout}`);
+  const server = SERVER_NAMES.find((name) => name === values.server);
+  if (values.server !== undefined && !server)
+    throw new UserError('option-wrong', `--server must be one of ${SERVER_NAMES.join(', ')}, got ${values.server}`);
+  if (values.config !== undefined && !server) throw new UserError('option-wrong', '--config needs --server, too');
+  if (values.config !== undefined && !isFile(values.config)) throw new UserError('option-wrong', `There is no file ${values.config}`);
   const report = await examine(script, {
     account,
-    suexec: values.suexec ?? false,
+    server,
+    config: values.config && resolve(values.config),
+    suexec: values.suexec,
     runs: !values['no-run'],
     sendsPosts: !values.safe,
     askedPath: values.path,

@@ -73,6 +73,13 @@ export const FINDING_CODES = [
   'status-malformed',
   'status-not-first',
   'transfer-encoding',
+  // The web server's configuration and its log
+  'access-denied',
+  'cgi-module-missing',
+  'cgi-off',
+  'log-lost',
+  'log-says',
+  'socket-not-reachable',
 ] as const;
 
 export type FindingCode = (typeof FINDING_CODES)[number];

@@ -29,6 +29,10 @@ export function examineStart(patient: Patient): Start {
     findings: [{ code, severity: 'fails', subject: path, problem, mend }],
     program: undefined,
   });
+  const { interpreter: configured } = patient.server;
+  if (configured !== undefined) {
+    return { findings: examineProgram(patient, configured, configured), program: { name: basename(configured), path: configured } };
+  }
   if (start === '') {
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 1) > 0) return { findings: [], program: undefined };
     return fault('file-empty', 'The file is empty. An upload may have failed.', { change: 'Copy the script again.' });

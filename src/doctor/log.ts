@@ -52,7 +52,7 @@ const CAUSES: readonly (readonly [RegExp, Reader])[] = [
     }),
   ],
   [
-    /(?:Wasm memory|reserve virtual memory|CodeRange|Cannot allocate memory|Zone|JavaScript heap out of memory|bad_alloc|Out of memory)/i,
+    /Wasm memory|reserve virtual memory|Cannot allocate memory|JavaScript heap out of memory|bad_alloc|Fatal process (?:OOM|out of memory)/,
     () => ({
       code: 'limit-address-space',
       problem:

@@ -42,7 +42,6 @@ export function makeRequest(script: string, path: string | null, options: Reques
     QUERY_STRING: query,
     REMOTE_ADDR: '127.0.0.1',
     REMOTE_PORT: '50000',
-    REDIRECT_STATUS: '200', // without it PHP refuses to run, because it could have been called directly
     HTTP_HOST: 'localhost',
     HTTP_ACCEPT: '*/*',
     HTTP_USER_AGENT: 'run-with-cgi doctor',

@@ -50,7 +50,7 @@ export interface Run {
  */
 const WRAPPER = `exec 4>&2 2>/dev/null; cat 3>&- 4>&- | { (LIMITS exec /usr/bin/env -i "$@" 2>&4 3>&- 4>&-); echo $? >&3; } | cat 3>&- 4>&-`;
 
-/** Runs `argv`, of which the first word is the absolute path of a program. */
+/** Runs `argv`: the absolute path of a script, or of an interpreter and of a script. The folder of the last one is the current one. */
 export function run(argv: readonly string[], options: RunOptions): Promise<Run> {
   const { account, limits, variables, body, inputStaysOpen = 0, timeout } = options;
   const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
@@ -59,7 +59,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<Run> 
   const began = performance.now();
   const child = spawn(command, args, {
     ...identity,
-    cwd: dirname(argv[0] ?? '/'),
+    cwd: dirname(argv.at(-1) ?? '/'),
     env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     detached: true,

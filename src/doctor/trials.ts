@@ -51,7 +51,10 @@ export async function tryScript(options: TrialOptions): Promise<Trials> {
   const [pathInfo, query = ''] = askedPath?.split(/\?(.*)/s) ?? [];
   const asked: RequestOptions = { pathInfo, query };
   const first = await trials.ask(asked);
-  if (first?.status === undefined) return trials;
+  if (first?.status === undefined) {
+    await trials.tryWithoutLimits(asked);
+    return trials;
+  }
   const second = await trials.measure(asked);
   if (askedPath === undefined && first.status === 404) await trials.findMount();
   if (first.status === 401) trials.noteAuthorization(first);
@@ -105,6 +108,34 @@ class TrialRuns implements Trials {
       );
     }
     return milliseconds;
+  }
+
+  /** Runs a script that has not answered without the limits of the server, and says whether it is these that keep it from answering. */
+  async tryWithoutLimits(request: RequestOptions): Promise<void> {
+    const { path, account, server, timeout } = this.#options;
+    const { addressSpace, processes } = server.limits;
+    if (addressSpace === undefined && processes === undefined) return;
+    const { variables, body, name } = this.#make(request);
+    const { output } = await run(this.#argv, { account, limits: {}, variables, body, timeout });
+    if (examineResponse(output, path, 'GET', name).status === undefined) return;
+    const limits = [
+      addressSpace === undefined ? '' : `${Math.round(addressSpace / 1e6)} MB of address space (ulimit -v, RLimitMEM)`,
+      processes === undefined ? '' : `${processes} processes and threads (ulimit -u, RLimitNPROC)`,
+    ];
+    // What the first run has left in its log came from the limit.
+    this.findings.length = 0;
+    this.#add(
+      addressSpace === undefined ? 'limit-processes' : 'limit-address-space',
+      'fails',
+      path,
+      `The script answers without the limits of the server, and not with them: ${limits.filter((limit) => limit !== '').join(', ')}. Node reserves far more address space than it uses, from 1 to 2 GB, and starts about ten threads.`,
+      [
+        {
+          change:
+            'Raise or remove the limit: RLimitMEM and RLimitNPROC of Apache, LimitAS and LimitNPROC of systemd, ulimit in the script that starts the server.',
+        },
+      ],
+    );
   }
 
   /** Finds out where an application that answers 404 believes to be. */
@@ -197,10 +228,17 @@ class TrialRuns implements Trials {
 
   /** Sends a POST request whose input stays open behind the body, as some servers leave it. */
   async askWithOpenInput(request: RequestOptions, usual: number): Promise<void> {
-    const { account, server, path, timeout } = this.#options;
+    const { account, server, timeout } = this.#options;
     const made = this.#make({ ...request, method: 'POST', body: 'name=doctor' });
     const inputStaysOpen = Math.min(timeout / 2, 1_500 + 3 * usual);
-    const done = await run([path], { account, limits: server.limits, variables: made.variables, body: made.body, inputStaysOpen, timeout });
+    const done = await run(this.#argv, {
+      account,
+      limits: server.limits,
+      variables: made.variables,
+      body: made.body,
+      inputStaysOpen,
+      timeout,
+    });
     const response = this.#examine(made, done);
     if (response === undefined || (done.ended ?? Infinity) < inputStaysOpen) return;
     this.#add(
@@ -217,14 +255,22 @@ class TrialRuns implements Trials {
     );
   }
 
+  /** The command that the server starts. */
+  get #argv(): string[] {
+    const { path, server } = this.#options;
+    return server.interpreter === undefined ? [path] : [server.interpreter, path];
+  }
+
   #make(request: RequestOptions): Request {
     const { path, server } = this.#options;
-    return makeRequest(path, server.path === undefined ? '/usr/local/bin:/usr/bin:/bin' : server.path, request);
+    // Without REDIRECT_STATUS PHP refuses to run, because it could have been called directly. Apache does not set it.
+    const variables = { ...(server.name !== 'apache' && { REDIRECT_STATUS: '200' }), ...request.variables };
+    return makeRequest(path, server.path === undefined ? '/usr/local/bin:/usr/bin:/bin' : server.path, { ...request, variables });
   }
 
   #run({ variables, body }: Request): Promise<Run> {
-    const { path, account, server, timeout } = this.#options;
-    return run([path], { account, limits: server.limits, variables, body, timeout });
+    const { account, server, timeout } = this.#options;
+    return run(this.#argv, { account, limits: server.limits, variables, body, timeout });
   }
 
   /** Asks the script at another place of the server, and keeps the findings of that answer apart. */

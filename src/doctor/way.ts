@@ -2,13 +2,13 @@
 
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Account, classOf, groupName, homeOwner, isAllowed, isAllowedByMode, userName } from './account.ts';
+import { type Account, classOf, groupName, homeOwner, isAllowed, userName } from './account.ts';
 import { type Finding, quote } from './finding.ts';
 import { mountOf } from './mounts.ts';
 import type { Patient } from './patient.ts';
 
 /** Returns what is wrong with the way to the script, outermost folder first. */
-export function examineWay({ path, account, start, suexec }: Patient): Finding[] {
+export function examineWay({ path, account, start, suexec, server }: Patient): Finding[] {
   const stats = statSync(path, { throwIfNoEntry: false });
   const findings: Finding[] = foldersAbove(path).flatMap((folder) => examineFolder(folder, account));
   if (!stats) return findings;
@@ -20,9 +20,9 @@ export function examineWay({ path, account, start, suexec }: Patient): Finding[]
       { code: 'file-not-regular', severity: 'fails', subject: path, problem, mend: [{ change: 'Name the script itself.' }] },
     ];
   }
-  findings.push(...examineMount(path));
+  if (server.interpreter === undefined) findings.push(...examineMount(path));
   const isBlocked = findings.length > 0;
-  if (!isBlocked) findings.push(...examineMode(path, stats, account, start));
+  if (!isBlocked) findings.push(...examineMode(path, stats, account, start, server.interpreter !== undefined));
   findings.push(...(suexec ? examineSuexec(path, stats, account) : examineWriters(path, stats)));
   if (stats.mode & 0o6000) {
     findings.push({
@@ -99,11 +99,10 @@ function examineMount(path: string): Finding[] {
   ];
 }
 
-function examineMode(path: string, stats: Stats, account: Account, start: string): Finding[] {
+function examineMode(path: string, stats: Stats, account: Account, start: string, isOnlyRead: boolean): Finding[] {
   const owned = `its mode is ${modeOf(stats)}, its owner ${userName(stats.uid)}:${groupName(stats.gid)}`;
   const mend = [{ run: `chmod 755 ${quote(path)}` }];
-  if (!isAllowed(account, path, 'x')) {
-    if (isAllowedByMode(account, stats, 'x') && account.uid === 0) return [];
+  if (!isOnlyRead && !isAllowed(account, path, 'x')) {
     const problem = `${account.name} may not execute the file: ${owned}. A server executes a script as a program, so its user needs the permission x.`;
     return [{ code: 'file-not-executable', severity: 'fails', subject: path, problem, mend }];
   }

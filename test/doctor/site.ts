@@ -35,6 +35,8 @@ export function makeFolder(path: string): string {
 }
 
 export interface Question {
+  /** Default: /cgi-bin/ and the script. */
+  path?: string;
   method?: string;
   headers?: string[];
   body?: string;
@@ -52,10 +54,10 @@ export interface Answer {
 
 /** Asks for a script of the cgi-bin; undefined where no response comes, or where it has not ended within `limit` milliseconds. */
 export function askScript({ port }: Running, script: string, question: Question = {}, limit = 3_000): Promise<Answer | undefined> {
-  const { method = 'GET', headers = [], body = '' } = question;
+  const { method = 'GET', path = `/cgi-bin/${script}`, headers = [], body = '' } = question;
   const length = body === '' ? [] : [`Content-Length: ${body.length}`];
   const socket = connect(port, '127.0.0.1');
-  socket.write([`${method} /cgi-bin/${script} HTTP/1.0`, 'Host: localhost', ...length, ...headers, '', body].join('\r\n'));
+  socket.write([`${method} ${path} HTTP/1.0`, 'Host: localhost', ...length, ...headers, '', body].join('\r\n'));
   let text = '';
   return new Promise((resolve) => {
     const timer = setTimeout(() => socket.destroy(new Error('too late')), limit);

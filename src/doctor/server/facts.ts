@@ -1,4 +1,12 @@
-// What is known about the web server that runs a script: out of its configuration, its processes, or by what servers usually do.
+// What is known about the web server that runs a script: out of its configuration and its processes.
+
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import type { Finding } from '../finding.ts';
+
+export const SERVER_NAMES = ['apache', 'lighttpd', 'busybox', 'nginx'] as const;
+
+export type ServerName = (typeof SERVER_NAMES)[number];
 
 /** Limits that a process of the server passes on to scripts; undefined is no limit. */
 export interface Limits {
@@ -9,11 +17,106 @@ export interface Limits {
 }
 
 export interface ServerFacts {
+  name?: ServerName;
   /** The PATH that scripts get; null where they get none, and undefined where that is not known. */
   path?: string | null | undefined;
   /** Whether scripts get the header Authorization; undefined where that is not known. */
   passesAuthorization?: boolean | undefined;
+  /** The name of the user that scripts run as. */
+  user?: string | undefined;
+  /** Whether scripts are started by suexec, as `user`. */
+  suexec?: boolean;
+  /** The program that the server starts with the path of the script; the #! line has no effect then. */
+  interpreter?: string | undefined;
   limits: Limits;
+  /** The paths of the server's logs. */
+  logs: string[];
 }
 
-export const UNKNOWN_SERVER: ServerFacts = { limits: {} };
+export const UNKNOWN_SERVER: ServerFacts = { limits: {}, logs: [] };
+
+/** What the configuration of a server says about one script. */
+export interface ServerReading {
+  facts: ServerFacts;
+  findings: Finding[];
+  /** Sentences about what could not be looked at. */
+  unseen: string[];
+}
+
+/** Returns the text of a file; undefined where this process cannot read it. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the files that `pattern` names, which may have "*" and "?" in any of its parts; sorted, as servers include them. */
+export function expand(pattern: string): string[] {
+  if (!/[*?]/.test(pattern)) return existsSync(pattern) ? filesIn(pattern) : [];
+  const parts = pattern.split('/').filter((part) => part !== '');
+  let paths = ['/'];
+  for (const part of parts) {
+    const source = part
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '[^/]*')
+      .replaceAll('?', '[^/]');
+    const matches = new RegExp(`^${source}$`);
+    paths = paths.flatMap((folder) => {
+      if (!/[*?]/.test(part)) return [join(folder, part)].filter((path) => existsSync(path));
+      return list(folder)
+        .filter((name) => matches.test(name) && !name.startsWith('.'))
+        .map((name) => join(folder, name));
+    });
+  }
+  return paths.sort().flatMap(filesIn);
+}
+
+function filesIn(path: string): string[] {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory()
+    ? list(path)
+        .sort()
+        .map((name) => join(path, name))
+    : [path];
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** Returns `path` as an absolute path below `root`. */
+export function below(root: string, path: string): string {
+  return isAbsolute(path) ? path : join(root, path);
+}
+
+/** Whether `path`, or what it leads to, is `folder` or lies in it. */
+export function isIn(folder: string, path: string): boolean {
+  const start = folder.endsWith('/') ? folder : `${folder}/`;
+  return [path, real(path)].some((one) => `${one}/` === start || one.startsWith(start));
+}
+
+function real(path: string): string {
+  try {
+    return join(realpathSync(dirname(path)), basename(path));
+  } catch {
+    return path;
+  }
+}
+
+/** Returns the limits and the PATH of a running process; a limit that is not known is none. */
+export function readProcess(pid: number): { limits: Limits; path: string | null | undefined } {
+  const text = readText(`/proc/${pid}/limits`) ?? '';
+  const limit = (name: string) => {
+    const [, soft] = new RegExp(`^${name} +(\\d+)`, 'm').exec(text) ?? [];
+    return soft === undefined ? undefined : Number(soft);
+  };
+  const environment = readText(`/proc/${pid}/environ`);
+  const path = environment?.split('\0').find((variable) => variable.startsWith('PATH='));
+  // A process that has changed its title may have covered its environment.
+  return { limits: { addressSpace: limit('Max address space') }, path: path?.slice(5) };
+}
