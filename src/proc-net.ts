@@ -1,4 +1,4 @@
-// What a socket is, by the tables of /proc/self/net. To try it out could change the socket for every process that shares it.
+// Tells what a socket is, by the tables of /proc/self/net. To try it out could change the socket for every process that shares it.
 
 import { fs } from './fs.ts';
 

@@ -31,7 +31,7 @@ export function withholdPorts(): WithheldPorts {
   };
   return {
     release: 'bun' in process.versions ? withholdInBun(withhold) : withholdInNode(withhold),
-    // Asked late: a program may add its listener for requests after listen().
+    // The listeners are looked at late: a program may add its listener for requests after listen().
     listener: () => servers.find((server): server is HttpServer => server.listenerCount('request') > 0),
   };
 }

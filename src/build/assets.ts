@@ -11,7 +11,7 @@ import type { OwnPath } from './own-paths.ts';
 /** The ending that makes the name of the folder out of the name of the script. */
 export const ASSETS = '.assets';
 
-/** For Apache, where the script lies among the pages of a site: clients must not read templates and secrets. */
+/** Keeps clients from templates and secrets under Apache, where the script lies among the pages of a site. */
 const HTACCESS = 'Require all denied\n';
 
 /**

@@ -42,7 +42,7 @@ export interface BundleOptions {
   assets: AssetPaths | undefined;
 }
 
-/** Characters from which on a JSON file is parsed only when it is used. */
+/** A JSON file of so many characters is parsed only when it is used. */
 const LARGE = 10_000;
 
 const requireHere = createRequire(import.meta.url);
@@ -92,7 +92,7 @@ export async function bundle(entry: Entry, folder: string, options: BundleOption
   try {
     let made = await makeBundle(settings);
     if (isCompiledByBun && withholdsPorts && mayListen(made.source)) {
-      // It loads node:http, which a program without a server can do without.
+      // Only such a program gets withhold-ports, which loads node:http.
       settings.inject = injected([...first, 'built-script/withhold-ports']);
       made = await makeBundle(settings);
     }

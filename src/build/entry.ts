@@ -32,7 +32,7 @@ export function entryOf({ path, exportName, interface: kind }: Source): Entry {
 
 const ADAPTERS: Readonly<Record<Interface, string | undefined>> = { wsgi: undefined, fetch: 'fromFetch', node: 'fromNode' };
 
-/** For a module that calls listen(): it is loaded while listen() opens no port. */
+/** The entry for a module that calls listen(). It loads the module while listen() opens no port. */
 const LISTENING = `import { run } from 'run-with-cgi';
 import { captureListen, fromNode } from 'run-with-cgi/node';
 captureListen(() => import(MODULE)).then((listener) => run(fromNode(listener)));

@@ -15,7 +15,10 @@ export interface OwnPath {
 
 const USES_OWN_PATH = /\b__dirname\b|\b__filename\b|\bimport\s*\.\s*meta\b/;
 
-/** Replaces them in each module by what `pathOf` returns for the module's path; undefined leaves the module alone. The options are those of the bundle. */
+/**
+ * Returns the plugin. It replaces these names in each module by the paths that `pathOf` returns for the module's own path;
+ * undefined leaves the module alone. The options are those of the bundle.
+ */
 export function ownPaths(pathOf: (path: string) => OwnPath | undefined, { target, platform }: BuildOptions): Plugin {
   return {
     name: 'own paths',

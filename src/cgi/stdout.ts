@@ -33,7 +33,7 @@ export function takeStdout(printed?: string): number {
   }
   const response = target(1).startsWith('pipe:') ? reopenPipe(1) : undefined;
   if (response === undefined) return 1;
-  // Not to a log that is a pipe: under mini_httpd and merecat it is the response, and mod_cgi waits for the end of it.
+  // Descriptor 1 must not lead to a log that is a pipe: under mini_httpd and merecat that is the response, and mod_cgi waits for its end.
   replace(1, printed ?? (target(2).startsWith('pipe:') ? '/dev/null' : LOG));
   return response;
 }

@@ -29,8 +29,8 @@ export function shiftPathInfo(environ: PathVariables): string | undefined {
 }
 
 /**
- * What the last call left in each environ. It need not be cleaned again: to clean the rest of the path in every call would
- * take time by the square of the number of segments.
+ * The path that the last call left in each environ. It is clean already: to clean the rest of the path in every call would take
+ * time by the square of the number of segments.
  */
 const cleaned = new WeakMap<PathVariables, PathVariables>();
 

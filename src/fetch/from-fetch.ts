@@ -161,7 +161,7 @@ class FetchResponse implements AsyncIterable<Block>, Closable {
         start(isOnly ? Buffer.byteLength(first.value) : undefined);
         yield this.#counted(first.value);
       } else {
-        // Not read ahead: if it failed while nothing awaits it, the process would end.
+        // The next block is not read ahead: if that failed while nothing awaits it, the process would end.
         start(length);
         yield this.#counted(first.value);
         next = blocks.next();

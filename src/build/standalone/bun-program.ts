@@ -13,9 +13,9 @@ export const PROGRAM = 'program.cjs';
 const PREFIX = '__runWithCgiBuiltIn$';
 
 /**
- * Makes of a bundle what runs fast under Bun; our own modules lie in `folder`. Built-in modules come from functions of the
- * program: Bun prepares each `require` whose module it sees. A `require` that is passed on as a value costs an Express application
- * twice the time, and so does `process.getBuiltinModule`, which our own modules call.
+ * Returns a plugin that makes a bundle fast under Bun. `folder` holds the modules of this package. The plugin takes built-in
+ * modules from functions of the program, because Bun prepares each `require` whose module it sees. A `require` that is passed on
+ * as a value takes an Express application twice the time, and so does `process.getBuiltinModule`, which this package calls.
  */
 export function bunModules(folder: string): Plugin {
   return {
@@ -47,26 +47,26 @@ export function bunModules(folder: string): Plugin {
   };
 }
 
-/** In the place of what is loaded to stay: Bun cannot take the connections of a socket that it inherits. */
+/** The source in the place of the resident gateways: Bun cannot take the connections of a socket that it inherits. */
 const NOT_RESIDENT = `console.error("run-with-cgi: a standalone executable answers CGI only, and its standard input is a socket that listens [standalone-resident]");
 process.exit(1);`;
 
-/** One name for "fs" and "node:fs". */
+/** Returns the same name for "fs" and "node:fs". */
 function canonical(name: string): string {
   return name.includes(':') || name === 'bun' ? name : `node:${name}`;
 }
 
-/** A name that the bundler does not break at the end of a line. */
+/** Returns the name of the function for a built-in module. The bundler does not break such a name at the end of a line. */
 function functionOf(name: string): string {
   return `${PREFIX}${name.replace(':', '$').replaceAll('/', () => '$$')}`;
 }
 
-/** Whether a bundle has what opens ports in it. */
+/** Whether a bundle uses a module that opens ports. */
 export function mayListen(source: string): boolean {
   return source.includes(`${functionOf('node:http')}()`) || source.includes('Bun.serve');
 }
 
-/** Modules that the lines below ask for, and those that the statements before a bundle do. */
+/** Built-in modules that the lines below use, or the statements before a bundle. */
 const ALWAYS = ['node:fs', 'node:module', 'node:path', 'node:url'];
 
 /** Returns the module that Bun compiles: `source`, a CommonJS module, with statements `before` it in one line. */
@@ -81,8 +81,8 @@ export function programOf(source: string, before: string): string {
 }
 
 /**
- * Stacks name the author's files and lines where the source map lies beside the executable. Bun has the map from what it has
- * compiled to this program in it, and has looked at that already; the source begins in the second line.
+ * Makes stacks name the author's files and lines, where the source map lies beside the executable. Bun has already mapped the
+ * places in its own code to this program, in which the source begins in the second line.
  */
 const STACKS = `Error.prepareStackTrace=(error,sites)=>{\
 let map;\
@@ -104,9 +104,9 @@ return Error.prepareStackTrace(error,sites)\
 };`;
 
 /**
- * What is not put in is required from the folder of the executable. Node's `Module`, which does that, is loaded for it only.
- * A rejection that nobody handles is an uncaught exception, as under Node. A program that starts itself, by fork() or by
- * process.execPath, means Node; it would start itself again and again.
+ * Runs the program. A module that is not bundled is required from the folder of the executable; Node's `Module`, which does
+ * that, is loaded only then. A rejection that nobody handles is an uncaught exception, as under Node. A program that starts
+ * process.execPath, as fork() does, expects that to be Node; it would start itself again and again, and is stopped.
  */
 const MAIN = `builtIns=>{\
 const file=process.execPath;\

@@ -1,4 +1,4 @@
-// Bun, which compiles a standalone executable and is most of it: where it is on this machine, and the one for another machine.
+// Finds Bun, which compiles a standalone executable and makes up most of it: the Bun of this machine, and the one of another.
 
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -6,7 +6,7 @@ import { UserError } from '../../load/user-error.ts';
 import { isProgram, programsInPath } from '../programs.ts';
 import { run } from '../trial.ts';
 
-/** By the words of --target: the package of npm that has Bun for such a machine. */
+/** The packages of npm that have Bun for a machine, by the name of the machine in --target. */
 const PACKAGES = {
   'linux-x64': '@oven/bun-linux-x64',
   'linux-x64-baseline': '@oven/bun-linux-x64-baseline',
@@ -34,14 +34,14 @@ export interface Bun {
 }
 
 /**
- * Returns Bun: the one in the PATH, or that of npm's package `bun` beside the application, whose path is `module`, or beside
- * ourselves. Throws a `UserError` that says how to get it.
+ * Returns the Bun in the PATH, or that of npm's package `bun` beside the application, whose path is `module`, or beside this
+ * package. Throws a `UserError` that says how to install it.
  */
 export async function findBun(module: string): Promise<Bun> {
-  const inPackages = [...installed('bun', module, ['bin/bun.exe', 'bin/bun']), ...ownPackages(module)].filter(isProgram);
+  const inPackages = [...installed('bun', module, ['bin/bun.exe', 'bin/bun']), ...inMachinePackages(module)].filter(isProgram);
   for (const path of [...programsInPath('bun'), ...inPackages]) {
     const { output } = await run([path, '--version'], '/', {});
-    // Where npm was told to run no scripts, it leaves a program in the place of Bun that only complains.
+    // npm with --ignore-scripts leaves a program in the place of Bun that only complains.
     const [version, major = '', minor = ''] = /^(\d+)\.(\d+)\.\d+/.exec(output) ?? [];
     if (version === undefined) continue;
     if (Number(major) < 1 || (Number(major) === 1 && Number(minor) < 4)) {
@@ -52,16 +52,16 @@ export async function findBun(module: string): Promise<Bun> {
   throw new UserError('runtime-missing', '--standalone needs Bun, and it is not installed; npm install --save-dev bun');
 }
 
-/** What npm has put there for this machine, where it was told to run no scripts. */
-function ownPackages(module: string): string[] {
+/** Returns the paths of Bun in the packages for this machine, which are whole even where npm ran no scripts. */
+function inMachinePackages(module: string): string[] {
   return Object.entries(PACKAGES)
     .filter(([target]) => target.startsWith(`linux-${process.arch}`))
     .flatMap(([, name]) => installed(name, module, ['bin/bun']));
 }
 
 /**
- * Returns the path of Bun for `target`, which is of the very version of `bun`: the code that one compiles is for the other.
- * Throws a `UserError` that says how to get it.
+ * Returns the path of Bun for `target`. It has the version of `bun`, because only that version runs the code that `bun`
+ * compiles. Throws a `UserError` that says how to install it.
  */
 export async function findBase(target: Target, bun: Bun, module: string): Promise<string> {
   const name = PACKAGES[target];
@@ -69,17 +69,17 @@ export async function findBase(target: Target, bun: Bun, module: string): Promis
   const base = found.find((path) => versionOf(path) === bun.version);
   if (base !== undefined) return base;
   const other = found[0] === undefined ? 'it is not installed' : `here it is ${versionOf(found[0])}, and Bun itself ${bun.version}`;
-  // npm refuses what is for another machine, but for this option.
+  // Without --force npm refuses a package for another machine.
   const command = `npm install --no-save --force ${name}@${bun.version}`;
   throw new UserError('runtime-missing', `--target ${target} needs the package ${name}, and ${other}; ${command}`);
 }
 
-/** The version in the package.json of a package that has `path` in its folder "bin". */
+/** Returns the version of the package that has `path` in its folder "bin". */
 function versionOf(path: string): string {
   return createRequire(path)('../package.json').version;
 }
 
-/** Where `files` of the package `name` would be, for the module `module` and for ourselves. */
+/** Returns the paths of `files` in the package `name`, as `module` and this package would import it. They may not exist. */
 function installed(name: string, module: string, files: readonly string[]): string[] {
   return [module, import.meta.url].flatMap((from) => {
     try {

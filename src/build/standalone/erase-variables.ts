@@ -98,7 +98,7 @@ const CODE: InstructionsByProcessor = {
   },
 };
 
-/** As much of a file as has the list of its program headers. */
+/** Bytes at the start of a file, enough for the list of its program headers. */
 const BEGINNING = 4096;
 
 /** Puts the code into the executable file `path`, at its end. Throws a `UserError` for a file that is not of the ELF format, or of a processor without code. */
@@ -122,7 +122,7 @@ export async function eraseVariables(path: string): Promise<void> {
 function addCode(head: Buffer, offset: number): Buffer {
   const headers = programHeaders(head);
   const instructions = CODE[head.readUInt16LE(HEAD.machine)];
-  // Nobody reads the note, which names the build of Bun, at run time; the code takes its place in the list.
+  // The note names the build of Bun, and nothing reads it at run time. The code takes its place in the list.
   const spare = headers.find((header) => header.readUInt32LE(FIELD.type) === NOTE);
   const { loaded, end, align } = loadedPart(headers);
   if (!instructions || !spare || loaded.length === 0) {
