@@ -2,7 +2,7 @@
 
 import type { Interface } from '../load/interface.ts';
 
-export interface Source {
+export interface ApplicationModule {
   /** The author's module. */
   path: string;
   /** The export that is the application: "default", "application", "api.handler"; undefined when the module runs itself. */
@@ -14,7 +14,7 @@ export interface Source {
 export type Entry = { path: string } | { contents: string };
 
 /** Returns the entry for an application; the author's own module where that runs itself. */
-export function entryOf({ path, exportName, interface: kind }: Source): Entry {
+export function entryOf({ path, exportName, interface: kind }: ApplicationModule): Entry {
   const module = JSON.stringify(path);
   if (exportName === undefined) {
     return kind === 'node' ? { contents: LISTENING.replaceAll('MODULE', module) } : { path };

@@ -14,7 +14,7 @@ import { ASSETS, assetPaths, copyAssets, countFiles } from './assets.ts';
 import { bundle, bundleModule } from './bundle.ts';
 import { entryOf } from './entry.ts';
 import { compile, pack, packForBun } from './pack.ts';
-import { findBase, findBun, type Target } from './standalone/bun.ts';
+import { findBase, findBun, type Machine } from './standalone/bun.ts';
 import { makeBunExecutable } from './standalone/bun-executable.ts';
 import { makeNodeExecutable } from './standalone/node-executable.ts';
 import { withFolder, withPath } from './temporary.ts';
@@ -29,7 +29,7 @@ export interface BuildScriptOptions {
   interpreter?: string;
   runtime?: Runtime;
   /** For which machine the script is an executable with its runtime in it: "linux-x64", or "host" for one like this. Node's is for "host" only. */
-  standalone?: Target | 'host' | undefined;
+  standalone?: Machine | 'host' | undefined;
   /** Whether the script starts a worker that answers its later requests, where the host has cgi-fcgi. Default: false. */
   warm?: boolean;
   /** Variables of the web server that this worker keeps beside those of the system. */

@@ -5,7 +5,7 @@ import { fs } from '../fs.ts';
 import { toBytes } from '../gateway/block.ts';
 import type { Input } from '../gateway/input.ts';
 import type { Sink } from '../gateway/sink.ts';
-import type { Block } from '../types.ts';
+import type { Block, Header } from '../types.ts';
 import type { RenderHead } from './head.ts';
 
 /** Bytes that surely fit into a pipe that nobody reads: one page. A user who has used up the memory for pipes gets no more. */
@@ -39,65 +39,75 @@ export interface OutputOptions {
   onEnd(): void | Promise<void>;
 }
 
-/** Returns the sink for one response. */
-export function openOutput({ write, isSynchronous, renderHead, input, serverSendsBodyFirst, onStart, onEnd }: OutputOptions): Sink {
-  let written = 0;
-  /** Set when the response has ended, perhaps by a timeout or a signal. A block that waited then is not written any more. */
-  let ended = false;
-  const sink: Sink = {
-    start(status, headers, block = '') {
-      onStart();
-      const head = renderHead(status, headers);
-      // In one piece, because busybox looks only at the first 8 bytes of its first read.
-      if (typeof block === 'string' && block.length <= FIRST_PIECE && Buffer.byteLength(head) === head.length) {
-        return sink.write(head + block);
-      }
-      const bytes = toBytes(block);
-      const rest = bytes.subarray(FIRST_PIECE);
-      const begun = sink.write(Buffer.concat([Buffer.from(head, 'latin1'), bytes.subarray(0, FIRST_PIECE)]));
-      if (rest.length === 0) return begun;
-      return begun ? begun.then(() => sink.write(rest)) : sink.write(rest);
-    },
-    write(block) {
-      if (ended) return;
-      if (serverSendsBodyFirst && !input.received) {
-        written += Buffer.byteLength(block);
-        if (written > PIPE_CAPACITY) {
-          // The application is reading. The rest of the body can be spooled only when that read has ended.
-          if (input.reading) return input.reading.then(() => sink.write(block));
-          input.spool();
-        }
-      }
-      return write(block);
-    },
-    end() {
-      ended = true;
-      if (serverSendsBodyFirst && input.reading) {
-        const timeout = new Promise((resolve) => setTimeout(resolve, READ_TIMEOUT));
-        return Promise.race([input.reading, timeout]).then(() => {
-          input.discard(MAX_DISCARDED);
-          return onEnd();
-        });
-      }
-      if (serverSendsBodyFirst) input.discard(MAX_DISCARDED);
-      return onEnd();
-    },
-  };
-  if (isSynchronous) {
-    const sendFile = (descriptor: number, length: number): number | Promise<number> => {
-      // The buffer is used again for each piece, so that no write may have to wait.
-      if (serverSendsBodyFirst && input.reading) return input.reading.then(() => sendFile(descriptor, length));
-      const buffer = Buffer.allocUnsafe(Math.min(FILE_CHUNK, length));
-      let sent = 0;
-      while (sent < length && !ended) {
-        const count = fs.readSync(descriptor, buffer, 0, Math.min(buffer.length, length - sent), null);
-        if (count === 0) break;
-        sink.write(buffer.subarray(0, count));
-        sent += count;
-      }
-      return sent;
-    };
-    sink.sendFile = sendFile;
+/** The sink for one response. */
+export class Output implements Sink {
+  /** Sends a file through one buffer, which is used again for each piece. So it is there only where no write has to wait. */
+  sendFile?: NonNullable<Sink['sendFile']>;
+  #options: OutputOptions;
+  /** How many bytes have been written while the server may still send the request body. */
+  #written = 0;
+  /** Whether the response has ended, perhaps by a timeout or a signal. A block that waited then is not written any more. */
+  #ended = false;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+    if (options.isSynchronous) this.sendFile = this.#sendFile;
   }
-  return sink;
+
+  start(status: string, headers: readonly Header[], block: Block = ''): void | Promise<void> {
+    const { onStart, renderHead } = this.#options;
+    onStart();
+    const head = renderHead(status, headers);
+    // Head and block go in one piece, because busybox looks only at the first 8 bytes of its first read.
+    if (typeof block === 'string' && block.length <= FIRST_PIECE && Buffer.byteLength(head) === head.length) {
+      return this.write(head + block);
+    }
+    const bytes = toBytes(block);
+    const rest = bytes.subarray(FIRST_PIECE);
+    const begun = this.write(Buffer.concat([Buffer.from(head, 'latin1'), bytes.subarray(0, FIRST_PIECE)]));
+    if (rest.length === 0) return begun;
+    return begun ? begun.then(() => this.write(rest)) : this.write(rest);
+  }
+
+  write(block: Block): void | Promise<void> {
+    if (this.#ended) return;
+    const { input, serverSendsBodyFirst } = this.#options;
+    if (serverSendsBodyFirst && !input.received) {
+      this.#written += Buffer.byteLength(block);
+      if (this.#written > PIPE_CAPACITY) {
+        // The application is reading. The rest of the body can be spooled only when that read has ended.
+        if (input.reading) return input.reading.then(() => this.write(block));
+        input.spool();
+      }
+    }
+    return this.#options.write(block);
+  }
+
+  end(): void | Promise<void> {
+    this.#ended = true;
+    const { input, serverSendsBodyFirst, onEnd } = this.#options;
+    if (serverSendsBodyFirst && input.reading) {
+      const timeout = new Promise((resolve) => setTimeout(resolve, READ_TIMEOUT));
+      return Promise.race([input.reading, timeout]).then(() => {
+        input.discard(MAX_DISCARDED);
+        return onEnd();
+      });
+    }
+    if (serverSendsBodyFirst) input.discard(MAX_DISCARDED);
+    return onEnd();
+  }
+
+  #sendFile(descriptor: number, length: number): number | Promise<number> {
+    const { input, serverSendsBodyFirst } = this.#options;
+    if (serverSendsBodyFirst && input.reading) return input.reading.then(() => this.#sendFile(descriptor, length));
+    const buffer = Buffer.allocUnsafe(Math.min(FILE_CHUNK, length));
+    let sent = 0;
+    while (sent < length && !this.#ended) {
+      const count = fs.readSync(descriptor, buffer, 0, Math.min(buffer.length, length - sent), null);
+      if (count === 0) break;
+      this.write(buffer.subarray(0, count));
+      sent += count;
+    }
+    return sent;
+  }
 }

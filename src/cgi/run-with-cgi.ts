@@ -17,10 +17,10 @@ import type { Application, ApplicationFunction, Block, Environ } from '../types.
 import { offerApplication } from './capture.ts';
 import { writeDescriptor, writeText } from './descriptor.ts';
 import { headFor, isNph, nphHead } from './head.ts';
-import { openOutput } from './output.ts';
+import { Output } from './output.ts';
 import { guardProcess, type ProcessGuard } from './process-guard.ts';
 import { type LogTarget, openErrors } from './stderr.ts';
-import { isStream, type Stdin, toSource } from './stdin.ts';
+import { isPipeOrSocket, type Stdin, toSource } from './stdin.ts';
 import { closeResponse, hasStartedChildren, printTo, takeStdout } from './stdout.ts';
 
 /** Where the response goes: a descriptor, or an object with `write`. A promise that `write` returns is awaited. */
@@ -87,12 +87,12 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
   });
 
   let guard: ProcessGuard | undefined;
-  const output = openOutput({
+  const output = new Output({
     write: typeof stdout === 'number' ? descriptorWriter(stdout) : objectWriter(stdout),
     isSynchronous: typeof stdout === 'number',
     renderHead: isNphScript(options, environ) ? nphHead(environ.SERVER_PROTOCOL) : headFor(environ.SERVER_SOFTWARE),
     input,
-    serverSendsBodyFirst: length > 0 && isStream(stdin),
+    serverSendsBodyFirst: length > 0 && isPipeOrSocket(stdin),
     onStart() {
       if (guard && exchange.needsClose) guard.watchSignals();
     },

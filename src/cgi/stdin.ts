@@ -48,6 +48,6 @@ function asyncReader(descriptor: number): (buffer: Uint8Array) => number | Promi
 }
 
 /** Whether a server may still be writing the body into `stdin`, as it may into a pipe or a socket. A file is complete. */
-export function isStream(stdin: Stdin): boolean {
+export function isPipeOrSocket(stdin: Stdin): boolean {
   return typeof stdin === 'number' && /^(?:pipe|socket):/.test(target(stdin));
 }

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { buildScript, refuseToOverwrite, withModule } from '../build/index.ts';
-import { parseTargetMachine, type Target } from '../build/standalone/bun.ts';
+import { type Machine, parseMachine } from '../build/standalone/bun.ts';
 import { parseShebang, readStart } from '../host/shebang.ts';
 import { describeExport, type Loaded, loadApplication, parseTarget } from '../load/application.ts';
 import { describeInterface } from '../load/interface.ts';
@@ -122,7 +122,7 @@ function machineOf(values: {
   target?: string | undefined;
   runtime?: string | undefined;
   interpreter?: string | undefined;
-}): Target | 'host' | undefined {
+}): Machine | 'host' | undefined {
   const { standalone, target, runtime, interpreter } = values;
   if (!standalone && target !== undefined) throw new UserError('option-wrong', '--target needs --standalone, too');
   if (!standalone) return undefined;
@@ -130,7 +130,7 @@ function machineOf(values: {
     throw new UserError('option-wrong', '--target is not for --standalone=node; run build on such a machine');
   }
   if (interpreter !== undefined) throw new UserError('option-wrong', '--interpreter is not for --standalone');
-  return target === undefined ? 'host' : parseTargetMachine(target);
+  return target === undefined ? 'host' : parseMachine(target);
 }
 
 /** Throws a `UserError` unless `path` is a file, and one for JavaScript. */

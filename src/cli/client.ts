@@ -10,7 +10,7 @@ import { clientGone } from '../gateway/interruptions.ts';
 import type { Loaded } from '../load/application.ts';
 import { requestEnviron } from '../testing/request.ts';
 import type { ApplicationFunction, ErrorStream, Header } from '../types.ts';
-import { type Body, lengthOf, sourceOf } from './request-body.ts';
+import { lengthOf, type RequestBody, sourceOf } from './request-body.ts';
 import type { Outputs, ResponseOutput } from './response-output.ts';
 
 export interface ClientRequest {
@@ -18,7 +18,7 @@ export interface ClientRequest {
   /** A path, or a whole URL. */
   target: string;
   headers: readonly Header[];
-  body: Body | undefined;
+  body: RequestBody | undefined;
 }
 
 export class Client {

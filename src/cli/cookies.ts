@@ -2,7 +2,7 @@
 // those that the responses of one command set. RFC 6265
 
 import { existsSync } from 'node:fs';
-import { toByteString } from '../environ/byte-string.ts';
+import { encodeUtf8 } from '../environ/byte-string.ts';
 import type { Header } from '../types.ts';
 import { readText } from './request-body.ts';
 
@@ -32,7 +32,7 @@ export class Cookies {
    */
   constructor(given: readonly string[], hasJar: boolean) {
     for (const one of given) {
-      if (one.includes('=')) this.#given.push(toByteString(one));
+      if (one.includes('=')) this.#given.push(encodeUtf8(one));
       // A jar that does not exist is no error: the first login makes it. curl's -b '' only asks that cookies are kept.
       else if (one === '-' || existsSync(one)) this.#kept.push(...readText(one, 'cookies').split(/\r?\n/).flatMap(parseLine));
     }

@@ -7,13 +7,13 @@ import { readDescriptor } from '../cgi/descriptor.ts';
 import { percentEncode } from '../environ/path.ts';
 import { fs } from '../fs.ts';
 import { UserError } from '../load/user-error.ts';
-import type { RequestBody } from '../testing/request.ts';
+import type { SizedSource } from '../testing/request.ts';
 import type { OptionValue } from './arguments.ts';
 
 /** Bytes, or an open file, which is read anew for each request. */
 type Piece = Buffer | { descriptor: number; length: number };
 
-export interface Body {
+export interface RequestBody {
   pieces: Piece[];
   /** Its Content-Type; undefined for none. */
   type: string | undefined;
@@ -25,7 +25,7 @@ export const JSON_TYPE = 'application/json';
 const FORM_OPTIONS = ['form', 'form-string'];
 
 /** Returns the body that `options` ask for; undefined for none. Throws a `UserError`. */
-export function bodyOf(options: readonly OptionValue[]): Body | undefined {
+export function parseBody(options: readonly OptionValue[]): RequestBody | undefined {
   const kinds = [DATA_OPTIONS, FORM_OPTIONS, ['upload-file']].map((names) => options.filter(([option]) => names.includes(option)));
   const [data = [], form = [], [upload] = []] = kinds;
   const used = kinds.flatMap(([first]) => (first ? [`--${first[0]}`] : []));
@@ -35,12 +35,12 @@ export function bodyOf(options: readonly OptionValue[]): Body | undefined {
   return upload && { pieces: readFile(upload[1]), type: undefined };
 }
 
-export function lengthOf({ pieces }: Body): number {
+export function lengthOf({ pieces }: RequestBody): number {
   return pieces.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Returns `body` for one request. Each call starts at its first byte. */
-export function sourceOf(body: Body): RequestBody {
+export function sourceOf(body: RequestBody): SizedSource {
   const unread = [...body.pieces];
   let position = 0;
   const read = (buffer: Uint8Array): number => {
@@ -63,7 +63,7 @@ function readPiece(piece: Piece, buffer: Uint8Array, position: number): number {
 }
 
 /** Returns the whole body as a byte string. */
-export function textOf({ pieces }: Body): string {
+export function readBody({ pieces }: RequestBody): string {
   return pieces.map((piece) => bytesOf(piece).toString('latin1')).join('');
 }
 
@@ -78,7 +78,7 @@ function bytesOf(piece: Piece): Buffer {
   return bytes;
 }
 
-function dataBody(options: readonly OptionValue[]): Body {
+function dataBody(options: readonly OptionValue[]): RequestBody {
   const pieces: Piece[] = [];
   for (const [option, value] of options) {
     if (pieces.length > 0 && option !== 'json') pieces.push(Buffer.from('&'));
@@ -99,7 +99,7 @@ function urlEncoded(value: string): string {
 }
 
 /** Makes a multipart/form-data body. RFC 7578 */
-function formBody(options: readonly OptionValue[]): Body {
+function formBody(options: readonly OptionValue[]): RequestBody {
   const boundary = `------------------------${randomUUID().replaceAll('-', '').slice(0, 16)}`;
   const pieces = options.flatMap(([option, value]) => {
     const { name, filename, type, content } = option === 'form' ? parseField(value) : parseTextField(value);
@@ -175,7 +175,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** Reads the file `name` as a byte string; "-" is standard input. Throws a `UserError` that calls its contents `what`. */
 export function readText(name: string, what: string): string {
-  return textOf({ pieces: readFile(name, what), type: undefined });
+  return readBody({ pieces: readFile(name, what), type: undefined });
 }
 
 /** Opens the file `name`; "-" is standard input. A pipe or a device is read at once and kept, since it can be read only once. */

@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import { openErrors } from '../cgi/stderr.ts';
 import { LOG, printTo, takeStdout } from '../cgi/stdout.ts';
-import { fromByteString, toByteString } from '../environ/byte-string.ts';
+import { decodeUtf8, encodeUtf8 } from '../environ/byte-string.ts';
 import { percentEncode } from '../environ/path.ts';
 import { UserError } from '../load/user-error.ts';
 import { startTimer } from '../timer.ts';
@@ -11,7 +11,7 @@ import type { Header } from '../types.ts';
 import { type OptionValue, parseArguments } from './arguments.ts';
 import { Client } from './client.ts';
 import { Cookies } from './cookies.ts';
-import { type Body, bodyOf, JSON_TYPE, lengthOf, readText, textOf } from './request-body.ts';
+import { JSON_TYPE, lengthOf, parseBody, type RequestBody, readBody, readText } from './request-body.ts';
 import { Outputs, ResponseOutput } from './response-output.ts';
 import { applicationOf, isFile } from './target.ts';
 import { inSeconds, writeOut } from './write-out.ts';
@@ -112,7 +112,7 @@ interface Request {
   kind: 'GET' | 'HEAD' | 'POST' | 'PUT';
   target: string;
   headers: readonly Header[];
-  body: Body | undefined;
+  body: RequestBody | undefined;
 }
 
 export async function run(args: string[]): Promise<number> {
@@ -157,15 +157,15 @@ export async function run(args: string[]): Promise<number> {
     const variables = {
       ...response.variables(began),
       method: values.request ?? request.kind,
-      url: toByteString(path),
+      url: encodeUtf8(path),
       url_effective: urlOf(request).href,
       redirect_url: locationOf(request, response)?.href,
-      filename_effective: toByteString(values.output ?? ''),
+      filename_effective: encodeUtf8(values.output ?? ''),
       num_redirects: redirects,
       size_upload: request.body ? lengthOf(request.body) : 0,
       time_total: inSeconds(milliseconds),
       exitcode: outputs.status,
-      errormsg: toByteString(outputs.reason),
+      errormsg: encodeUtf8(outputs.reason),
     };
     const onUnknown = (name: string) => outputs.warn(`there is no variable ${name} for --write-out`);
     outputs.print('-', writeOut(format, variables, response.headers, onUnknown));
@@ -204,12 +204,12 @@ async function followRedirects(
 }
 
 function formatOf(text: string): string {
-  return text.startsWith('@') ? readText(text.slice(1), 'format') : toByteString(text);
+  return text.startsWith('@') ? readText(text.slice(1), 'format') : encodeUtf8(text);
 }
 
 function firstRequest(target: string, values: Values, options: readonly OptionValue[]): Request {
-  const data = bodyOf(options);
-  const query = values.get && data ? textOf(data) : '';
+  const data = parseBody(options);
+  const query = values.get && data ? readBody(data) : '';
   const body = values.get ? undefined : data;
   if (body && values.head) throw new UserError('option-wrong', 'A HEAD request has no body; give --get, too, or leave --head out');
   const upload = values['upload-file'];
@@ -224,9 +224,9 @@ function firstRequest(target: string, values: Values, options: readonly OptionVa
 }
 
 /** Returns the headers that options like --user stand for, unless -H replaces them, and the headers of -H. */
-function headersOf(values: Values, body: Body | undefined): Header[] {
+function headersOf(values: Values, body: RequestBody | undefined): Header[] {
   const lines = (values.header ?? []).flatMap((line) =>
-    line.startsWith('@') ? readText(line.slice(1), 'headers').split(/\r?\n/) : [toByteString(line)],
+    line.startsWith('@') ? readText(line.slice(1), 'headers').split(/\r?\n/) : [encodeUtf8(line)],
   );
   const own = lines.filter((line) => line !== '').map(parseHeader);
   const { user, 'user-agent': agent, referer, compressed } = values;
@@ -240,7 +240,7 @@ function headersOf(values: Values, body: Body | undefined): Header[] {
     ['Content-Type', body?.type],
   ];
   const isOwn = (name: string) => own.some(([one]) => one.toLowerCase() === name.toLowerCase());
-  const needed = others.flatMap(([name, value]): Header[] => (value === undefined || isOwn(name) ? [] : [[name, toByteString(value)]]));
+  const needed = others.flatMap(([name, value]): Header[] => (value === undefined || isOwn(name) ? [] : [[name, encodeUtf8(value)]]));
   return [...needed, ...own.flatMap(([name, value]): Header[] => (value === undefined ? [] : [[name, value]]))];
 }
 
@@ -248,13 +248,13 @@ function headersOf(values: Values, body: Body | undefined): Header[] {
 function parseHeader(line: string): [name: string, value: string | undefined] {
   const [, name, mark, value = ''] = /^([^\s:;]+)([:;])\s*(.*?)\s*$/s.exec(line) ?? [];
   if (name === undefined || (mark === ';' && value !== ''))
-    throw new UserError('header-malformed', `A header must be "Name: value", got "${fromByteString(line)}"`);
+    throw new UserError('header-malformed', `A header must be "Name: value", got "${decodeUtf8(line)}"`);
   return [name, mark === ':' && value === '' ? undefined : value];
 }
 
 /** Percent-encodes spaces and bytes beyond ASCII, as a browser does with a typed address. */
 function encode(path: string): string {
-  return percentEncode(toByteString(path), /[^!-~]/g);
+  return percentEncode(encodeUtf8(path), /[^!-~]/g);
 }
 
 function urlOf({ target, headers }: Request): URL {

@@ -8,10 +8,10 @@ import { writeDescriptor } from '../cgi/descriptor.ts';
 import { clientGone, isAborted } from '../gateway/interruptions.ts';
 import type { Sink } from '../gateway/sink.ts';
 import type { Block, Header } from '../types.ts';
-import { inSeconds, type Variables } from './write-out.ts';
+import { inSeconds, type WriteOutVariables } from './write-out.ts';
 
 /** The options of the command that are about the response. */
-export interface OutputOptions {
+export interface ResponseOptions {
   include?: boolean;
   head?: boolean;
   verbose?: boolean;
@@ -38,7 +38,7 @@ export class Outputs {
   readonly #files = new Map<string, number>();
 
   /** `stdout` is the descriptor to write for standard output. */
-  constructor(stdout: number, { silent, 'show-error': showError }: OutputOptions) {
+  constructor(stdout: number, { silent, 'show-error': showError }: ResponseOptions) {
     this.#stdout = stdout;
     this.#isQuiet = silent === true && !showError;
   }
@@ -95,7 +95,7 @@ export class ResponseOutput implements Sink {
   /** When the head came, by performance.now(). */
   #headTime = 0;
   readonly #outputs: Outputs;
-  readonly #options: OutputOptions;
+  readonly #options: ResponseOptions;
   readonly #isFollowed: (output: ResponseOutput) => boolean;
   readonly #name: string;
   #hidesBody = false;
@@ -103,7 +103,7 @@ export class ResponseOutput implements Sink {
   #compressed: Buffer[] | undefined;
 
   /** `isFollowed` is called when the head is here. It tells whether the response is a redirect that is followed: then its body is not shown. */
-  constructor(outputs: Outputs, options: OutputOptions, isFollowed: (output: ResponseOutput) => boolean) {
+  constructor(outputs: Outputs, options: ResponseOptions, isFollowed: (output: ResponseOutput) => boolean) {
     this.#outputs = outputs;
     this.#options = options;
     this.#isFollowed = isFollowed;
@@ -115,7 +115,7 @@ export class ResponseOutput implements Sink {
   }
 
   /** Returns the variables of `--write-out`. `began` is the time of the request, by performance.now(). */
-  variables(began: number): Variables {
+  variables(began: number): WriteOutVariables {
     const code = this.status.slice(0, 3) || '000';
     return {
       http_code: code,

@@ -3,13 +3,18 @@
 import type { Header } from '../types.ts';
 
 /** Values by the names of the variables; undefined for a value that is not known. */
-export type Variables = Readonly<Record<string, string | number | undefined>>;
+export type WriteOutVariables = Readonly<Record<string, string | number | undefined>>;
 
 const PART = /%%|%\{([^}]*)\}|%header\{([^}]*)\}|\\([nrt])/g;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
 
 /** Returns `format` with its variables and headers filled in; both are byte strings. Calls `onUnknown` with the name of each unknown variable. */
-export function writeOut(format: string, variables: Variables, headers: readonly Header[], onUnknown: (name: string) => void): string {
+export function writeOut(
+  format: string,
+  variables: WriteOutVariables,
+  headers: readonly Header[],
+  onUnknown: (name: string) => void,
+): string {
   return format.replace(PART, (_part, name?: string, header?: string, letter?: string) => {
     if (letter !== undefined) return ESCAPES[letter] ?? '';
     if (header !== undefined) return headers.find(([one]) => one.toLowerCase() === header.toLowerCase())?.[1] ?? '';

@@ -7,7 +7,7 @@ import { joinRepeated } from './repeated-headers.ts';
 import type { Variables } from './variables.ts';
 
 /** The parts of a request target. */
-export interface Target {
+export interface RequestTarget {
   /** The path, as `decodePath` returns it. Begins with "/". */
   path: string;
   /** What follows "?"; "" if nothing does. */
@@ -17,7 +17,7 @@ export interface Target {
 }
 
 /** Parses a request target: "/a%20b?c=d", a whole URL, or "*", which has no path and gets "/" (RFC 9112 §3.3). */
-export function parseTarget(target: string): Target {
+export function parseRequestTarget(target: string): RequestTarget {
   const [, authority, rest = target] = target.startsWith('/') ? [] : (/^[a-z][a-z0-9+.-]*:\/\/([^/?]*)(.*)/is.exec(target) ?? []);
   const mark = rest.indexOf('?');
   const path = mark < 0 ? rest : rest.slice(0, mark);
@@ -30,7 +30,7 @@ export function parseTarget(target: string): Target {
 
 /** Returns the variables that a request target sets. */
 export function targetVariables(target: string): Variables {
-  const { path, query, authority } = parseTarget(target);
+  const { path, query, authority } = parseRequestTarget(target);
   return {
     REQUEST_URI: target,
     SCRIPT_NAME: '',

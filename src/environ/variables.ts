@@ -1,7 +1,7 @@
 // The environment of this process as byte strings: as the web server set it, not as Node decoded it.
 
 import { fs } from '../fs.ts';
-import { fromByteString, isAscii, toByteString } from './byte-string.ts';
+import { decodeUtf8, encodeUtf8, isAscii } from './byte-string.ts';
 import { joinRepeated } from './repeated-headers.ts';
 
 /** Variables by name. Names and values are byte strings: each character is one byte (ISO-8859-1). */
@@ -45,7 +45,7 @@ export function exactVariables(env: Readonly<Record<string, string | undefined>>
     if (found !== undefined && (isSame(found.first, value) || isSame(found.last, value))) {
       variables[name] = found.joined;
     } else {
-      variables[name] = toByteString(value);
+      variables[name] = encodeUtf8(value);
       if (value.includes('\ufffd')) lossy.push(name);
     }
   }
@@ -63,7 +63,7 @@ interface Found {
 }
 
 function isSame(bytes: string | undefined, value: string): boolean {
-  return bytes !== undefined && (bytes === value || fromByteString(bytes) === value);
+  return bytes !== undefined && (bytes === value || decodeUtf8(bytes) === value);
 }
 
 /**

@@ -1,11 +1,11 @@
 // cgiBin(): a folder of CGI programs as one application. The URL path names the program.
 
 import { resolve } from 'node:path';
-import { fromByteString, toByteString } from '../environ/byte-string.ts';
+import { decodeUtf8, encodeUtf8 } from '../environ/byte-string.ts';
 import type { ApplicationFunction, Environ } from '../types.ts';
 import { findFile, hasAccess } from './find.ts';
 import type { Destination } from './response.ts';
-import { type CgiScriptOptions, host, settingsOf } from './script.ts';
+import { type CgiScriptOptions, programSettings, runPrograms } from './script.ts';
 
 /**
  * Returns an application that runs the executable files in `directory` and the folders below it as `cgiScript` does. For
@@ -17,8 +17,8 @@ import { type CgiScriptOptions, host, settingsOf } from './script.ts';
  * another program, the other one answers the request; up to five times in a row.
  */
 export function cgiBin(directory: string, options: CgiScriptOptions = {}): ApplicationFunction {
-  const settings = settingsOf(options);
-  const folder = toByteString(resolve(directory)).replace(/\/$/, '');
+  const settings = programSettings(options);
+  const folder = encodeUtf8(resolve(directory)).replace(/\/$/, '');
   const need = settings.interpreter.length > 0 ? 'read' : 'execute';
 
   const find = async (environ: Environ): Promise<Destination> => {
@@ -27,11 +27,11 @@ export function cgiBin(directory: string, options: CgiScriptOptions = {}): Appli
     const { path, name, pathInfo } = found;
     if (!(await hasAccess(need, path))) {
       const advice = need === 'read' ? 'this user cannot read it' : 'it is not executable; run chmod +x on it';
-      environ['wsgi.errors'].write(`The CGI program ${fromByteString(path)} is refused: ${advice}\n`);
+      environ['wsgi.errors'].write(`The CGI program ${decodeUtf8(path)} is refused: ${advice}\n`);
       return '403 Forbidden';
     }
     const { PATH_TRANSLATED: _, ...request } = environ; // it belongs to the other PATH_INFO
     return { path, environ: { ...request, SCRIPT_NAME: environ.SCRIPT_NAME + name, PATH_INFO: pathInfo } as Environ };
   };
-  return host({ ...settings, find, followsRedirects: true });
+  return runPrograms({ ...settings, find, followsRedirects: true });
 }

@@ -1,7 +1,7 @@
 // The response of a CGI program, as a response body whose first block waits for the program's head. A gateway can close a body at
 // any time, so that a client that leaves ends the program even before its first output.
 
-import { fromByteString } from '../environ/byte-string.ts';
+import { decodeUtf8 } from '../environ/byte-string.ts';
 import type { Variables } from '../environ/variables.ts';
 import { codeOf } from '../error-code.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
@@ -11,8 +11,8 @@ import type { Closable, Environ, Header, StartResponse } from '../types.ts';
 import { diagnose } from './diagnose.ts';
 import { HeadReader, InvalidOutput, type ScriptHead } from './head.ts';
 import { Program, ProgramTimeout } from './program.ts';
+import { type ProgramInput, programInput } from './program-input.ts';
 import { redirect } from './redirect.ts';
-import { type RequestBody, requestBody } from './request-body.ts';
 import { unchunk } from './unchunk.ts';
 import { programVariables } from './variables.ts';
 
@@ -43,7 +43,7 @@ export class ProgramResponse implements AsyncIterable<Buffer>, Closable {
   #settings: HostSettings;
   #environ: Environ;
   #startResponse: StartResponse;
-  #body: RequestBody | undefined;
+  #body: ProgramInput | undefined;
   #program: Program | undefined;
   /** The path of the program that runs, for messages. */
   #path = '';
@@ -96,7 +96,7 @@ export class ProgramResponse implements AsyncIterable<Buffer>, Closable {
   /** Starts the program at `path` and waits for its head. */
   async #run({ path, environ }: { path: string; environ: Environ }): Promise<{ program: Program; head: ScriptHead }> {
     const { interpreter, passAuthorization, timeout, variables } = this.#settings;
-    const body = await requestBody(environ);
+    const body = await programInput(environ);
     this.#body = body;
     this.#path = path;
     if (this.#isClosed) {
@@ -163,7 +163,7 @@ export class ProgramResponse implements AsyncIterable<Buffer>, Closable {
   }
 
   #failure(what: string, status: 502 | 503 | 504): ApplicationError {
-    return new ApplicationError('script-failed', `The CGI program ${fromByteString(this.#path)} failed: ${what}`, status);
+    return new ApplicationError('script-failed', `The CGI program ${decodeUtf8(this.#path)} failed: ${what}`, status);
   }
 }
 

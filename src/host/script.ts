@@ -1,7 +1,7 @@
 // cgiScript(): a CGI program, in any language, as an application. It starts a process for each request, as a web server does.
 
 import { resolve } from 'node:path';
-import { toByteString } from '../environ/byte-string.ts';
+import { encodeUtf8 } from '../environ/byte-string.ts';
 import type { ApplicationFunction, Environ } from '../types.ts';
 import { type HostSettings, ProgramResponse } from './response.ts';
 
@@ -31,25 +31,25 @@ export interface CgiScriptOptions {
  * Throws a `TypeError` for a name in `env` that no shell could use. RFC 3875 #40 to #53
  */
 export function cgiScript(path: string, options: CgiScriptOptions = {}): ApplicationFunction {
-  const program = toByteString(resolve(path));
+  const program = encodeUtf8(resolve(path));
   const find = (environ: Environ) => (environ.PATH_INFO.includes('\0') ? '404 Not Found' : { path: program, environ });
-  return host({ ...settingsOf(options), find, followsRedirects: false });
+  return runPrograms({ ...programSettings(options), find, followsRedirects: false });
 }
 
 /** Returns an application that runs programs as `settings` say. */
-export function host(settings: HostSettings): ApplicationFunction {
+export function runPrograms(settings: HostSettings): ApplicationFunction {
   return (environ, startResponse) => new ProgramResponse(settings, environ, startResponse);
 }
 
 /** Returns `options` with their defaults, as byte strings. */
-export function settingsOf(options: CgiScriptOptions): Omit<HostSettings, 'find' | 'followsRedirects'> {
+export function programSettings(options: CgiScriptOptions): Omit<HostSettings, 'find' | 'followsRedirects'> {
   const { env = {}, interpreter = [], passAuthorization = false, timeout = 60_000 } = options;
-  const variables: Record<string, string> = { PATH: toByteString(process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin') };
+  const variables: Record<string, string> = { PATH: encodeUtf8(process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin') };
   for (const [name, value] of Object.entries(env)) {
     if (!/^[A-Z_][A-Z0-9_]*$/i.test(name)) {
       throw new TypeError(`The name of a variable is letters, digits and "_", got ${JSON.stringify(name)}`);
     }
-    variables[name] = toByteString(value);
+    variables[name] = encodeUtf8(value);
   }
-  return { interpreter: interpreter.map(toByteString), passAuthorization, timeout, variables };
+  return { interpreter: interpreter.map(encodeUtf8), passAuthorization, timeout, variables };
 }

@@ -1,6 +1,6 @@
 // urlMap(): several applications in one, chosen by the host and by the longest prefix of the path.
 
-import { toByteString } from '../environ/byte-string.ts';
+import { encodeUtf8 } from '../environ/byte-string.ts';
 import { stripPathPrefix } from '../environ/path.ts';
 import { toFunction } from '../gateway/application.ts';
 import type { Application, ApplicationFunction, Environ } from '../types.ts';
@@ -48,7 +48,7 @@ function parse(place: string, application: Application): Mount {
   }
   return {
     host: host?.toLowerCase(),
-    path: toByteString(path ?? '')
+    path: encodeUtf8(path ?? '')
       .replace(/\/+/g, '/')
       .replace(/\/$/, ''),
     application: toFunction(application),

@@ -48,7 +48,7 @@ export class AccessLog {
 }
 
 /** Returns `date` in local time, like "[10/Oct/2000:13:55:36 -0700]". */
-export function formatDate(date: Date): string {
+function formatDate(date: Date): string {
   const two = (number: number) => String(number).padStart(2, '0');
   const day = `${two(date.getDate())}/${MONTHS[date.getMonth()]}/${date.getFullYear()}`;
   const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':');

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Extras } from '../environ/environ.ts';
-import { addHeader, parseTarget } from '../environ/http.ts';
+import { addHeader, parseRequestTarget } from '../environ/http.ts';
 import { normalizePath } from '../environ/path.ts';
 import { guessScheme } from '../environ/uri.ts';
 import { wrapFile } from '../gateway/environ.ts';
@@ -24,7 +24,7 @@ export function environOf(
   extras: Extras,
 ): Environ {
   const { url = '/', method = 'GET', rawHeaders } = request;
-  const { path, query, authority } = parseTarget(url);
+  const { path, query, authority } = parseRequestTarget(url);
   const { baseUrl = '', originalUrl = url } = request as Mounted;
   const environ: Environ = {
     GATEWAY_INTERFACE: 'CGI/1.1',
@@ -36,7 +36,7 @@ export function environOf(
     REMOTE_PORT: connection.remotePort,
     REQUEST_METHOD: method,
     REQUEST_URI: originalUrl,
-    SCRIPT_NAME: baseUrl === '' ? '' : parseTarget(baseUrl).path,
+    SCRIPT_NAME: baseUrl === '' ? '' : parseRequestTarget(baseUrl).path,
     PATH_INFO: path,
     QUERY_STRING: query,
     'wsgi.version': [1, 0],

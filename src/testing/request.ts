@@ -18,15 +18,14 @@ export interface RequestHead {
   environ?: Readonly<Record<string, unknown>>;
 }
 
-export interface RequestBody {
+/** A request body, and its length in bytes. */
+export interface SizedSource {
   source: Source;
   length: number;
-  /** The largest body in bytes that may be read. Default: no limit. */
-  limit?: number;
 }
 
 /** Returns the environ of a request to http://localhost, or to the host of a whole URL. */
-export function requestEnviron(head: RequestHead, body: RequestBody | undefined, errors: ErrorStream): Environ {
+export function requestEnviron(head: RequestHead, body: SizedSource | undefined, errors: ErrorStream): Environ {
   const { method, path = '/', headers = [], environ } = head;
   const variables = {
     GATEWAY_INTERFACE: 'CGI/1.1',
@@ -43,7 +42,7 @@ export function requestEnviron(head: RequestHead, body: RequestBody | undefined,
     ...(/^https:/i.test(path) && { HTTPS: 'on', SERVER_PORT: '443' }),
   };
   return toEnviron(completeVariables(variables, environ), {
-    input: body ? new Input(body.source, body.length, body.limit) : new Input(NO_BODY, 0),
+    input: body ? new Input(body.source, body.length) : new Input(NO_BODY, 0),
     errors,
     multithread: false,
     multiprocess: false,

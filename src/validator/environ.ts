@@ -137,6 +137,6 @@ const REQUIRED = [
 ];
 
 /** Whether each character of `text` is one byte. */
-export function isByteString(text: string): boolean {
+function isByteString(text: string): boolean {
   return !/[^\0-\xff]/.test(text);
 }

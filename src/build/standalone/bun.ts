@@ -17,12 +17,12 @@ const PACKAGES = {
 } as const;
 
 /** "linux-x64-musl": a system, a processor, and a C library or an older processor. */
-export type Target = keyof typeof PACKAGES;
+export type Machine = keyof typeof PACKAGES;
 
-/** Returns the target that `name` is. Throws a `UserError` for other names. */
-export function parseTargetMachine(name: string): Target {
-  const target = Object.keys(PACKAGES).find((known): known is Target => known === name);
-  if (target) return target;
+/** Returns the machine that `name` is. Throws a `UserError` for other names. */
+export function parseMachine(name: string): Machine {
+  const machine = Object.keys(PACKAGES).find((known): known is Machine => known === name);
+  if (machine) return machine;
   throw new UserError('option-wrong', `The target must be one of ${Object.keys(PACKAGES).join(', ')}, got ${name}`);
 }
 
@@ -63,7 +63,7 @@ function inMachinePackages(module: string): string[] {
  * Returns the path of Bun for `target`. It has the version of `bun`, because only that version runs the code that `bun`
  * compiles. Throws a `UserError` that says how to install it.
  */
-export async function findBase(target: Target, bun: Bun, module: string): Promise<string> {
+export async function findBase(target: Machine, bun: Bun, module: string): Promise<string> {
   const name = PACKAGES[target];
   const found = installed(name, module, ['bin/bun']).filter(isProgram);
   const base = found.find((path) => versionOf(path) === bun.version);

@@ -6,14 +6,14 @@ import { kindOf } from './idl.ts';
 import { mimeTypeOf } from './mime-type.ts';
 import { nativeResponse } from './native.ts';
 
-export type Source = string | Uint8Array | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+export type BodySource = string | Uint8Array | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 export class Body {
-  source: Source;
+  source: BodySource;
   #stream: ReadableStream<Uint8Array> | undefined;
   #isUsed = false;
 
-  constructor(source: Source) {
+  constructor(source: BodySource) {
     this.source = source;
     if (isStream(source)) this.#stream = source;
   }
@@ -35,7 +35,7 @@ export class Body {
   }
 
   /** Returns what the body is made of. The body counts as used then. Throws a `TypeError` if it is unusable. */
-  take(): Source {
+  take(): BodySource {
     if (this.unusable) throw new TypeError('Body is unusable: Body has already been read');
     this.#isUsed = this.#stream === undefined;
     return this.#stream ?? this.source;
@@ -121,7 +121,7 @@ async function* bytesFrom(blocks: AsyncIterable<Uint8Array | string>): AsyncGene
   }
 }
 
-function plain(source: Source, type: string | null) {
+function plain(source: BodySource, type: string | null) {
   return { body: new Body(source), type, isStream: false };
 }
 
@@ -173,7 +173,7 @@ function withoutByteOrderMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
-export function isStream(source: Source): source is ReadableStream<Uint8Array> {
+export function isStream(source: BodySource): source is ReadableStream<Uint8Array> {
   return typeof source === 'object' && 'getReader' in source;
 }
 
@@ -182,7 +182,7 @@ async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uin
   for (let step = await reader.read(); !step.done; step = await reader.read()) yield step.value;
 }
 
-function toStream(source: Source, isUsed: boolean): ReadableStream<Uint8Array> {
+function toStream(source: BodySource, isUsed: boolean): ReadableStream<Uint8Array> {
   if (isUsed) {
     // The body was read in another form. A program that looks at it sees a stream that has been read.
     const read = byteStream(async (controller) => close(controller));

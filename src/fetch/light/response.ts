@@ -1,7 +1,7 @@
 // The class Response of the Fetch standard, in plain JavaScript. https://fetch.spec.whatwg.org/#response-class
 
 import type { Header } from '../../types.ts';
-import { Body, blobOf, bytesOf, extract, formDataOf, HAS_TEXT_STREAM, type Source, textOf, textStreamOf } from './body.ts';
+import { Body, type BodySource, blobOf, bytesOf, extract, formDataOf, HAS_TEXT_STREAM, textOf, textStreamOf } from './body.ts';
 import { freeze, Headers, pairsOf } from './headers.ts';
 import { definePlatformClass, requireArguments, showInLogs, toByteString, toDictionary } from './idl.ts';
 import { isNative } from './native.ts';
@@ -180,7 +180,7 @@ definePlatformClass(Response, 'Response', ['error', 'redirect', 'json']);
 showInLogs(Response.prototype, 'Response', [...['status', 'statusText', 'headers', 'body', 'bodyUsed', 'ok', 'redirected', 'type', 'url']]);
 
 /** Takes the body out of `response` in the form in which it was given. It counts as used then. */
-export function bodyOf(response: globalThis.Response | Response): Source | null {
+export function bodyOf(response: globalThis.Response | Response): BodySource | null {
   if (!isLight(response)) {
     if (response.bodyUsed || response.body?.locked) throw new TypeError('Body is unusable: Body has already been read');
     return response.body;

@@ -3,7 +3,7 @@
 import { Spool } from '../gateway/spool.ts';
 import type { Environ, InputStream } from '../types.ts';
 
-export interface RequestBody {
+export interface ProgramInput {
   /** The length in bytes, as digits; undefined if there is no body. */
   length: string | undefined;
   /** The bytes; undefined if there are none. */
@@ -13,7 +13,7 @@ export interface RequestBody {
 }
 
 /** Returns the body of a request. A body of unknown length is read to its end first: into memory up to 1 MiB, then into a file. */
-export async function requestBody(environ: Environ): Promise<RequestBody> {
+export async function programInput(environ: Environ): Promise<ProgramInput> {
   const { CONTENT_LENGTH: length, 'wsgi.input': input } = environ;
   if (length !== undefined && length !== '') {
     return { length, blocks: Number(length) > 0 ? input : undefined, close() {} };
