@@ -50,6 +50,8 @@ export default defineConfig({
     // One more than processors: many tests wait for a process or a clock.
     maxWorkers: availableParallelism() + 1,
     testTimeout: 30_000,
+    // A test that compares nothing cannot fail.
+    expect: { requireAssertions: true },
     coverage: {
       provider: 'v8',
       include: ['src/gateway/**', 'src/environ/**'],

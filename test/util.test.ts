@@ -104,10 +104,16 @@ describe('setupTestingDefaults', () => {
   test('the validator has no objection', () => {
     const environ = {};
     setupTestingDefaults(environ);
-    validator(((_environ: unknown, startResponse: StartResponse) => {
-      startResponse('200 OK', []);
+    const statuses: string[] = [];
+    const startResponse = (status: string) => {
+      statuses.push(status);
+      return () => {};
+    };
+    validator(((_environ: unknown, start: StartResponse) => {
+      start('200 OK', []);
       return null;
-    }) as never)(environ, () => () => {});
+    }) as never)(environ, startResponse);
+    expect(statuses).toEqual(['200 OK']);
   });
 });
 

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { until } from '../host/processes.ts';
 import { hello, waiting } from './applications.ts';
@@ -85,6 +86,7 @@ describe('close()', () => {
 
   test('does not wait for the grace when no connection is open', async () => {
     const serving = await serve(hello, { grace: 1_000_000 });
-    await once(serving.server.close(), 'close');
+    const closed = once(serving.server.close(), 'close').then(() => 'closed');
+    expect(await Promise.race([closed, sleep(10_000, 'waits', { ref: false })])).toBe('closed');
   });
 });

@@ -209,6 +209,7 @@ describe('a web server that stalls', () => {
       before = blocks;
       return isHeldUp;
     });
+    expect(closed).toBe(false);
     peer.socket[leave]();
     await until(() => closed);
   });

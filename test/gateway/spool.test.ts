@@ -30,6 +30,9 @@ function openFiles(): number {
   return readdirSync('/proc/self/fd').filter(isSpool).length - before;
 }
 
+/** Waits until no file of a body is open. */
+const isClosed = () => until(() => openFiles() === 0);
+
 const echo: ApplicationFunction = async (environ, startResponse) => {
   const body = environ['wsgi.input'].read();
   startResponse('200 OK', [['Content-Type', 'text/plain']]);
@@ -46,7 +49,7 @@ beforeEach(() => {
   before += openFiles();
 });
 
-afterEach(() => until(() => openFiles() === 0), 20_000);
+afterEach(isClosed, 20_000);
 
 describe('toFetch', () => {
   const post = (body: string | ReadableStream, signal?: AbortSignal) =>
@@ -118,6 +121,7 @@ describe('makeServer', () => {
     const late = open(waiting.port, `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${BIG.length}\r\n\r\n${BIG}`);
     await until(() => openFiles() === 1);
     late.destroy();
+    expect(await isClosed()).toBe(true);
   });
 });
 
@@ -130,7 +134,7 @@ describe('SCGI', () => {
       const client = (await scgi.serve(application)).client().send(scgi.head({}, length) + BIG);
       await until(() => openFiles() === 1);
       client.socket.destroy();
-      await until(() => openFiles() === 0);
+      expect(await isClosed()).toBe(true);
     }
   });
 });
@@ -143,6 +147,7 @@ describe('FastCGI', () => {
     client.send(fastCgi.begin(1), fastCgi.params(1, { CONTENT_LENGTH: '9000000' }), ...pieces(1));
     await until(() => openFiles() === 1);
     client.socket.destroy();
+    expect(await isClosed()).toBe(true);
   });
 
   test("the rest of an aborted request's body is dropped, on a connection that takes nothing", async () => {

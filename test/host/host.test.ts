@@ -358,6 +358,7 @@ describe('what goes wrong', () => {
     const socket = open(port, 'GET /family.sh HTTP/1.1\r\nHost: a\r\n\r\n');
     await once(socket, 'data');
     const pid = Number(await until(() => readFileSync(join(folder, 'family'), 'utf8')));
+    expect(isRunning(pid)).toBe(true);
     socket.destroy();
     await until(() => !isRunning(pid));
   });
