@@ -2,6 +2,8 @@
 // once. The shell starts Node with that code as text (-e), because Node would choose between CommonJS and ES modules by the
 // file's name and by the package.json files above it.
 
+import { REMOVE_EVAL_TEXT } from '../node-internals/eval-text.ts';
+
 /**
  * Loads a file that `assemble` has made, and runs the program in it.
  *
@@ -10,7 +12,7 @@
  * - It runs by "-e", and also where Node has loaded the file itself, as CommonJS or as an ES module. An ES module has none of
  *   `module`, `require` and `__filename`.
  * - Nothing in it depends on the program: while a file is replaced, the shell may have read the old one and Node the new one.
- * - The first call of a function of Node costs up to a hundred microseconds; "latin1Slice" and its like are the cheapest.
+ * - It calls few functions of Node, because the first call of each costs up to a hundred microseconds.
  */
 const BOOT = `(function(module,require,file){\
 var get=process.getBuiltinModule,path=file||process.argv[1];\
@@ -19,9 +21,9 @@ console.error("run-with-cgi: Node "+process.version.slice(1)+" is too old for "+
 process.exitCode=1;\
 console.log((/(^|\\/)nph-[^\\/]*$/.test(path)?"HTTP/1.1":"Status:")+" 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error");\
 return}\
-var bytes=get("fs").readFileSync(path),end=bytes.length-11,list=end-bytes.latin1Slice(end,end+8),parts=JSON.parse(bytes.latin1Slice(list,end)),code=list-parts[3],source=code-parts[2];\
+var bytes=get("fs").readFileSync(path),end=bytes.length-11,list=end-bytes.toString("latin1",end,end+8),parts=JSON.parse(bytes.toString("latin1",list,end)),code=list-parts[3],source=code-parts[2];\
 for(var at=4;at<parts.length;at++)bytes[source+parts[at]]=47;\
-new(get("vm").Script)(bytes[parts[1]](source,code),{filename:parts[0],lineOffset:-1,cachedData:bytes.subarray(code,list)}).runInThisContext()(module,require,file)\
+new(get("vm").Script)(bytes.toString(parts[1],source,code),{filename:parts[0],lineOffset:-1,cachedData:bytes.subarray(code,list)}).runInThisContext()(module,require,file)\
 })(typeof module=="object"&&module,typeof require=="function"&&require,typeof __filename=="string"&&__filename!="[eval]"&&__filename)`;
 
 /** The arguments of Node between its own options and the path of a built script. */
@@ -50,7 +52,7 @@ export function assemble(shellLine: string, { source, name, code }: Program): Bu
     parts[++at] = 0x20;
     replaced.push(at);
   }
-  const list = toAscii(JSON.stringify([name, `${encoding}Slice`, text.length, code.length, ...replaced]));
+  const list = toAscii(JSON.stringify([name, encoding, text.length, code.length, ...replaced]));
   // "-" ends the shell's options: the path of the script may begin with "-".
   const head = `#!/bin/sh -\n${shellLine}\n;${BOOT}/*`;
   return Buffer.concat([Buffer.from(head), parts, Buffer.from(`${list}${String(list.length).padStart(8, '0')}*/\n`)]);
@@ -88,10 +90,14 @@ require=Module.createRequire(file)\
 process.mainModule=require.main=require.cache[file]=module;\
 module.id=".";\
 module.filename=file;\
-module.paths=Module._nodeModulePaths(module.path=dirname(file));\
-const text=execArgv.lastIndexOf(process._eval);\
-if(text>0)execArgv.splice(text-1,2);\
-delete process._eval;\
+const paths=module.paths=[];\
+for(let at=module.path=dirname(file);;at=dirname(at)){\
+if(!at.endsWith("/node_modules"))paths.push((at==="/"?"":at)+"/node_modules");\
+if(at==="/")break\
+}\
+const option=execArgv.lastIndexOf("-e");\
+if(option>=0)execArgv.splice(option,2);\
+${REMOVE_EVAL_TEXT}\
 for(const name of ["__dirname","__filename","exports","module","require",...Module.builtinModules])if(!["console","crypto","process"].includes(name))delete globalThis[name]\
 }\
 ${STACKS}\

@@ -21,14 +21,16 @@ const UNDOCUMENTED = [
   'binding',
   'useUserBuffer',
   'assignSocket',
+  'latin1Slice',
+  'utf8Slice',
   'chunkedEncoding',
   'shouldKeepAlive',
   'useChunkedEncodingByDefault',
   'GetAddrInfoReqWrap',
 ];
 
-/** Text of other programs, which a built file holds. */
-const TEXT = ['built-script/boot.ts', 'build/mime-types.ts'];
+/** Text of a package's file, whose properties are the package's own. */
+const TEXT = ['build/mime-types.ts'];
 
 /** The properties in `source` that Node does not document, by name or as a quoted name. */
 function undocumented(source: string): string[] {

@@ -183,5 +183,5 @@ console.error("run-with-cgi: "+file+" was started by itself, by fork() for examp
 process.exit(1)
 }
 process.argv.splice(1,3,file);
-new(require("node:vm").Script)(bytes("source").utf8Slice(),{filename:NAME,lineOffset:-1,cachedData:bytes("code")}).runInThisContext()(false,false,false);
+new(require("node:vm").Script)(bytes("source").toString(),{filename:NAME,lineOffset:-1,cachedData:bytes("code")}).runInThisContext()(false,false,false);
 `;
