@@ -108,7 +108,7 @@ function followLine(patient: Patient, shebang: Shebang): Start {
     });
     return { findings, program: undefined };
   }
-  const name = words[0]?.startsWith('-S') && words[0].length > 2 ? words[0].slice(2) : shebang.program;
+  const name = shebang.program;
   if (name === '') return { findings, program: undefined };
   if (name.includes('/')) return { findings: examineProgram(patient, name, name), program: { name: basename(name), path: name } };
   return lookUp(patient, name);

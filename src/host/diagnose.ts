@@ -21,7 +21,7 @@ export function diagnose(path: string): string | undefined {
     return `the interpreter of its #! line, ${interpreter}, does not exist`;
   if (!interpreter.endsWith('/env')) return undefined;
   // Linux gives env all words as one argument, which only -S splits again.
-  const name = words[0] === '-S' ? shebang.program : words.join(' ');
+  const name = words[0]?.startsWith('-S') ? shebang.program : words.join(' ');
   return `${name} may not be in its PATH, where its #! line looks for it; give it a PATH by the option env`;
 }
 

@@ -33,7 +33,8 @@ export function parseShebang(start: string): Shebang | undefined {
   const words = line.match(/[^ \t\r]+/g) ?? [];
   const [interpreter = '', ...rest] = words;
   const name = interpreter.slice(interpreter.lastIndexOf('/') + 1);
-  // The options and assignments of env stand before the program.
-  const program = name === 'env' ? (rest.find((word) => !word.startsWith('-') && !word.includes('=')) ?? '') : name;
+  // The options and assignments of env stand before the program, but "-Sprogram" holds both.
+  const args = rest[0]?.startsWith('-S') ? [rest[0].slice(2), ...rest.slice(1)] : rest;
+  const program = name === 'env' ? (args.find((word) => word !== '' && !word.startsWith('-') && !word.includes('=')) ?? '') : name;
   return { words, program, endsInCrlf: line.endsWith('\r') };
 }

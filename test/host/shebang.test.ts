@@ -6,6 +6,7 @@ test.each([
   ['#! /usr/bin/perl -T \nprint', ['/usr/bin/perl', '-T'], 'perl'],
   ['#!/usr/bin/env node\n', ['/usr/bin/env', 'node'], 'node'],
   ['#!/usr/bin/env -S A=b python3 -u\n', ['/usr/bin/env', '-S', 'A=b', 'python3', '-u'], 'python3'],
+  ['#!/usr/bin/env -Sperl -T\n', ['/usr/bin/env', '-Sperl', '-T'], 'perl'],
   ['#!/opt/a\xa0b/sh', ['/opt/a\xa0b/sh'], 'sh'],
   ['#!/usr/bin/env\n', ['/usr/bin/env'], ''],
   ['#!\nnode', [], ''],
