@@ -87,7 +87,7 @@ export class Spool implements Source {
       this.#inFile += bytes.length;
     } catch (error) {
       // The server must still be able to hand over the rest. Only the application must not read on.
-      this.#failure = new RequestError('body-lost', `The request body could not be kept in ${temporaryFolder()}`, 507, { cause: error });
+      this.#failure = new RequestError('body-lost', `The request body could not be kept in ${spoolFolder()}`, 507, { cause: error });
     }
   }
 
@@ -109,12 +109,12 @@ export class Spool implements Source {
   }
 }
 
-function temporaryFolder(): string {
+function spoolFolder(): string {
   return process.env.TMPDIR || '/tmp';
 }
 
 function openUnlinked(): number {
-  const path = `${temporaryFolder()}/run-with-cgi-${process.pid}-${process.hrtime.bigint()}`;
+  const path = `${spoolFolder()}/run-with-cgi-${process.pid}-${process.hrtime.bigint()}`;
   const file = fs.openSync(path, 'wx+', 0o600);
   fs.unlinkSync(path);
   return file;
