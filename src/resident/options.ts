@@ -59,6 +59,8 @@ export interface ResidentSettings {
   readonly env: Extras;
   readonly errors: ErrorStream;
   readonly sendsErrors: boolean;
+  /** The exchanges that are not over. An application may work on after its response. */
+  readonly exchanges: Set<Promise<void>>;
 }
 
 /** Fills the defaults of `options` in. Throws an `ApplicationError` when `application` is none. */
@@ -79,5 +81,6 @@ export function settingsOf(name: string, application: Application, options: Resi
     env,
     errors: errorStream(options.errors ?? process.stderr),
     sendsErrors: sendErrors,
+    exchanges: new Set(),
   };
 }

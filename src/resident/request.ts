@@ -119,7 +119,10 @@ export abstract class ResidentRequest implements Sink {
     if (body && this.#announced === undefined) environ.CONTENT_LENGTH = String(body.length);
     const exchange = new Exchange(application, environ, this, this.#report);
     this.#exchange = exchange;
-    runExchange(exchange, body, settings.timeout);
+    const running = runExchange(exchange, body, settings.timeout);
+    if (!running) return;
+    settings.exchanges.add(running);
+    running.then(() => settings.exchanges.delete(running));
   }
 
   /** Reading throws a `RequestError` where bytes that CONTENT_LENGTH announces are missing. */

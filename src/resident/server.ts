@@ -24,6 +24,7 @@ export class ResidentServer extends Server {
   #fd: number | undefined;
   #path: string | undefined;
   #makeConnection: MakeConnection;
+  #exchanges: ReadonlySet<Promise<void>>;
   #connections = new Map<Socket, ResidentConnection>();
   /** How many connections were accepted so far. */
   #accepted = 0;
@@ -33,12 +34,13 @@ export class ResidentServer extends Server {
   #handOver: HandOver | undefined;
   #removePath: () => void;
 
-  constructor(place: ListenOptions, { maxConnections, grace }: ResidentSettings, makeConnection: MakeConnection) {
+  constructor(place: ListenOptions, { maxConnections, grace, exchanges }: ResidentSettings, makeConnection: MakeConnection) {
     super({ noDelay: true });
     this.grace = grace;
     this.#fd = place.fd;
     this.#path = place.socket;
     this.#makeConnection = makeConnection;
+    this.#exchanges = exchanges;
     this.maxConnections = maxConnections;
     this.on('listening', () => readIntoOneBuffer(this, (socket) => this.#open(socket)));
     this.on('connection', (socket) => {
@@ -103,9 +105,14 @@ export class ResidentServer extends Server {
     return isAccepted;
   }
 
-  /** Whether a request arrives, runs or is answered. */
+  /** Whether a request arrives, runs or is answered, or an application works on after its response. */
   get isBusy(): boolean {
-    return [...this.#connections.values()].some((connection) => connection.isBusy);
+    return this.#exchanges.size > 0 || [...this.#connections.values()].some((connection) => connection.isBusy);
+  }
+
+  /** Resolves when every application has finished, also what it does after its response. Never rejects. */
+  async exchangesOver(): Promise<void> {
+    await Promise.all(this.#exchanges);
   }
 
   /** Breaks all connections off. Returns how many there were. */

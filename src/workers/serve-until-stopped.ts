@@ -61,6 +61,11 @@ class ResidentProcess {
   #isIdle = false;
   #idleTimer: NodeJS.Timeout | undefined;
   #breakOffTimer: NodeJS.Timeout | undefined;
+  #breakOff = (): void => {};
+  /** Resolves when the deadline is over. */
+  #brokenOff = new Promise<void>((resolve) => {
+    this.#breakOff = resolve;
+  });
   #status = 0;
 
   constructor(application: Application, open: (application: ApplicationFunction) => Server, options: ProcessOptions) {
@@ -91,6 +96,7 @@ class ResidentProcess {
     for (const signal of STOP_SIGNALS) process.on(signal, () => this.#stop());
     try {
       await this.#closed();
+      await Promise.race([this.#server.exchangesOver(), this.#brokenOff]);
     } finally {
       clearInterval(this.#idleTimer);
       clearTimeout(this.#breakOffTimer);
@@ -150,7 +156,10 @@ class ResidentProcess {
   }
 
   #limitDrain(): void {
-    this.#breakOffTimer ??= startTimer(this.#deadline, () => this.#server.closeAllConnections());
+    this.#breakOffTimer ??= startTimer(this.#deadline, () => {
+      this.#server.closeAllConnections();
+      this.#breakOff();
+    });
   }
 
   #checkIdle(): void {

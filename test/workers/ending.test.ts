@@ -1,11 +1,11 @@
 // How a gateway with workers ends: what runs is finished, and no process is left.
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { isRunning, until } from '../host/processes.ts';
-import { areUp, ask, command, ended, folder, gateways, isHeld, release, serve, workersOf } from './gateway.ts';
+import { areUp, ask, command, ended, file, folder, gateways, isHeld, release, serve, workersOf } from './gateway.ts';
 
 describe('the end', () => {
   test.each(['SIGTERM', 'SIGINT', 'SIGUSR1'] as const)('%s: running requests are finished, no more are taken', async (signal) => {
@@ -53,6 +53,24 @@ describe('the end', () => {
     gateway.process.kill('SIGTERM');
     expect(await held).toBe('');
     expect(await ended(gateway)).toEqual([0, null]);
+  });
+
+  test.each([[[]], [['--workers', '1']]])('%j: close() that runs on after the response is waited for', async (words) => {
+    const gateway = serve(...words);
+    await until(() => existsSync(gateway.place));
+    expect(await ask(gateway, '/work-on')).toBe('answered');
+    gateway.process.kill('SIGTERM');
+    expect(await ended(gateway)).toEqual([0, null]);
+    expect(readFileSync(file('worked'), 'utf8')).toBe('on');
+  });
+
+  test('--drain: close() that takes longer is not waited for', async () => {
+    const gateway = serve('--drain', '0');
+    await until(() => existsSync(gateway.place));
+    expect(await ask(gateway, '/work-on')).toBe('answered');
+    gateway.process.kill('SIGTERM');
+    expect(await ended(gateway)).toEqual([0, null]);
+    expect(existsSync(file('worked'))).toBe(false);
   });
 
   test('workers whose supervisor is killed finish their running requests, and end', async () => {

@@ -37,6 +37,9 @@ export default async (environ, startResponse) => {
     process.on('unhandledRejection', (error) => appendFileSync('caught', error.message + '\\n'));
   }
   startResponse('200 OK', [['Content-Type', 'text/plain']]);
+  if (environ.PATH_INFO === '/work-on') {
+    return Object.assign(['answered'], { close: () => sleep(1500).then(() => appendFileSync('worked', 'on')) });
+  }
   return '${text} ' + process.pid;
 };
 `;
@@ -53,7 +56,7 @@ export const gateways: Gateway[] = [];
 export function serve(...words: string[]): Gateway {
   const name = `app${gateways.length}`;
   const place = file(`${name}.sock`);
-  for (const left of ['held', 'released', 'caught']) rmSync(file(left), { force: true });
+  for (const left of ['held', 'released', 'caught', 'worked']) rmSync(file(left), { force: true });
   if (!existsSync(file('app.mjs'))) writeFileSync(file('app.mjs'), source('old'));
   const child = spawn(process.execPath, [command, 'fastcgi', 'app.mjs', '--socket', place, ...words], {
     cwd: folder,
