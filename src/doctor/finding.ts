@@ -32,6 +32,7 @@ export const FINDING_CODES = [
   'node-too-old',
   'typescript-unsupported',
   // What the script needs
+  'code-cache-rejected',
   'command-missing',
   'file-beside-missing',
   'file-beside-refused',

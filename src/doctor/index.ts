@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { readStart } from '../host/shebang.ts';
 import { type Account, canBecome, findAccount, guessServerAccount, ownAccount, userName } from './account.ts';
+import { examineCompiledCode, findNode, readBuiltFile } from './built-file.ts';
 import type { Finding } from './finding.ts';
 import { examineStart } from './interpreter.ts';
 import type { Patient } from './patient.ts';
@@ -57,7 +58,9 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
   const patient: Patient = { path: script, start: readBeginning(script, unseen), account, server, suexec };
 
   const way = examineWay(patient);
-  const { findings: startFindings, program } = examineStart(patient);
+  const built = readBuiltFile(patient);
+  const { findings: startFindings, program: reader } = examineStart(patient);
+  const program = built && startFindings.length === 0 ? findNode(patient, built) : reader;
   const findings = [...(reading?.findings ?? []), ...way, ...startFindings];
   // Whoever has not named the server's user may run the script as another one.
   const isSure = (options.account ?? configured) !== undefined || suexec || canBecome(account);
@@ -84,6 +87,8 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
     return { script, user: account.name, findings: order(findings), answers: [], unseen };
   }
   const trials = await tryScript({ path: script, account: runner, server: patient.server, program, askedPath, sendsPosts, timeout });
+  if (built && program?.path !== undefined && trials.answers.length > 1)
+    findings.push(...(await examineCompiledCode({ ...patient, account: runner }, program.path)));
   if (server.name === 'busybox') for (const finding of trials.findings) raiseForBusybox(finding);
   return { script, user: account.name, findings: order([...findings, ...trials.findings]), answers: trials.answers, unseen };
 }

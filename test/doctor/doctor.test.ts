@@ -169,6 +169,24 @@ console.log(JSON.stringify(await examine(${JSON.stringify(join(own, 'script.cgi'
   });
 });
 
+test('a built file whose compiled code this Node does not take is noted, with what that costs', async () => {
+  const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
+  chmodSync(own, 0o755);
+  const bytes = readFileSync(new URL('../../dist/cgi-bin/hello.cgi', import.meta.url));
+  script(own, bytes, 'same.cgi');
+  const end = bytes.length - 11;
+  const list = end - Number(bytes.toString('latin1', end, end + 8));
+  const code = list - JSON.parse(bytes.toString('latin1', list, end))[3];
+  bytes.writeUInt32LE(bytes.readUInt32LE(code + 4) ^ 1, code + 4); // the version of V8
+  script(own, bytes, 'other.cgi');
+  const findings = async (name: string) => (await examine(join(own, name), { account })).findings;
+  expect(await findings('same.cgi')).toEqual([]);
+  const [finding, ...more] = await findings('other.cgi');
+  expect({ code: finding?.code, severity: finding?.severity, more }).toEqual({ code: 'code-cache-rejected', severity: 'note', more: [] });
+  expect(finding?.problem).toMatch(/V8 compiles \d+ kB of source anew, which takes \d+\.\d ms at first/);
+  rmSync(own, { recursive: true });
+});
+
 test('the mount of a path is the longest one, and its spaces are decoded', () => {
   const mounts = `27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 28 27 0:30 / /srv/my\\040scripts rw,noexec,nosuid - tmpfs none rw

@@ -1,0 +1,60 @@
+// Examines a file of `run-with-cgi build`: whether the Node that runs it takes the compiled code in it.
+
+import { readFileSync } from 'node:fs';
+import type { Finding } from './finding.ts';
+import { lookUp } from './interpreter.ts';
+import type { Patient, Program } from './patient.ts';
+import { run } from './run.ts';
+
+/** What a built file begins with: the shell's #! line, then a line that is a string and a comment in JavaScript. */
+const BEGINNING = /^#!\/bin\/sh -\n":" \/\/;/;
+
+/**
+ * Says as JSON whether V8 takes the compiled code of the file that is the first argument, and how many milliseconds V8 compiles
+ * without it. The file's end is laid out as built-script/boot.ts writes it.
+ */
+const PROBE = `const bytes=require("fs").readFileSync(process.argv[1]),end=bytes.length-11,list=end-Number(bytes.latin1Slice(end,end+8)),parts=JSON.parse(bytes.latin1Slice(list,end)),code=list-parts[3],source=code-parts[2];
+for(let at=4;at<parts.length;at++)bytes[source+parts[at]]=47;
+const text=bytes[parts[1]](source,code),{Script}=require("vm"),began=performance.now();
+const script=new Script(text,{filename:parts[0],lineOffset:-1,cachedData:bytes.subarray(code,list)});
+console.log(JSON.stringify({milliseconds:performance.now()-began,rejected:script.cachedDataRejected===true,length:parts[2],compiled:parts[3],node:process.version}))`;
+
+export interface BuiltFile {
+  /** The command that runs the file, as its second line has it: "node", "/usr/bin/node". */
+  interpreter: string;
+}
+
+/** Returns what the file `path` was built for; undefined for a file that build has not made. */
+export function readBuiltFile({ path, start }: Patient): BuiltFile | undefined {
+  if (!BEGINNING.test(start)) return undefined;
+  try {
+    const [, line = ''] = readFileSync(path, 'latin1').split('\n', 2);
+    const [, interpreter] = /; exec ('[^']*'|\S+)(?: \S+)*? -e /.exec(line) ?? [];
+    return interpreter === undefined ? undefined : { interpreter: interpreter.replaceAll("'", '') };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the Node that the second line of a built file leads to. Where there is none, the file itself answers by 500, and the trial finds that. */
+export function findNode(patient: Patient, { interpreter }: BuiltFile): Program | undefined {
+  return interpreter.startsWith('/') ? { name: 'node', path: interpreter } : lookUp(patient, interpreter).program;
+}
+
+/** Returns a note where `node` cannot use the compiled code in the file, so that it compiles the source for each request. */
+export async function examineCompiledCode({ path, account, server }: Patient, node: string): Promise<Finding[]> {
+  const done = await run([node, '-e', PROBE, '--', path], { account, limits: server.limits, variables: {}, timeout: 5_000 });
+  const [, length, compiled] = /"length":(\d+),"compiled":(\d+)/.exec(done.output.toString('latin1')) ?? [];
+  const [, milliseconds = '0'] = /"milliseconds":([\d.]+)/.exec(done.output.toString('latin1')) ?? [];
+  const [, version = ''] = /"node":"([^"]+)"/.exec(done.output.toString('latin1')) ?? [];
+  if (length === undefined || Number(compiled) === 0 || !done.output.includes('"rejected":true')) return [];
+  return [
+    {
+      code: 'code-cache-rejected',
+      severity: 'note',
+      subject: path,
+      problem: `The file was built by another Node than ${node} (${version}), whose V8 does not take the compiled code in it. The script runs all the same; for each request V8 compiles ${Math.ceil(Number(length) / 1000)} kB of source anew, which takes ${Number(milliseconds).toFixed(1)} ms at first and more with each function that is called.`,
+      mend: [{ change: `Build the script with Node ${version}: on the host itself, or with the same version elsewhere.` }],
+    },
+  ];
+}
