@@ -61,7 +61,13 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
   const built = readBuiltFile(patient);
   const { findings: startFindings, program: reader } = examineStart(patient);
   const program = built && startFindings.length === 0 ? findNode(patient, built) : reader;
-  const findings = [...(reading?.findings ?? []), ...way, ...startFindings];
+  // A module that has yet to be built needs no mode of its own.
+  const needsBuild = startFindings.some(({ mend }) => mend.some((one) => 'run' in one && one.run.includes('run-with-cgi build')));
+  const findings = [
+    ...(reading?.findings ?? []),
+    ...(needsBuild ? way.filter(({ code }) => code !== 'file-not-executable') : way),
+    ...startFindings,
+  ];
   // Whoever has not named the server's user may run the script as another one.
   const isSure = (options.account ?? configured) !== undefined || suexec || canBecome(account);
   if (!isSure) {
@@ -72,7 +78,7 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
   }
   if (!canBecome(account)) {
     unseen.push(
-      `This process is ${own.name}, and only root can run the script as ${account.name}. The folders were judged by their mode bits, and the script ran as ${own.name}. For the rest: sudo run-with-cgi doctor ${script} --as ${account.name}`,
+      `This process is ${own.name}, and only root can run the script as ${account.name}. The folders were judged by their mode bits, and the script ran as ${own.name}. For the rest: sudo npx run-with-cgi doctor ${script} --as ${account.name}`,
     );
   }
   const selinux = selinuxEnforces();

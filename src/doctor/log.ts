@@ -13,8 +13,9 @@ export interface Cause {
 
 type Reader = (found: RegExpExecArray, script: string) => Cause | undefined;
 
-const build = (script: string): Mend => ({
-  run: `npx run-with-cgi build ${quote(script)} -o ${quote(script.replace(/(?:\.[^./]*)?$/, '.built.cgi'))}`,
+/** Returns the command that makes a built file of `script`. */
+export const buildAdvice = (script: string): Mend => ({
+  run: `npx run-with-cgi build ${quote(script)} -o ${quote(script.replace(/(?:\.[^./]*)?$/, script.endsWith('.cgi') ? '.built.cgi' : '.cgi'))}`,
 });
 
 /** Messages of interpreters, and what they mean. The first that matches counts. */
@@ -92,7 +93,7 @@ const CAUSES: readonly (readonly [RegExp, Reader])[] = [
     (_found, script) => ({
       code: 'typescript-unsupported',
       problem: 'The Node that runs the script does not read TypeScript; Node 22.18 and later do.',
-      mend: [build(script)],
+      mend: [buildAdvice(script)],
     }),
   ],
   [
@@ -102,7 +103,7 @@ const CAUSES: readonly (readonly [RegExp, Reader])[] = [
         ? {
             code: 'typescript-unsupported',
             problem: 'The Node that runs the script takes TypeScript for JavaScript; Node 22.18 and later read both.',
-            mend: [build(script)],
+            mend: [buildAdvice(script)],
           }
         : undefined,
   ],
@@ -111,7 +112,7 @@ const CAUSES: readonly (readonly [RegExp, Reader])[] = [
     ([, extension], script) => ({
       code: 'module-kind',
       problem: `Node takes the script for an ES module, and does not load ES modules whose names end in ${extension}.`,
-      mend: [{ run: `mv ${quote(script)} ${quote(script.replace(/(?:\.[^./]*)?$/, '.mjs'))}` }, build(script)],
+      mend: [{ run: `mv ${quote(script)} ${quote(script.replace(/(?:\.[^./]*)?$/, '.mjs'))}` }, buildAdvice(script)],
     }),
   ],
   [/(?:require|module|exports|__dirname|__filename) is not defined in ES module scope/, (_found, script) => typeModule(script)],
@@ -120,7 +121,7 @@ const CAUSES: readonly (readonly [RegExp, Reader])[] = [
     (_found, script) => ({
       code: 'module-kind',
       problem: 'Node takes the script for CommonJS, and the script is an ES module: it has import or export.',
-      mend: [{ run: `mv ${quote(script)} ${quote(script.replace(/(?:\.[^./]*)?$/, '.mjs'))}` }, build(script)],
+      mend: [{ run: `mv ${quote(script)} ${quote(script.replace(/(?:\.[^./]*)?$/, '.mjs'))}` }, buildAdvice(script)],
     }),
   ],
   [
@@ -207,7 +208,7 @@ export function findCause(log: string, script: string): Cause | undefined {
 
 function missingModule(name: string, script: string, command: string, rule: string): Cause {
   if (/^[./]/.test(name)) return missingFile(name, script);
-  const bundling = command === 'npm install' ? [build(script)] : [];
+  const bundling = command === 'npm install' ? [buildAdvice(script)] : [];
   return {
     code: 'module-missing',
     problem: `The module ${name} is not found from where the script lies, as the user that runs it. ${rule}.`,

@@ -1,10 +1,11 @@
 // Runs a script with a small set of requests and says what a web server and its clients would meet.
 
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { basename } from 'node:path';
 import type { Account } from './account.ts';
 import type { Finding, FindingCode, Mend, Severity } from './finding.ts';
-import { findCause } from './log.ts';
+import { buildAdvice, findCause } from './log.ts';
 import type { Program } from './patient.ts';
 import { makeRequest, type Request, type RequestOptions } from './requests.ts';
 import { examineResponse, type Response } from './response.ts';
@@ -38,6 +39,8 @@ const SECRET = 'cnVuLXdpdGgtY2dpOmRvY3Rvcg';
 /** Milliseconds above the interpreter's own start from which a script is slow, and from which it is very slow. */
 const SLOW = 300;
 const VERY_SLOW = 3_000;
+/** What people forget who have only run a script by hand. */
+const VARIABLES = 'The script got no variables but those of a request, as under a server: what your shell exports is not there.';
 /** Interpreters that end at once when they run an empty file. */
 const MEASURED = /^(?:node|python[\d.]*|perl|ruby|sh|bash|dash)$/;
 /** What shows a reader of a page where an error was thrown: in Node, Python, Perl and PHP. */
@@ -291,6 +294,18 @@ class TrialRuns implements Trials {
       ]);
       return undefined;
     }
+    if (done.end === undefined && !done.isHeldOpen && opensPort(path)) {
+      this.#answer(name, `no end in ${timeout / 1000} s`);
+      this.#add(
+        'never-answers',
+        'fails',
+        name,
+        `The script waited for connections for ${timeout / 1000} seconds: it calls listen(). A web server starts a CGI script for one request, and takes its standard output for the answer; nobody connects to a port of the script.`,
+        [buildAdvice(path)],
+        excerpt(output.toString('utf8'), ''),
+      );
+      return undefined;
+    }
     if (output.length === 0) {
       this.#answer(name, done.end === undefined ? `nothing in ${timeout / 1000} s` : `nothing; ${done.end}`);
       this.#addNoOutput(name, done);
@@ -339,13 +354,7 @@ class TrialRuns implements Trials {
         'fails',
         name,
         `The script wrote nothing within ${timeout / 1000} seconds and did not end. The client waits until the server gives up (Apache: 504 after 60 seconds).`,
-        [
-          {
-            change:
-              'A script that opens a port and waits for connections is no CGI script; run-with-cgi build makes one of it, and opens no port.',
-          },
-          { change: 'A script that reads all of its standard input on a GET request, or waits for another machine, needs a limit.' },
-        ],
+        [{ change: 'A script that reads all of its standard input on a GET request, or waits for another machine, needs a limit.' }],
         evidence,
       );
       return;
@@ -374,7 +383,11 @@ class TrialRuns implements Trials {
         'fails',
         path,
         ended,
-        [{ change: log === '' ? 'Run it by hand, as docs/troubleshooting.md shows, and look where it ends.' : 'Its log says why.' }],
+        [
+          {
+            change: `${log === '' ? 'Run it by hand, as docs/troubleshooting.md shows, and look where it ends.' : 'Its log says why.'} ${VARIABLES}`,
+          },
+        ],
         evidence,
       );
     }
@@ -392,7 +405,7 @@ class TrialRuns implements Trials {
         'fails',
         name,
         `${problem} Its log says why${log === '' ? ', but it is empty' : ''}.`,
-        [{ change: 'Mend what the log names.' }],
+        [{ change: `Mend what the log names. ${VARIABLES}` }],
         evidence,
       );
     if (STACK.test(body)) this.#addStack(name, body);
@@ -435,6 +448,16 @@ async function listen(): Promise<{ port: number; wasAsked: boolean; close(): voi
   const address = server.address();
   if (address !== null && typeof address === 'object') listener.port = address.port;
   return listener;
+}
+
+/** Whether a script in JavaScript waits for connections, as a server of node:http does. */
+function opensPort(path: string): boolean {
+  try {
+    const text = readFileSync(path, 'utf8');
+    return /\.listen\(|\bserve\(/.test(text) && /\brequire\(|\bimport\b/.test(text);
+  } catch {
+    return false;
+  }
 }
 
 /** Returns the last lines of a log that are worth reading. */

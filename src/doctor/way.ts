@@ -2,7 +2,7 @@
 
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Account, classOf, groupName, homeOwner, isAllowed, userName } from './account.ts';
+import { type Account, classOf, groupName, homeOwner, isAllowed, isAllowedByMode, userName } from './account.ts';
 import { type Finding, quote } from './finding.ts';
 import { mountOf } from './mounts.ts';
 import type { Patient } from './patient.ts';
@@ -10,7 +10,9 @@ import type { Patient } from './patient.ts';
 /** Returns what is wrong with the way to the script, outermost folder first. */
 export function examineWay({ path, account, start, suexec, server }: Patient): Finding[] {
   const stats = statSync(path, { throwIfNoEntry: false });
-  const findings: Finding[] = foldersAbove(path).flatMap((folder) => examineFolder(folder, account));
+  const findings: Finding[] = [];
+  // Behind a closed folder the system refuses everything, so that only mode bits tell whether a folder is closed itself.
+  for (const folder of foldersAbove(path)) findings.push(...examineFolder(folder, account, findings.length > 0));
   if (!stats) return findings;
   if (!stats.isFile()) {
     const kind = stats.isDirectory() ? 'a folder' : 'no regular file';
@@ -61,9 +63,9 @@ function foldersAbove(path: string): string[] {
   return [...folders];
 }
 
-function examineFolder(folder: string, account: Account): Finding[] {
+function examineFolder(folder: string, account: Account, isBehindAnother: boolean): Finding[] {
   const stats = statSync(folder, { throwIfNoEntry: false });
-  if (!stats || isAllowed(account, folder, 'x')) return [];
+  if (!stats || (isBehindAnother ? isAllowedByMode(account, stats, 'x') : isAllowed(account, folder, 'x'))) return [];
   const owner = homeOwner(folder);
   const rule = `${account.name} may not enter the folder${owner === undefined ? '' : `, the home of ${owner}`}: its mode is ${modeOf(stats)}, its owner ${userName(stats.uid)}:${groupName(stats.gid)}.`;
   const mend = [{ run: `chmod ${classOf(account, stats)}+x ${quote(folder)}` }];

@@ -1,7 +1,7 @@
 // The examination without a web server: the command, its report, and what it leaves alone.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -119,6 +119,43 @@ describe('an examination', () => {
     }
   });
 
+  test('names each closed folder on the way, and no open one behind it', async () => {
+    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
+    chmodSync(own, 0o755);
+    for (const name of ['home', 'home/site', 'home/site/cgi-bin']) mkdirSync(join(own, name));
+    script(join(own, 'home/site/cgi-bin'), HELLO);
+    chmodSync(join(own, 'home'), 0o700);
+    chmodSync(join(own, 'home/site/cgi-bin'), 0o750);
+    const { findings } = await examine(join(own, 'home/site/cgi-bin/script.cgi'), { account });
+    expect(findings.map(({ code, subject }) => [code, subject])).toEqual([
+      ['folder-not-entered', join(own, 'home')],
+      ['folder-not-entered', join(own, 'home/site/cgi-bin')],
+    ]);
+    rmSync(own, { recursive: true });
+  });
+
+  test('of a module that has yet to be built asks for that alone', async () => {
+    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
+    chmodSync(own, 0o755);
+    script(own, 'export default { fetch: () => new Response("hello") };\n', 'app.ts', 0o644);
+    const { findings } = await examine(join(own, 'app.ts'), { account });
+    expect(findings.map(({ code, mend }) => [code, mend])).toEqual([
+      ['interpreter-line-missing', [{ run: `npx run-with-cgi build ${own}/app.ts -o ${own}/app.cgi` }]],
+    ]);
+    rmSync(own, { recursive: true });
+  });
+
+  test('of a program that listens says so, whatever it prints', async () => {
+    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
+    chmodSync(own, 0o755);
+    script(own, '#!/usr/bin/env node\nrequire("node:http").createServer().listen(0, () => console.log("listening"));\n', 'app.cjs');
+    const { findings } = await examine(join(own, 'app.cjs'), { account, timeout: 2_000 });
+    expect(findings.map(({ code, evidence, mend }) => [code, evidence, mend])).toEqual([
+      ['never-answers', 'listening', [{ run: `npx run-with-cgi build ${own}/app.cjs -o ${own}/app.cgi` }]],
+    ]);
+    rmSync(own, { recursive: true });
+  });
+
   test('changes nothing', async () => {
     const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
     chmodSync(own, 0o755);
@@ -162,7 +199,7 @@ console.log(JSON.stringify(await examine(${JSON.stringify(join(own, 'script.cgi'
     const tsx = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
     const report = JSON.parse(execFileSync(process.execPath, ['--import', tsx, join(own, 'examine.mjs')], { encoding: 'utf8' }));
     expect(report.unseen).toEqual([
-      `This process is nobody, and only root can run the script as www-data. The folders were judged by their mode bits, and the script ran as nobody. For the rest: sudo run-with-cgi doctor ${join(own, 'script.cgi')} --as www-data`,
+      `This process is nobody, and only root can run the script as www-data. The folders were judged by their mode bits, and the script ran as nobody. For the rest: sudo npx run-with-cgi doctor ${join(own, 'script.cgi')} --as www-data`,
     ]);
     expect(report.findings.map(({ code }: { code: string }) => code)).toEqual(['body-on-head']);
     rmSync(own, { recursive: true });
