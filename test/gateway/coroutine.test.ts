@@ -70,4 +70,24 @@ describe('runCoroutine()', () => {
       expect(await finished).toBe('interrupted');
     }
   });
+
+  test('a coroutine that goes on after an interruption gets the value of the promise that it yields then', async () => {
+    for (const late of [Promise.resolve('late'), Promise.reject(new Error('late'))]) {
+      const { finished, interrupt } = runCoroutine(
+        (function* (): Generator<PromiseLike<unknown>, unknown> {
+          try {
+            yield late;
+          } catch {
+            return yield late.then(
+              () => 'second',
+              () => 'second',
+            );
+          }
+          return 'resumed';
+        })(),
+      );
+      expect(interrupt('interrupted')).toBe(true);
+      expect(await finished).toBe('second');
+    }
+  });
 });

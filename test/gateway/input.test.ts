@@ -53,6 +53,7 @@ describe('PEP 3333 #24 to #30: wsgi.input', () => {
 
   test('readlines() returns all lines, readlines(hint) those that reach it', () => {
     expect(strings(input().readlines())).toEqual(['first\n', 'second\n', '\n', 'last']);
+    expect(strings(input().readlines(6))).toEqual(['first\n']);
     expect(strings(input().readlines(7))).toEqual(['first\n', 'second\n']);
     expect(strings(input().readlines(0))).toEqual(['first\n', 'second\n', '\n', 'last']);
   });
@@ -125,13 +126,15 @@ describe('PEP 3333 #24 to #30: wsgi.input', () => {
     const body = new Input(source(LINES, [5]), Infinity, 8);
     expect(String(body.read(5))).toBe('first');
     expect(() => body.read()).toThrow(expect.objectContaining({ code: 'body-too-large', statusHint: 413 }));
+    expect(String(new Input(source(LINES), Infinity, LINES.length).read())).toBe(LINES);
   });
 
   test('a synchronous read while an asynchronous one is under way throws', async () => {
     let give!: (count: number) => void;
+    let reads = 0;
     const body = new Input(
       {
-        read: () => 0,
+        read: () => reads++,
         readAsync: () =>
           new Promise((resolve) => {
             give = resolve;
@@ -146,6 +149,7 @@ describe('PEP 3333 #24 to #30: wsgi.input', () => {
     await expect(body[Symbol.asyncIterator]().next()).rejects.toThrow(expect.objectContaining({ code: 'input-busy' }));
     body.spool();
     body.discard(10);
+    expect([reads, body.received]).toEqual([0, false]);
     give(4);
     expect((await pending).value).toHaveLength(4);
     expect(body.reading).toBeUndefined();
@@ -226,6 +230,11 @@ describe('spool() and discard()', () => {
     body.spool();
     expect(from.taken).toBe(11);
     expect(() => body.read()).toThrow(expect.objectContaining({ code: 'body-too-large' }));
+    const begun = source('x'.repeat(100));
+    const rest = new Input(begun, Infinity, 10);
+    rest.read(4);
+    rest.spool();
+    expect(begun.taken).toBe(11);
   });
 
   test('on a full disk the application loses the body, and the gateway takes the rest all the same', () => {
@@ -259,6 +268,10 @@ describe('spool() and discard()', () => {
     const short = source('abc');
     new Input(short, 10).discard(10);
     expect(short.taken).toBe(3);
+    const asked: number[] = [];
+    const read = (buffer: Uint8Array) => asked.push(buffer.length) && buffer.length;
+    new Input({ read }, 200_000).discard(70_000);
+    expect(asked).toEqual([65_536, 4_464]);
   });
 });
 
@@ -282,6 +295,15 @@ describe('memory that a body takes', () => {
       return kept;
     };
     expect(await taken(blocks)).toBeLessThan(4_000_000);
+  });
+
+  test('is less than one buffer for each of many small pieces of a long body', async () => {
+    const body = new Input(source('x'.repeat(200_000), [1], true), 200_000)[Symbol.asyncIterator]();
+    const before = process.memoryUsage().arrayBuffers;
+    const kept: unknown[] = [];
+    for (let count = 0; count < 200; count++) kept.push((await body.next()).value);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000);
+    expect(kept.join('')).toBe('x'.repeat(200));
   });
 
   test('is its length, not a buffer for each piece that is spooled', () => {

@@ -23,6 +23,7 @@ test('pipeInput() writes a body no faster than the stream takes it, and ends the
   await new Promise((resolve) => slow.on('finish', resolve));
   expect(sizes.reduce((sum, size) => sum + size)).toBe(300_000);
   expect([most, sizes.length > 1]).toEqual([1, true]);
+  expect([slow.listenerCount('drain'), slow.listenerCount('close')]).toEqual([0, 0]);
 });
 
 test('pipeInput() stops without an error when the stream is destroyed', async () => {

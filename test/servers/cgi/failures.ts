@@ -78,7 +78,7 @@ export const failures: Case[] = [
       `lighttpd: ${path} is done although the server says SIGTERM`,
       async (site) => {
         expect((await get(site, `probe.cgi/${path}`)).body).toBe('done\n');
-        await marked(site, path);
+        expect(await marked(site, path)).toBe(true);
       },
     ],
   ),
@@ -104,7 +104,7 @@ export const failures: Case[] = [
       );
       await sleep(300);
       socket.destroy();
-      await marked(site, 'body-ended-early');
+      expect(await marked(site, 'body-ended-early')).toBe(true);
     },
     [
       APACHE,
@@ -113,7 +113,7 @@ export const failures: Case[] = [
         const socket = open(site.port, 'POST /cgi-bin/probe.cgi/upload HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\nabc');
         await until(() => running(site) === 1);
         socket.destroy();
-        await until(() => running(site) === 0);
+        expect(await until(() => running(site) === 0)).toBe(true);
       },
     ],
     [

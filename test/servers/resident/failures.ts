@@ -38,7 +38,7 @@ const logs =
   (text: string, act: (site: Site) => Promise<unknown>): Check =>
   async (site) => {
     await act(site);
-    await until(() => site.log().includes(text));
+    expect(await until(() => site.log().includes(text))).toBe(true);
   };
 
 /** The client can tell. A reset takes along what the server has not read yet, and then the server answers with an error of its own. */

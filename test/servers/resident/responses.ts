@@ -40,7 +40,7 @@ const streams: Check = async (site) => {
   });
   await until(() => received.includes('first'));
   writeFileSync(file, '');
-  await until(() => received.includes('second'));
+  expect(await until(() => received.includes('second'))).toBe(true);
   socket.destroy();
 };
 
@@ -50,7 +50,7 @@ export const responses: Case[] = [
     'a connection that is not kept is closed after the response',
     async (site) => {
       await get(site, '/hello');
-      await until(() => connections(site) === 0);
+      expect(await until(() => connections(site) === 0)).toBe(true);
     },
     [
       KEPT,
