@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   validate: () => import('./validate.ts'),
   doctor: () => import('./doctor.ts'),
   build: () => import('./build.ts'),
+  init: () => import('./init.ts'),
   fastcgi: () => import('./fastcgi.ts'),
   scgi: () => import('./scgi.ts'),
 };
@@ -32,6 +33,7 @@ const USAGE = `Usage: run-with-cgi <command> [options]
   validate <app>         check an application against the specification
   doctor <script>        say why a CGI script fails, and what mends it
   build <app> -o <file>  make one executable file that needs no node_modules
+  init <server>          print the configuration of a web server
   fastcgi <app>          stay, and answer a web server by FastCGI
   scgi <app>             stay, and answer a web server by SCGI
 

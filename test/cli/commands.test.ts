@@ -38,7 +38,10 @@ test('--version, -V and -v tell the version of the package', async () => {
 describe('mistakes on the command line', () => {
   test.each<[string[], string]>([
     [['requst', 'app.mjs'], 'There is no command requst; did you mean request? [command-unknown]'],
-    [['frobnicate'], 'There is no command frobnicate; there are request, serve, validate, doctor, build, fastcgi, scgi [command-unknown]'],
+    [
+      ['frobnicate'],
+      'There is no command frobnicate; there are request, serve, validate, doctor, build, init, fastcgi, scgi [command-unknown]',
+    ],
     [['scripts/nowhere.cgi'], 'There is no file scripts/nowhere.cgi [module-not-found]'],
     [['request'], 'Name the application: a module, a CGI program, or a folder of CGI programs [option-wrong]'],
     [['request', 'app.mjs', 'x'], 'A path must begin with "/", got x; make it "/x" [path-wrong]'],

@@ -62,6 +62,7 @@ const CHECKS: Check[] = [
     (site) => `curl -s -u user:word ${site}/environ.cgi | grep ^HTTP_AUTHORIZATION=`,
     'HTTP_AUTHORIZATION=Basic dXNlcjp3b3Jk\n',
     'busybox httpd', // it is for the server alone
+    "Python's http.server",
   ],
   [
     'lets people sign the guestbook, whatever other users have put into the shared /tmp',
@@ -74,10 +75,28 @@ curl -s ${site}/form.cgi | grep -c '<b>A</b>'`,
 
 const SERVERS: [section: string, log: string | undefined, service: string | undefined, port?: number][] = [
   ['Apache', '/var/log/apache2/error.log', 'apache2'],
+  ['Apache, by .htaccess', '/var/log/apache2/error.log', 'apache2'],
   ['lighttpd', '/var/log/lighttpd/breakage.log', 'lighttpd'],
   ['busybox httpd', undefined, undefined, 8080],
+  ["Python's http.server", undefined, undefined, 8081],
   ['nginx with fcgiwrap', '/var/log/nginx/error.log', 'nginx'],
 ];
+
+/** What a host has done before its customer puts files there. */
+const HOSTS: Readonly<Record<string, string>> = {
+  'Apache, by .htaccess': `mkdir -p /srv/www
+cat >/etc/apache2/sites-available/000-default.conf <<'END OF FILE'
+DocumentRoot /srv/www
+<Directory /srv/www>
+  AllowOverride Options FileInfo
+  Require all granted
+</Directory>
+END OF FILE
+a2enmod cgid env setenvif
+a2disconf serve-cgi-bin
+service apache2 restart
+`,
+};
 
 const MARK = '=== next ===';
 
@@ -93,6 +112,7 @@ function run(steps: Step[], site: string): string[] {
 describe.each(SERVERS)('%s', (name, log, service, port = 80) => {
   const site = `http://localhost${port === 80 ? '' : `:${port}`}/cgi-bin`;
   const shown = [...(sections.get('A shell') ?? []), ...(sections.get(name) ?? [])];
+  const host = name in HOSTS ? [{ command: HOSTS[name] ?? '', expected: undefined }] : [];
   const checks = CHECKS.filter(([, , , ...not]) => !not.includes(name)).map(([claim, command, expected]) => {
     return { claim, command: `${command(site)}\n`, expected };
   });
@@ -111,7 +131,7 @@ for try in 1 2 3 4 5; do grep -o 'thrown before' ${log} && break; sleep 1; done
   const more = [...checks, ...(log ? [logs] : []), ...(service ? [again] : [])];
   let outputs: string[] = [];
   beforeAll(() => {
-    outputs = run([...shown, { command: INSTALLED, expected: undefined }, ...more], site);
+    outputs = run([...host, ...shown, { command: INSTALLED, expected: undefined }, ...more], site).slice(host.length);
   }, 180_000);
 
   test('as the page shows it', () => {
