@@ -29,12 +29,12 @@ export const mimeTypes: Plugin = {
         charset === undefined ? [] : [[type, { charset }] as const],
       );
       const statements = [
-        `Object.assign(exports.extensions, ${parsed(extensions)})`,
-        `Object.assign(exports.types, ${parsed(types)})`,
-        ...(conflicts === undefined ? [] : [`exports._extensionConflicts = ${parsed(conflicts)}`]),
+        `Object.assign(exports.extensions, ${jsonExpression(extensions)})`,
+        `Object.assign(exports.types, ${jsonExpression(types)})`,
+        ...(conflicts === undefined ? [] : [`exports._extensionConflicts = ${jsonExpression(conflicts)}`]),
       ];
       return {
-        contents: text.replace(DATABASE, parsed(Object.fromEntries(charsets))).replace(MAKE, `${statements.join(';\n')};\n`),
+        contents: text.replace(DATABASE, jsonExpression(Object.fromEntries(charsets))).replace(MAKE, `${statements.join(';\n')};\n`),
         loader: 'js',
       };
     });
@@ -42,6 +42,6 @@ export const mimeTypes: Plugin = {
 };
 
 /** Returns an expression for `value`. V8 parses JSON faster than the same data as JavaScript. */
-function parsed(value: unknown): string {
+function jsonExpression(value: unknown): string {
   return `JSON.parse(${JSON.stringify(JSON.stringify(value))})`;
 }

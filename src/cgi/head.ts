@@ -13,7 +13,7 @@ export function headFor(serverSoftware: unknown): RenderHead {
 }
 
 /** Writes `Status` first: busybox looks for it only in the first 8 bytes. */
-const cgiHead: RenderHead = (status, headers) => `Status: ${status}\r\n${lines(headers)}\r\n`;
+const cgiHead: RenderHead = (status, headers) => `Status: ${status}\r\n${headerLines(headers)}\r\n`;
 
 /**
  * Leaves Location out of a 200, in which it has no meaning (RFC 9110 §10.2.2). Apache takes a 200 with a Location for a
@@ -23,7 +23,7 @@ const apacheHead: RenderHead = (status, headers) =>
   cgiHead(status, status.startsWith('200') ? headers.filter(([name]) => name.toLowerCase() !== 'location') : headers);
 
 /** Writes `Status` last: HAProxy takes any Location for a 302, unless a Status comes after it. */
-const haproxyHead: RenderHead = (status, headers) => `${lines(headers)}Status: ${status}\r\n\r\n`;
+const haproxyHead: RenderHead = (status, headers) => `${headerLines(headers)}Status: ${status}\r\n\r\n`;
 
 /** Returns how to write a whole HTTP head. SERVER_PROTOCOL says which version; the connection is closed. RFC 3875 #16 */
 export function nphHead(serverProtocol: string): RenderHead {
@@ -31,7 +31,7 @@ export function nphHead(serverProtocol: string): RenderHead {
   return (status, headers) => {
     const hasDate = headers.some(([name]) => name.toLowerCase() === 'date');
     const date = hasDate ? '' : `Date: ${new Date().toUTCString()}\r\n`;
-    return `${version} ${status}\r\n${date}${lines(headers)}Connection: close\r\n\r\n`;
+    return `${version} ${status}\r\n${date}${headerLines(headers)}Connection: close\r\n\r\n`;
   };
 }
 
@@ -40,7 +40,7 @@ export function isNph(scriptFile: string): boolean {
   return scriptFile.startsWith('nph-', scriptFile.lastIndexOf('/') + 1);
 }
 
-function lines(headers: readonly Header[]): string {
+function headerLines(headers: readonly Header[]): string {
   let text = '';
   for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
   return text;

@@ -41,7 +41,7 @@ export class Cookies {
 
   /** Returns the value of the Cookie header for a request of `url`; undefined for none. */
   headerFor(url: URL): string | undefined {
-    const fitting = this.#kept.filter((cookie) => fits(cookie, url));
+    const fitting = this.#kept.filter((cookie) => isSentTo(cookie, url));
     const texts = [...fitting.map(({ name, value }) => `${name}=${value}`), ...this.#given];
     return texts.length > 0 ? texts.join('; ') : undefined;
   }
@@ -73,7 +73,7 @@ function isAlive({ expires }: Cookie): boolean {
 }
 
 /** Whether `cookie` is sent with a request of the URL. RFC 6265 §5.1.3, §5.1.4 */
-function fits(cookie: Cookie, { hostname, pathname, protocol }: URL): boolean {
+function isSentTo(cookie: Cookie, { hostname, pathname, protocol }: URL): boolean {
   const { domain, path } = cookie;
   const isHost = domain.startsWith('.') ? `.${hostname}`.endsWith(domain) : hostname === domain;
   const isPath = pathname === path || (pathname.startsWith(path) && (path.endsWith('/') || pathname[path.length] === '/'));

@@ -7,7 +7,7 @@
  * segments stay.
  */
 export function normalizePath(environ: Record<string, unknown>): void {
-  const { scriptName, pathInfo } = normalized(environ);
+  const { scriptName, pathInfo } = normalizedPath(environ);
   // The server made PATH_TRANSLATED from the path with the dots in it.
   if (pathInfo.length < String(environ.PATH_INFO ?? '').length) delete environ.PATH_TRANSLATED;
   environ.SCRIPT_NAME = scriptName;
@@ -19,7 +19,7 @@ interface SplitPath {
   pathInfo: string;
 }
 
-function normalized(environ: Readonly<Record<string, unknown>>): SplitPath {
+function normalizedPath(environ: Readonly<Record<string, unknown>>): SplitPath {
   const name = String(environ.SCRIPT_NAME ?? '');
   const rest = String(environ.PATH_INFO ?? '');
   let scriptName = removeDotSegments(withSlash(name));
@@ -75,7 +75,7 @@ export function stripPathPrefix(path: string, prefix: string): string | undefine
  * that a URL cannot hold are encoded, and so is "\", which `new URL()` would take for "/".
  */
 export function rawPath(environ: Readonly<Record<string, unknown>>): SplitPath {
-  const { scriptName, pathInfo } = normalized(environ);
+  const { scriptName, pathInfo } = normalizedPath(environ);
   const raw = targetPath(String(environ.REQUEST_URI));
   if (raw.startsWith('/') && isRawFormOf(raw, scriptName + pathInfo, String(environ.SERVER_SOFTWARE))) {
     const end = rawLength(raw, scriptName.length);

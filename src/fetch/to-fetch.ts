@@ -174,7 +174,7 @@ class FetchSink implements Sink {
   end(isComplete: boolean): void {
     this.#ended = { isComplete };
     if (isComplete) this.#read?.resolve({ done: true, value: undefined });
-    else this.#read?.reject(incomplete());
+    else this.#read?.reject(incompleteError());
     if (!this.#started) this.#resolveResponse(this.#platform.response(Buffer.from('500 Internal Server Error\n'), FAILURE));
   }
 
@@ -189,7 +189,7 @@ class FetchSink implements Sink {
             pending.onRead();
           } else if (this.#ended) {
             if (this.#ended.isComplete) resolve({ done: true, value: undefined });
-            else reject(incomplete());
+            else reject(incompleteError());
           } else {
             this.#read = { resolve, reject };
           }
@@ -202,6 +202,6 @@ class FetchSink implements Sink {
   }
 }
 
-function incomplete(): TypeError {
+function incompleteError(): TypeError {
   return new TypeError('The response ended before it was complete');
 }

@@ -61,7 +61,7 @@ export class Input implements InputStream {
       blocks.push(block);
       count += block.length;
     } while (count < wanted && block.length === MAX_ALLOCATION);
-    return join(blocks, count);
+    return concat(blocks, count);
   }
 
   readline(size?: number): Buffer {
@@ -78,7 +78,7 @@ export class Input implements InputStream {
       count += piece.length;
       if (piece.at(-1) === 10) break;
     }
-    return join(pieces, count);
+    return concat(pieces, count);
   }
 
   readlines(hint?: number): Buffer[] {
@@ -162,7 +162,7 @@ export class Input implements InputStream {
 
   #readInto(buffer: Buffer): number {
     this.#refuseWhileReading();
-    return this.#left === 0 ? 0 : this.#account(this.#source.read(buffer));
+    return this.#left === 0 ? 0 : this.#countReceived(this.#source.read(buffer));
   }
 
   async #readChunkAsync(): Promise<Buffer> {
@@ -174,7 +174,7 @@ export class Input implements InputStream {
       endReading = resolve;
     });
     try {
-      return this.#claim(this.#account(await this.#source.readAsync(buffer)));
+      return this.#claim(this.#countReceived(await this.#source.readAsync(buffer)));
     } finally {
       this.#reading = undefined;
       endReading();
@@ -187,7 +187,7 @@ export class Input implements InputStream {
   }
 
   /** Counts `count` bytes that a read has given. Throws if the body has ended early, or is too large. */
-  #account(count: number): number {
+  #countReceived(count: number): number {
     if (count === 0 && this.#left !== Infinity) {
       throw new RequestError(
         'body-ended-early',
@@ -202,7 +202,7 @@ export class Input implements InputStream {
   }
 }
 
-function join(blocks: Buffer[], length: number): Buffer {
+function concat(blocks: Buffer[], length: number): Buffer {
   const [first] = blocks;
   return blocks.length === 1 && first !== undefined ? first : Buffer.concat(blocks, length);
 }

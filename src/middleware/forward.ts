@@ -30,7 +30,7 @@ export interface ForwardOptions {
  */
 export function forward(upstreams: readonly string[], options: ForwardOptions = {}): ApplicationFunction {
   const { timeout = 60_000 } = options;
-  const servers = upstreams.map(parse);
+  const servers = upstreams.map(parseUpstream);
   if (servers.length === 0) throw new TypeError('forward() needs at least one upstream URL');
 
   return (environ, startResponse) => new ForwardedResponse(servers, timeout, environ, startResponse);
@@ -71,14 +71,14 @@ class ForwardedResponse implements AsyncIterable<Block>, Closable {
     const first = Math.floor(Math.random() * servers.length);
     for (let tried = 0; ; tried++) {
       const server = servers[(first + tried) % servers.length] as URL;
-      const attempt = new Attempt(open(server, this.#environ, this.#timeout));
+      const attempt = new Attempt(openRequest(server, this.#environ, this.#timeout));
       this.#attempt = attempt;
       try {
         return upstreamResponse(await attempt.send(this.#environ));
       } catch (error) {
         attempt.end();
         if (!this.#isClosed && tried + 1 < servers.length && attempt.mayBeRepeated(this.#environ)) continue;
-        throw failure(server, error);
+        throw toFailure(server, error);
       }
     }
   }
@@ -91,13 +91,13 @@ interface UpstreamResponse {
   body: IncomingMessage;
 }
 
-function parse(upstream: string): URL {
+function parseUpstream(upstream: string): URL {
   const url = URL.canParse(upstream) ? new URL(upstream) : undefined;
   if (url && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
   throw new TypeError(`An upstream is a URL like "http://10.0.0.1:8080/base", got ${JSON.stringify(upstream)}`);
 }
 
-function open(server: URL, environ: Environ, timeout: number): ClientRequest {
+function openRequest(server: URL, environ: Environ, timeout: number): ClientRequest {
   const options: RequestOptions = {
     method: environ.REQUEST_METHOD,
     path: targetOf(server, environ),
@@ -208,7 +208,7 @@ class UpstreamTimeout extends Error {}
 /** A server has sent a response that a gateway cannot send. */
 class UnusableResponse extends Error {}
 
-function failure(server: URL, error: unknown): unknown {
+function toFailure(server: URL, error: unknown): unknown {
   // The client has failed to send its body, which is not the server's fault.
   if (error instanceof Error && 'statusHint' in error) return error;
   if (error instanceof UpstreamTimeout) return new ApplicationError('upstream-failed', `${server.origin} was silent for too long`, 504);

@@ -24,7 +24,7 @@ interface Mount {
  */
 export function urlMap(applications: Readonly<Record<string, Application>>): ApplicationFunction {
   const mounts = Object.entries(applications)
-    .map(([place, application]) => parse(place, application))
+    .map(([place, application]) => parseMount(place, application))
     // A host with a port is longer than the same host without, and so comes first.
     .sort((one, other) => (other.host?.length ?? 0) - (one.host?.length ?? 0) || other.path.length - one.path.length);
 
@@ -41,7 +41,7 @@ export function urlMap(applications: Readonly<Record<string, Application>>): App
   };
 }
 
-function parse(place: string, application: Application): Mount {
+function parseMount(place: string, application: Application): Mount {
   const [, host, path] = /^(?:(?:https?:\/\/)?([^/]+))?(\/.*)?$/i.exec(place) ?? [];
   if (host === undefined && path === undefined) {
     throw new TypeError(`A place is "/path" or "host/path", got ${JSON.stringify(place)}`);

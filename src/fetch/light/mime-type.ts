@@ -8,7 +8,7 @@ export function mimeTypeOf(contentType: string | null): string {
   if (contentType === null || contentType.length > MAX_LENGTH) return '';
   const { MIMEType } = process.getBuiltinModule('node:util');
   let type: InstanceType<typeof MIMEType> | undefined;
-  for (const value of split(contentType)) {
+  for (const value of splitList(contentType)) {
     const next = parse(value);
     if (next === undefined || next.essence === '*/*') continue;
     const charset = type?.essence === next.essence ? type.params.get('charset') : null;
@@ -27,6 +27,6 @@ export function mimeTypeOf(contentType: string | null): string {
 }
 
 /** Splits a list at the commas that are not in quotes. */
-function split(values: string): string[] {
+function splitList(values: string): string[] {
   return values.match(/(?:"(?:[^"\\]|\\.)*"?|[^",])+/g) ?? [];
 }
