@@ -18,7 +18,8 @@ export function bodyLength(variables: Readonly<Record<string, unknown>>): number
   const { CONTENT_LENGTH: text = '', HTTP_TRANSFER_ENCODING: coding = '', SERVER_SOFTWARE: server = '' } = variables;
   if (text !== '') {
     // Some servers pass on " 5", "+5", "5x" and "5, 5" as the client sent them.
-    if (typeof text === 'string' && /^[0-9]+$/.test(text)) return Number(text);
+    // A number of 400 digits is too large, and not Infinity.
+    if (typeof text === 'string' && /^[0-9]+$/.test(text)) return Math.min(Number(text), Number.MAX_VALUE);
     throw new RequestError('content-length-not-a-number', `CONTENT_LENGTH must be digits, got ${show(text)}`, 400);
   }
   if (coding === '' || !/\bchunked\s*$/i.test(String(coding))) return 0;

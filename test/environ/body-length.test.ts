@@ -73,6 +73,12 @@ test.each<[string, Record<string, string>, boolean]>([
   expect(hasBody(variables)).toBe(expected);
 });
 
+test('a CONTENT_LENGTH of more digits than a number has is too large, and not a body without an end', () => {
+  const length = bodyLength({ CONTENT_LENGTH: '9'.repeat(400) });
+  expect(length).toBe(Number.MAX_VALUE);
+  expect(() => checkBodySize(length, Infinity)).toThrow(expect.objectContaining({ code: 'body-too-large', statusHint: 413 }));
+});
+
 test.each([
   [10, 10],
   [0, 0],
