@@ -1,7 +1,7 @@
-// Makes the CGI variables that a server sets out of an HTTP request: RFC 3875 §4.1. For gateways that stand in the place of a
-// web server, such as the development server and the test client.
+// Makes the CGI variables that a server sets out of an HTTP request, and headers out of variables: RFC 3875 §4.1. For gateways
+// that stand in the place of a web server, and for adapters that pass a request on.
 
-import type { Header } from '../types.ts';
+import type { Environ, Header } from '../types.ts';
 import { decodePath } from './path.ts';
 import { joinRepeated } from './repeated-headers.ts';
 import type { Variables } from './variables.ts';
@@ -83,4 +83,22 @@ function variableName(header: string): string {
     default:
       return `HTTP_${name}`;
   }
+}
+
+/** Returns the headers of the request of `environ`, with names in lower case. */
+export function requestHeaders(environ: Environ): Header[] {
+  const headers: Header[] = [];
+  for (const [variable, value] of Object.entries(environ)) {
+    if (typeof value !== 'string') continue;
+    const isContent = (variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH') && value !== '';
+    if (!isContent && !variable.startsWith('HTTP_')) continue;
+    headers.push([
+      variable
+        .replace(/^HTTP_/, '')
+        .toLowerCase()
+        .replaceAll('_', '-'),
+      value,
+    ]);
+  }
+  return headers;
 }

@@ -4,6 +4,7 @@
 
 import { clientAddress } from '../environ/address.ts';
 import { hasBody } from '../environ/body-length.ts';
+import { requestHeaders } from '../environ/http.ts';
 import { ApplicationError } from '../errors.ts';
 import { checkBlock } from '../gateway/block.ts';
 import { sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
@@ -11,7 +12,7 @@ import { isBodiless, reasonOf } from '../gateway/status.ts';
 import { show } from '../show.ts';
 import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Write } from '../types.ts';
 import type { Platform, ResponseBody } from './platform.ts';
-import { headersOf, urlOf } from './request.ts';
+import { urlOf } from './request.ts';
 
 /** The third argument of a handler, as Cloudflare Workers have it. */
 export interface FetchContext {
@@ -119,7 +120,7 @@ class FetchResponse implements AsyncIterable<Block>, Closable {
     const request = this.#platform.request({
       url: urlOf(environ, this.#wholePath),
       method: environ.REQUEST_METHOD,
-      headers: headersOf(environ),
+      headers: requestHeaders(environ),
       body: () => (hasBody(environ) ? environ['wsgi.input'] : undefined),
       signal: () => {
         this.#abortController ??= new AbortController();

@@ -1,9 +1,9 @@
-// URL and headers of a Fetch request, made from environ.
+// The URL of a Fetch request, made from environ.
 
 import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
 import { RequestError } from '../errors.ts';
-import type { Environ, Header } from '../types.ts';
+import type { Environ } from '../types.ts';
 
 /**
  * Returns the URL of the request: scheme, Host, path and query. The path is what follows SCRIPT_NAME, or the whole path if
@@ -19,16 +19,4 @@ export function urlOf(environ: Environ, wholePath: boolean): string {
     throw new RequestError('host-malformed', `The Host header must be a name or an address, got ${JSON.stringify(host)}`, 400);
   }
   return new URL(url).href;
-}
-
-/** Returns the headers of the request, with names in lower case. */
-export function headersOf(environ: Environ): Header[] {
-  const headers: Header[] = [];
-  for (const [name, value] of Object.entries(environ)) {
-    if (typeof value !== 'string') continue;
-    if (name.startsWith('HTTP_')) headers.push([name.slice(5).toLowerCase().replaceAll('_', '-'), value]);
-    else if ((name === 'CONTENT_TYPE' || name === 'CONTENT_LENGTH') && value !== '')
-      headers.push([name.toLowerCase().replace('_', '-'), value]);
-  }
-  return headers;
 }

@@ -3,6 +3,16 @@
 import type { Header } from '../types.ts';
 import { isHopByHop } from './hop-by-hop.ts';
 
+/** Returns the pairs in `rawHeaders`, in which node:http puts each value behind its name. */
+export function pairHeaders(rawHeaders: readonly string[]): Header[] {
+  const pairs: Header[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
+    pairs.push([name, value]);
+  }
+  return pairs;
+}
+
 /** Returns `reason` with spaces for tabs and without space at its ends. Returns `fallback` if that leaves nothing. */
 export function sanitizeReason(reason: string, fallback: string): string {
   return reason.replaceAll('\t', ' ').trim() || fallback;

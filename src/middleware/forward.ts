@@ -2,13 +2,14 @@
 
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { hasBody } from '../environ/body-length.ts';
+import { requestHeaders } from '../environ/http.ts';
 import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
 import { ApplicationError } from '../errors.ts';
 import { checkHeaders, checkStatus } from '../gateway/checks.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { pipeInput } from '../gateway/pipe-input.ts';
-import { sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
+import { pairHeaders, sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
 import { reasonOf } from '../gateway/status.ts';
 import { LONGEST_DELAY } from '../timer.ts';
 import type { ApplicationFunction, Block, Closable, Environ, Header, StartResponse } from '../types.ts';
@@ -101,7 +102,7 @@ function openRequest(server: URL, environ: Environ, timeout: number): ClientRequ
   const options: RequestOptions = {
     method: environ.REQUEST_METHOD,
     path: targetOf(server, environ),
-    headers: requestHeaders(server, environ).flat(),
+    headers: forwardedHeaders(server, environ).flat(),
     timeout: Math.min(timeout, LONGEST_DELAY),
     agent: false, // a kept connection may close just when a request is sent that cannot be repeated
   };
@@ -114,15 +115,14 @@ function targetOf(server: URL, environ: Environ): string {
   return (path || '/') + rawQuery(environ);
 }
 
-function requestHeaders(server: URL, environ: Environ): Header[] {
+/** Headers that are not passed on as they are: Expect has been answered already, and the others are set anew. */
+const SET_HERE = /^(?:host|expect|content-(?:type|length)|x-forwarded-(?:for|proto|host|prefix))$/;
+
+function forwardedHeaders(server: URL, environ: Environ): Header[] {
   const connection = namesIn(environ.HTTP_CONNECTION);
   const headers: Header[] = [['Host', server.host]];
-  for (const [variable, value] of Object.entries(environ)) {
-    if (!variable.startsWith('HTTP_') || typeof value !== 'string') continue;
-    const name = variable.slice(5).toLowerCase().replaceAll('_', '-');
-    // Expect has been answered already. The others are set below.
-    if (isHopByHop(name) || connection.has(name) || /^(?:host|expect|x-forwarded-(?:for|proto|host|prefix))$/.test(name)) continue;
-    headers.push([name, value]);
+  for (const [name, value] of requestHeaders(environ)) {
+    if (!isHopByHop(name) && !connection.has(name) && !SET_HERE.test(name)) headers.push([name, value]);
   }
   const { REMOTE_ADDR: client, HTTP_X_FORWARDED_FOR: before, HTTP_HOST: host, SCRIPT_NAME: prefix } = environ;
   const clients = [before, client].filter(Boolean).join(', ');
@@ -220,11 +220,7 @@ function toFailure(server: URL, error: unknown): unknown {
 function upstreamResponse(response: IncomingMessage): UpstreamResponse {
   const { statusCode = 0, statusMessage = '', rawHeaders } = response;
   const connection = namesIn(response.headers.connection);
-  const given: Header[] = [];
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
-    if (!connection.has(name.toLowerCase())) given.push([name, value]);
-  }
+  const given = pairHeaders(rawHeaders).filter(([name]) => !connection.has(name.toLowerCase()));
   const status = `${statusCode} ${sanitizeReason(statusMessage, reasonOf(statusCode))}`;
   try {
     checkStatus(status);

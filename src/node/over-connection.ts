@@ -3,11 +3,12 @@
 
 import { type ClientRequest, type IncomingMessage, request as openRequest, Server, STATUS_CODES } from 'node:http';
 import { duplexPair, Readable } from 'node:stream';
+import { codeOf } from '../error-code.ts';
 import { ApplicationError } from '../errors.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
-import { sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
-import type { Block, Closable, Environ, Header, StartResponse } from '../types.ts';
+import { pairHeaders, sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
+import type { Block, Closable, Environ, StartResponse } from '../types.ts';
 import type { ListenerFunction } from './listener.ts';
 import { announcesBody, headersOf, pretendAddresses, urlOf } from './request.ts';
 
@@ -46,14 +47,14 @@ export class ConnectedAnswer implements AsyncIterable<Block>, Closable {
       this.#response = response;
       const { statusCode = 0, statusMessage = '', rawHeaders } = response;
       const status = `${statusCode} ${sanitizeReason(statusMessage, STATUS_CODES[statusCode] ?? 'unknown')}`;
-      const write = this.#startResponse(status, sanitizeHeaders(pairsOf(rawHeaders)));
+      const write = this.#startResponse(status, sanitizeHeaders(pairHeaders(rawHeaders)));
       // The first block comes together with the head, as a rule.
       await new Promise(setImmediate);
       if (response.readableLength === 0 && !response.complete) await write.flushHeaders?.();
       yield* response;
     } catch (error) {
       const destroyed = new ApplicationError('response-destroyed', 'The listener destroyed its response before it had ended it');
-      throw this.#failure ? this.#failure.error : isReset(error) ? destroyed : error;
+      throw this.#failure ? this.#failure.error : codeOf(error) === 'ECONNRESET' ? destroyed : error;
     }
   }
 
@@ -100,14 +101,4 @@ export class ConnectedAnswer implements AsyncIterable<Block>, Closable {
     this.#failure ??= { error };
     this.#request?.destroy(new Error('The listener failed'));
   }
-}
-
-function pairsOf(rawHeaders: readonly string[]): Header[] {
-  const pairs: Header[] = [];
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) pairs.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '']);
-  return pairs;
-}
-
-function isReset(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
 }

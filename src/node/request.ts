@@ -5,6 +5,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import { clientAddress } from '../environ/address.ts';
+import { requestHeaders } from '../environ/http.ts';
 import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
 import type { Environ, Header } from '../types.ts';
@@ -138,24 +139,10 @@ function setHeaders(request: IncomingMessage, environ: Environ): void {
   request.headersDistinct = headersDistinct;
 }
 
-/** Returns the headers of the request, with the names as clients write them. */
+/** Returns the headers of the request, with the names as clients write them: "Accept-Language". */
 export function headersOf(environ: Environ): Header[] {
-  const headers: Header[] = [];
-  for (const [variable, value] of Object.entries(environ)) {
-    if (typeof value !== 'string') continue;
-    const isHeader = variable.startsWith('HTTP_') || ((variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH') && value !== '');
-    if (isHeader) headers.push([headerName(variable.replace(/^HTTP_/, '')), value]);
-  }
-  return headers;
-}
-
-/** "ACCEPT_LANGUAGE" as clients write it: "Accept-Language". */
-function headerName(name: string): string {
-  return name
-    .toLowerCase()
-    .split('_')
-    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-    .join('-');
+  const capitalized = (name: string) => name.replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase());
+  return requestHeaders(environ).map(([name, value]) => [capitalized(name), value]);
 }
 
 /** Gives a socket that was never connected the addresses that environ names. */

@@ -1,7 +1,8 @@
 // Variables of requests that come as HTTP.
 
 import { expect, test } from 'vitest';
-import { addHeader, headerVariables, targetVariables } from '../../src/environ/http.ts';
+import { addHeader, headerVariables, requestHeaders, targetVariables } from '../../src/environ/http.ts';
+import { setupTestingDefaults } from '../../src/util.ts';
 
 test.each([
   ['/a%20b?c=d', { SCRIPT_NAME: '', REQUEST_URI: '/a%20b?c=d', PATH_INFO: '/a b', QUERY_STRING: 'c=d' }],
@@ -37,4 +38,15 @@ test('headers with a thousand different names become the right variables', () =>
   addHeader(variables, 'X-999', 'y');
   expect(Object.keys(variables)).toHaveLength(1000);
   expect(variables.HTTP_X_999).toBe('x, y');
+});
+
+test('variables become headers again; an empty CONTENT_TYPE and what is no header do not', () => {
+  const variables = { HTTP_X_A: '', CONTENT_TYPE: '', CONTENT_LENGTH: '5', HTTP_HOST: 'a', PATH_INFO: '/', HTTP_ODD: 5 };
+  const environ: Record<string, unknown> = variables;
+  setupTestingDefaults(environ);
+  expect(requestHeaders(environ)).toEqual([
+    ['x-a', ''],
+    ['content-length', '5'],
+    ['host', 'a'],
+  ]);
 });

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { checkHeaders, checkStatus } from '../../src/gateway/checks.ts';
-import { sanitizeHeaders, sanitizeReason } from '../../src/gateway/sanitize.ts';
+import { pairHeaders, sanitizeHeaders, sanitizeReason } from '../../src/gateway/sanitize.ts';
 import type { Header } from '../../src/types.ts';
 
 test.each([
@@ -50,4 +50,12 @@ test('of several Content-Types and Locations the last one stays, at its place', 
     ['LOCATION', '/other'],
     ['X-After', ''],
   ]);
+});
+
+test("node:http's flat list becomes pairs", () => {
+  expect(pairHeaders(['A', '1', 'a', ''])).toEqual([
+    ['A', '1'],
+    ['a', ''],
+  ]);
+  expect(pairHeaders([])).toEqual([]);
 });
