@@ -1,11 +1,13 @@
 // The worker of a warm script: a FastCGI server, to which the cgi-fcgi processes of one user connect. It ends after some time
 // without a request, and when another version of the script or another worker has taken its place.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunWithCgiOptions } from '../cgi/run-with-cgi.ts';
 import { serveFastCgi } from '../fastcgi/index.ts';
 import { fs } from '../fs.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
+import { ResidentServer } from '../resident/server.ts';
 import { secondsOf } from '../timer.ts';
 import type { Application } from '../types.ts';
 import { DRAIN, onUncaught } from '../workers/uncaught.ts';
@@ -59,7 +61,9 @@ export function runWorker(application: Application, { maxBodySize, timeout, env 
     fs.rmSync(`${path}.lock`, { force: true });
     removeLeftovers(folder, path.slice(slash + 1));
   });
-  server.on('close', () => {
+  server.on('close', async () => {
+    // An application may work on after its response.
+    if (server instanceof ResidentServer) await Promise.race([server.exchangesOver(), sleep(DRAIN)]);
     // A log with text in it stays, for somebody to read. That of an older version of the script goes.
     const isLogUseless = identity(script) !== version || fs.fstatSync(2).size === 0;
     const isReplaced = fs.existsSync(path) || fs.existsSync(`${path}.lock`);
