@@ -13,7 +13,7 @@ const BEGINNING = /^#!\/bin\/sh -\n":" \/\/;/;
  * Says as JSON whether V8 takes the compiled code of the file that is the first argument, and how many milliseconds V8 compiles
  * without it. The file's end is laid out as built-script/boot.ts writes it.
  */
-const PROBE = `const bytes=require("fs").readFileSync(process.argv[1]),end=bytes.length-11,list=end-Number(bytes.latin1Slice(end,end+8)),parts=JSON.parse(bytes.latin1Slice(list,end)),code=list-parts[3],source=code-parts[2];
+const PROBE = `const bytes=require("fs").readFileSync(process.argv[1]),end=bytes.length-11,list=end-Number(bytes.toString("latin1",end,end+8)),parts=JSON.parse(bytes.toString("latin1",list,end)),code=list-parts[3],source=code-parts[2];
 for(let at=4;at<parts.length;at++)bytes[source+parts[at]]=47;
 const text=bytes[parts[1]](source,code),{Script}=require("vm"),began=performance.now();
 const script=new Script(text,{filename:parts[0],lineOffset:-1,cachedData:bytes.subarray(code,list)});
