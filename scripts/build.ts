@@ -2,7 +2,7 @@
 // cgi-bin/<name>.ts.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
@@ -106,6 +106,7 @@ await build({
 });
 chmodSync('dist/cli/main.cjs', 0o755);
 
+for (const name of ['relay.pl', 'relay-rest.pl']) copyFileSync(`src/warm/${name}`, `dist/warm/${name}`);
 writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences(metafile));
 
 mkdirSync('dist/cgi-bin');

@@ -47,7 +47,7 @@ const LARGE = 10_000;
 
 const requireHere = createRequire(import.meta.url);
 const { resolve: resolveOwn } = requireHere;
-const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
+export const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
 
 /** Bundles `entry`, a module's path, or JavaScript whose imports start from `folder`. Throws a `UserError` when something cannot be bundled. */
 export async function bundle(entry: Entry, folder: string, options: BundleOptions): Promise<Bundle> {

@@ -1,17 +1,17 @@
 // Builds one deployable file of a module: bundles it, packs it, and tries it out before the file is left behind.
 
-import { realpathSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { chmod, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
-import { shellLine } from '../built-script/shell-line.ts';
+import { shellOpening } from '../built-script/shell-line.ts';
 import type { Interface } from '../load/interface.ts';
 import { UserError } from '../load/user-error.ts';
-import { warmSteps } from '../warm/shell-steps.ts';
+import { type Relay, warmOpening } from '../warm/opening.ts';
 import { ASSETS, assetPaths, copyAssets, countFiles } from './assets.ts';
-import { bundle, bundleModule } from './bundle.ts';
+import { bundle, bundleModule, packageFolder } from './bundle.ts';
 import { entryOf } from './entry.ts';
 import { compile, pack, packForBun } from './pack.ts';
 import { findBase, findBun, type Machine } from './standalone/bun.ts';
@@ -30,8 +30,10 @@ export interface BuildScriptOptions {
   runtime?: Runtime;
   /** For which machine the script is an executable with its runtime in it: "linux-x64", or "host" for one like this. Node's is for "host" only. */
   standalone?: Machine | 'host' | undefined;
-  /** Whether the script starts a worker that answers its later requests, where the host has cgi-fcgi. Default: false. */
+  /** Whether the script starts a worker that answers its later requests, where the host has cgi-fcgi or Perl. Default: false. */
   warm?: boolean;
+  /** The path of Perl on the host, for a warm script that Perl runs itself. Default: the shell runs it, and looks for cgi-fcgi and Perl. */
+  perl?: string | undefined;
   /** Variables of the web server that this worker keeps beside those of the system. */
   keepEnv?: readonly string[];
   /** Modules that are not built in, but required when the script runs. */
@@ -70,6 +72,7 @@ export async function buildScript(path: string, script: string, options: BuildSc
     standalone,
     runtime = standalone === undefined ? 'node' : 'bun',
     warm = false,
+    perl,
     keepEnv = [],
     interpreter = runtime === 'node' ? 'node' : '/usr/bin/env bun',
     external = [],
@@ -112,8 +115,8 @@ export async function buildScript(path: string, script: string, options: BuildSc
         await makeBunExecutable(source, kept, { ...settings, base });
       }
     } else if (runtime === 'node') {
-      const line = shellLine(interpreter, warm ? warmSteps(source) : []);
-      const packed = (code?: Buffer) => pack(source, { name, shellLine: line, before, code });
+      const opening = warm ? warmOpening(source, { interpreter, perl, relay: readRelay() }) : shellOpening(interpreter);
+      const packed = (code?: Buffer) => pack(source, { name, opening, before, code });
       await writeFile(file, packed()); // a program may read its own file
       const { code, answer } = await compile(source, { before, file, folder, env: trial && requestVariables(trial, '') });
       if (trial && answer) checkAnswer(answer, trial);
@@ -137,6 +140,11 @@ export async function buildScript(path: string, script: string, options: BuildSc
       times,
     };
   });
+}
+
+function readRelay(): Relay {
+  const read = (name: string) => readFileSync(join(packageFolder, `dist/warm/${name}.pl`), 'utf8');
+  return { relay: read('relay'), rest: read('relay-rest') };
 }
 
 /** Replaces `script` by a copy of `file` in one step, by rename(): a web server may run the script meanwhile. */

@@ -9,8 +9,8 @@ import { type Answer, run } from './trial.ts';
 export interface PackOptions {
   /** The name of the file, for stacks. */
   name: string;
-  /** The second line of the file. */
-  shellLine: string;
+  /** The first lines of the file, in which JavaScript finds nothing to run. */
+  opening: string;
   /** Statements to run before the source, in one line. */
   before: string;
   /** The code that V8 has compiled from the source. Default: none; then V8 compiles the source for each request. */
@@ -18,8 +18,8 @@ export interface PackOptions {
 }
 
 /** Returns the bytes of the file. V8 takes the compiled code only if its own version and flags are the same; otherwise it compiles the source. */
-export function pack(source: string, { name, shellLine, before, code = Buffer.alloc(0) }: PackOptions): Buffer {
-  return assemble(shellLine, { source: wrapMain(source, before), name, code });
+export function pack(source: string, { name, opening, before, code = Buffer.alloc(0) }: PackOptions): Buffer {
+  return assemble(opening, { source: wrapMain(source, before), name, code });
 }
 
 /** Returns the bytes of the file for Bun. Its second line tells Bun that there is nothing to translate. */

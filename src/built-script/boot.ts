@@ -39,11 +39,11 @@ export interface Program {
 }
 
 /**
- * Returns the bytes of a built script; `shellLine` is its second line. Source and code lie in a comment, where a space
+ * Returns the bytes of a built script. `opening` is its first lines, in which JavaScript finds nothing to run. Source and code lie in a comment, where a space
  * replaces the "/" of everything that would end the comment. A list in JSON behind them has their lengths and the places of those spaces; the length of the
  * list stands at the end.
  */
-export function assemble(shellLine: string, { source, name, code }: Program): Buffer {
+export function assemble(opening: string, { source, name, code }: Program): Buffer {
   const encoding = /^[\0-\xff]*$/.test(source) ? 'latin1' : 'utf8';
   const text = Buffer.from(source, encoding);
   const parts = Buffer.concat([text, code]);
@@ -53,8 +53,7 @@ export function assemble(shellLine: string, { source, name, code }: Program): Bu
     replaced.push(at);
   }
   const list = toAscii(JSON.stringify([name, encoding, text.length, code.length, ...replaced]));
-  // "-" ends the shell's options: the path of the script may begin with "-".
-  const head = `#!/bin/sh -\n${shellLine}\n;${BOOT}/*`;
+  const head = `${opening}\n;${BOOT}/*`;
   return Buffer.concat([Buffer.from(head), parts, Buffer.from(`${list}${String(list.length).padStart(8, '0')}*/\n`)]);
 }
 

@@ -1,29 +1,40 @@
-// Makes the second line of a built script. The shell runs it; JavaScript takes it for a string and a comment. It starts Node
-// with the script. In a warm script it first tries to pass the request to the worker.
+// Makes the first two lines of a built script. The shell runs the second one; JavaScript takes it for a string and a comment. It
+// starts Node with the script. In a warm script it first tries to pass the request to the worker.
 
 import { BOOT_ARGUMENTS } from './boot.ts';
 
-/** Returns the line. `interpreter` is a path or a command, and may have options behind it. `steps` are commands that the shell runs before. */
-export function shellLine(interpreter: string, steps: readonly string[] = []): string {
-  const command = splitInterpreter(interpreter);
-  const commandLine = [...command, ...BOOT_ARGUMENTS].map(quote).join(' ');
-  return `":" //; ${[...steps, reportMissing(command[0] ?? ''), KEEP_REPEATED, `exec ${commandLine} "$0" "$@"`].join('; ')}`;
+/** Returns the lines. `interpreter` is a path or a command, and may have options behind it. `steps` are commands that the shell runs before. */
+export function shellOpening(interpreter: string, steps: readonly string[] = []): string {
+  const command = nodeCommand(interpreter);
+  const commandLine = command.map(quote).join(' ');
+  // "-" ends the shell's options: the path of the script may begin with "-".
+  return `#!/bin/sh -\n":" //; ${[...steps, reportMissing(command[0] ?? ''), KEEP_REPEATED, `exec ${commandLine} "$0" "$@"`].join('; ')}`;
 }
 
-/** Splits the interpreter into arguments. "/usr/bin/env node", as in a #! line, becomes "node": the shell finds that itself. */
-function splitInterpreter(interpreter: string): string[] {
+/**
+ * Returns the command that runs a script whose path is put behind it. "/usr/bin/env node", as in a #! line, becomes "node": the
+ * shell finds that itself.
+ */
+export function nodeCommand(interpreter: string): string[] {
   const parts = interpreter.split(/\s+/).filter((part) => part !== '');
-  return parts[0] === '/usr/bin/env' && !parts[1]?.startsWith('-') && !parts[1]?.includes('=') ? parts.slice(1) : parts;
+  const isFound = parts[0] === '/usr/bin/env' && !parts[1]?.startsWith('-') && !parts[1]?.includes('=');
+  return [...(isFound ? parts.slice(1) : parts), ...BOOT_ARGUMENTS];
 }
 
 function quote(word: string): string {
   return /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/** Returns the message for a host that has no `program`: its parts, between which the value of PATH belongs. */
+export function missingMessage(program: string): string[] {
+  const advice = '; install Node, or name its path by --interpreter [node-missing]';
+  if (program.includes('/')) return [`run-with-cgi: there is no ${program}${advice}`];
+  return [`run-with-cgi: there is no "${program}" in PATH (`, `)${advice}`];
+}
+
 /** Returns the command that answers by 500, with a message in the log, where the host has no `program`. The shell alone would only end. */
 function reportMissing(program: string): string {
-  const [before, after] = program.includes('/') ? [`no ${program}`, ''] : [`no "${program}" in PATH (`, ')'];
-  const message = `${quote(`run-with-cgi: there is ${before}`)}${after && '"$PATH"'}${quote(`${after}; install Node, or name its path by --interpreter [node-missing]`)}`;
+  const message = missingMessage(program).map(quote).join('"$PATH"');
   const response =
     '%s 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error\\n';
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's

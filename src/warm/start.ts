@@ -23,7 +23,7 @@ export function takeSocketPath(name: string): string | undefined {
 }
 
 /**
- * Starts the worker for `socket`. Does nothing when another process is starting it, when the host has no cgi-fcgi, and when
+ * Starts the worker for `socket`. Does nothing when another process is starting it, when the system has no /proc, and when
  * anything goes wrong: then requests stay plain CGI. `keptNames` are the variables that the worker keeps beside those of the system.
  */
 export function startWorker(socket: string, keptNames: readonly string[]): void {
@@ -32,7 +32,7 @@ export function startWorker(socket: string, keptNames: readonly string[]): void 
     const name = socket.slice(slash + 1);
     const folder = temporaryFolder(); // shell-steps.ts makes the same path
     if (Buffer.byteLength(name) > MAX_NAME || !socket.startsWith(`${folder}/`)) return;
-    if (!hasCgiFcgi() || !makePrivateFolder(folder)) return;
+    if (!fs.existsSync('/proc/self/fd') || !makePrivateFolder(folder)) return;
     fs.mkdirSync(socket.slice(0, slash), { recursive: true, mode: 0o700 });
     // Two workers at once do no harm: the later one takes over.
     if (!takeLock(`${socket}.lock`, STARTUP_TIMEOUT)) return;
@@ -69,11 +69,6 @@ export function startWorker(socket: string, keptNames: readonly string[]): void 
 /** Empties the log, an open file, when it has grown too large. */
 export function limitLog(log: number): void {
   if (fs.fstatSync(log).size > MAX_LOG) fs.ftruncateSync(log);
-}
-
-function hasCgiFcgi(): boolean {
-  const { PATH = '/usr/local/bin:/usr/bin:/bin' } = process.env;
-  return PATH.split(':').some((folder) => fs.existsSync(`${folder}/cgi-fcgi`));
 }
 
 /** Whether a worker has begun to listen while this process was starting. The worker of an older socket has not answered. */

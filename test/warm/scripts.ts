@@ -1,17 +1,40 @@
 // Warm scripts, and requests to them as a web server makes them: a process for each. To import this registers the hooks that
-// build the scripts, end their workers after each test, and remove all at the end.
+// end the workers after each test, and remove all at the end.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
 
 export const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-warm-'));
 export const script = join(folder, 'cgi-bin/app.cgi');
 export const WWW_DATA = 33;
+
+const bin = join(folder, 'bin');
+/** The ways of a request to the worker: the path of Perl for `build`, and the PATH of the web server. */
+const WAYS = {
+  'the shell with cgi-fcgi': { perl: undefined, PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
+  'the shell with Perl': { perl: undefined, PATH: bin },
+  Perl: { perl: '/usr/bin/perl', PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
+} as const;
+export type Way = keyof typeof WAYS;
+export let way: Way = 'Perl';
+/** The PATH of the web server. */
+export const PATH = (): string => WAYS[way].PATH;
+
+/** Declares the tests of `declare` for each way of a request to the worker. */
+export function overEachWay(declare: (way: Way) => void): void {
+  describe.each(Object.keys(WAYS) as Way[])('by %s:', (name) => {
+    beforeAll(async () => {
+      way = name;
+      [one, two] = [await build('one'), await build('two')];
+    }, 60_000);
+    declare(name);
+  });
+}
 
 const source = (version: string) => `export function application(environ, startResponse) {
   const { PATH_INFO } = environ;
@@ -35,10 +58,16 @@ export interface Seen {
   env: Record<string, string>;
 }
 
-export async function build(version: string, path = join(folder, `${version}.cgi`)): Promise<string> {
+/** Returns the version that a warm script has in the name of its socket. */
+export function versionOf(path: string): string {
+  return /(?:\.|\$version = ')([0-9a-f]{12})(?:;|')/.exec(readFileSync(path, 'latin1'))?.[1] ?? '';
+}
+
+async function build(version: string): Promise<string> {
+  const path = join(folder, `${version}.cgi`);
   const module = join(folder, `${version}.mjs`);
   writeFileSync(module, source(version));
-  await buildScript(module, path, { exportName: 'application', warm: true, keepEnv: ['OF_THE_SERVER'] });
+  await buildScript(module, path, { exportName: 'application', warm: true, perl: WAYS[way].perl, keepEnv: ['OF_THE_SERVER'] });
   return path;
 }
 
@@ -50,11 +79,9 @@ export function deploy(built: string): void {
 
 export let one = '';
 export let two = '';
-beforeAll(async () => {
-  chmodSync(folder, 0o755);
-  mkdirSync(dirname(script));
-  [one, two] = [await build('one'), await build('two')];
-}, 60_000);
+chmodSync(folder, 0o755);
+for (const place of [dirname(script), bin]) mkdirSync(place);
+for (const program of [process.execPath, '/usr/bin/perl', '/usr/bin/tr']) symlinkSync(program, join(bin, basename(program)));
 afterEach(async () => {
   for (const pid of workers()) process.kill(pid, 'SIGKILL');
   await until(() => workers().length === 0);
@@ -105,7 +132,7 @@ export function ask({ path = '/', body = '', env = {}, tmp = 'tmp', file = scrip
   const child = spawn(program, args, {
     cwd: dirname(script),
     env: {
-      PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+      PATH: PATH(),
       TMPDIR: place,
       GATEWAY_INTERFACE: 'CGI/1.1',
       REQUEST_METHOD: body === '' ? 'GET' : 'POST',

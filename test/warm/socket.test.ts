@@ -64,7 +64,7 @@ describe('the socket', () => {
 
   test("of another user, in that user's folder, gets no connection", async () => {
     deploy(one);
-    const [, version] = /\.([0-9a-f]{12});/.exec(readFileSync(script, 'latin1')) ?? [];
+    const version = versionOf(script);
     const socket = join(folder, `tmp-other/run-with-cgi-${WWW_DATA}`, `${script}.${version}`);
     mkdirSync(dirname(socket), { recursive: true });
     const connections = await listenAt(socket);
@@ -75,7 +75,7 @@ describe('the socket', () => {
 
   test("of another user gets no connection even in the script's own folder", async () => {
     deploy(one);
-    const [, version] = /\.([0-9a-f]{12});/.exec(readFileSync(script, 'latin1')) ?? [];
+    const version = versionOf(script);
     const place = join(folder, `tmp-other/run-with-cgi-${WWW_DATA}`);
     const socket = join(place, `${script}.${version}`);
     mkdirSync(dirname(socket), { recursive: true });
