@@ -100,10 +100,7 @@ sub give_up {
 sub start_node {
   $SIG{PIPE} = 'DEFAULT';
   $ENV{RUN_WITH_CGI_WARM} = $address if $is_for_worker;
-  # These servers give two variables of one name for two headers of one name: see KEEP_REPEATED in shell-line.ts.
-  if ("$ENV{FCGI_ROLE}$ENV{SERVER_SOFTWARE}" =~ /^(?:RESPONDER|[Cc]ivet[Ww]eb)/) {
-    ($ENV{RUN_WITH_CGI_ENVIRON} = environment()) =~ tr/\0\n/\n /;
-  }
+  ($ENV{RUN_WITH_CGI_ENVIRON} = environment()) =~ tr/\0\n/\n / if $may_repeat;
   # The shell looks into more folders than Perl does where there is no PATH.
   my @places = defined $ENV{PATH} || $node[0] =~ m{/} ? '' : ('/usr/local/bin/', '/usr/bin/', '/bin/');
   exec { $_ . $node[0] } @node, $0, @ARGV for @places;

@@ -10,6 +10,8 @@ my $private = ($ENV{TMPDIR} || '/tmp') . "/run-with-cgi-$>";
 my $address = $private . (substr($0, 0, 1) eq '/' ? '' : readlink('/proc/self/cwd') . '/') . "$0.$version";
 # Only Node knows which servers decode a chunked body.
 my $is_for_worker = $ENV{REQUEST_METHOD} && ($ENV{CONTENT_LENGTH} || !$ENV{HTTP_TRANSFER_ENCODING});
+# These servers give two variables of one name for two headers of one name: see KEEP_REPEATED in shell-line.ts.
+my $may_repeat = $ENV{FCGI_ROLE} eq 'RESPONDER' || lc(substr $ENV{SERVER_SOFTWARE}, 0, 8) eq 'civetweb';
 my $is_connected;
 # Bytes that wait for the worker, bytes that wait for the server, and bytes of records from the worker.
 my ($upward, $downward, $received) = ('', '', '');
@@ -17,7 +19,9 @@ my $has_ended;
 
 if ($is_for_worker && ($is_connected = connect_to_worker())) {
   # BEGIN_REQUEST, in the role of a responder, and PARAMS.
-  my $pairs = pairs();
+  my $pairs = '';
+  if ($may_repeat) { $pairs .= pair(split /=/, $_, 2) for split "\0", environment() }
+  else { while (my @pair = each %ENV) { $pairs .= pair(@pair) } }
   $upward = pack 'NNnx6', 0x01010001, 0x00080000, 1;
   $upward .= pack 'Nnxxa*', 0x01040001, length, $_ for unpack '(a65535)*', $pairs;
   $upward .= pack 'Nx4', 0x01040001;
@@ -56,19 +60,13 @@ sub connect_to_worker {
   return socket(WORKER, 1, 1, 0) && connect WORKER, pack 'Sa*', 1, $socket;
 }
 
-# Returns the variables as the server has set them, as name-value pairs of FastCGI: %ENV has only one of two with the same name.
-# A length of four bytes has its first bit set.
-sub pairs {
-  my $pairs = '';
-  for (split "\0", environment()) {
-    my $length = index $_, '=';
-    $pairs .= pack 'NNa*a*', $length | 1 << 31, length() - $length - 1 | 1 << 31, substr($_, 0, $length), substr $_, $length + 1
-      if $length > 0;
-  }
-  return $pairs;
+# Returns a name-value pair of FastCGI. A length of four bytes has its first bit set.
+sub pair {
+  my ($name, $value) = @_;
+  return pack 'NNa*a*', length($name) | 1 << 31, length($value) | 1 << 31, $name, $value;
 }
 
-# Returns the variables, each with a NUL behind it.
+# Returns the variables as the server has set them, each with a NUL behind it. %ENV has only one of two with the same name.
 sub environment {
   my $bytes = '';
   open FILE, '/proc/self/environ';

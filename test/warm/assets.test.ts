@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
-import { ask, folder, left, script, until, workers } from './scripts.ts';
+import { ask, folder, left, overEachWay, perlOptions, script, until, workers } from './scripts.ts';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.cjs', import.meta.url));
 const project = join(folder, 'project');
@@ -19,7 +19,7 @@ export function application(environ, startResponse) {
 
 function build(text: string): void {
   writeFileSync(join(project, 'views/page.txt'), text);
-  const args = [main, 'build', 'src/app.mjs', '--warm', '--assets', 'views', '-o', 'out/app.cgi'];
+  const args = [main, 'build', 'src/app.mjs', '--warm', ...perlOptions(), '--assets', 'views', '-o', 'out/app.cgi'];
   const { status, stderr } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' });
   expect([status, stderr]).toEqual([0, '']);
 }
@@ -59,30 +59,32 @@ beforeAll(() => {
   for (const name of ['src', 'views', 'out']) mkdirSync(join(project, name), { recursive: true });
   writeFileSync(join(project, 'src/app.mjs'), APPLICATION);
 }, 60_000);
-beforeEach(() => {
-  build('one');
-  deploy();
-}, 60_000);
+overEachWay(() => {
+  beforeEach(() => {
+    build('one');
+    deploy();
+  }, 60_000);
 
-test('the first request and the worker read the same files, in every way of reading', async () => {
-  expect(await read()).toEqual(answer('one', false));
-  expect(await readByWorker()).toEqual(answer('one', true));
-  expect(workers()).toHaveLength(1);
-});
+  test('the first request and the worker read the same files, in every way of reading', async () => {
+    expect(await read()).toEqual(answer('one', false));
+    expect(await readByWorker()).toEqual(answer('one', true));
+    expect(workers()).toHaveLength(1);
+  });
 
-test('after a deployment the new worker reads the new assets', async () => {
-  await readByWorker();
-  const [old] = workers();
-  build('two');
-  deploy();
-  await until(() => !workers().includes(old ?? 0));
-  expect(await readByWorker()).toEqual(answer('two', true));
-});
+  test('after a deployment the new worker reads the new assets', async () => {
+    await readByWorker();
+    const [old] = workers();
+    build('two');
+    deploy();
+    await until(() => !workers().includes(old ?? 0));
+    expect(await readByWorker()).toEqual(answer('two', true));
+  });
 
-test("without the folder the server's log says so, and no worker stays", async () => {
-  rmSync(`${script}.assets`, { recursive: true });
-  const message = `run-with-cgi: there is no folder ${script}.assets/; copy it along with the script [assets-missing]\n`;
-  expect(await ask()).toEqual({ head: '', body: '', errors: message });
-  await until(() => workers().length === 0);
-  expect(left('.log')).toBe('');
+  test("without the folder the server's log says so, and no worker stays", async () => {
+    rmSync(`${script}.assets`, { recursive: true });
+    const message = `run-with-cgi: there is no folder ${script}.assets/; copy it along with the script [assets-missing]\n`;
+    expect(await ask()).toEqual({ head: '', body: '', errors: message });
+    await until(() => workers().length === 0);
+    expect(left('.log')).toBe('');
+  });
 });

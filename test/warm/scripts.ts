@@ -2,7 +2,19 @@
 // end the workers after each test, and remove all at the end.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +35,13 @@ const WAYS = {
 export type Way = keyof typeof WAYS;
 export let way: Way = 'Perl';
 /** The PATH of the web server. */
-export const PATH = (): string => WAYS[way].PATH;
+export const serverPath = (): string => WAYS[way].PATH;
+
+/** Returns the options by which the command builds a script for this way. */
+export const perlOptions = (): string[] => {
+  const { perl } = WAYS[way];
+  return perl === undefined ? [] : ['--perl', perl];
+};
 
 /** Declares the tests of `declare` for each way of a request to the worker. */
 export function overEachWay(declare: (way: Way) => void): void {
@@ -132,7 +150,7 @@ export function ask({ path = '/', body = '', env = {}, tmp = 'tmp', file = scrip
   const child = spawn(program, args, {
     cwd: dirname(script),
     env: {
-      PATH: PATH(),
+      PATH: serverPath(),
       TMPDIR: place,
       GATEWAY_INTERFACE: 'CGI/1.1',
       REQUEST_METHOD: body === '' ? 'GET' : 'POST',
