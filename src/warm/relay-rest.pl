@@ -90,7 +90,7 @@ sub give_up {
   my ($fault) = @_;
   start_node() if !$has_read && !$has_answered && $ENV{REQUEST_METHOD} =~ /^(?:GET|HEAD)\z/;
   my $when = $has_answered ? 'in the middle of its response' : 'before its response';
-  syswrite STDERR, "warm: [worker-ended] The worker $fault $when\n";
+  syswrite STDERR, "warm: the worker $fault $when\n";
   $downward = server_error() unless $has_answered;
   end();
   $status = 1;
