@@ -359,10 +359,7 @@ describe('an early end', () => {
     await playWorker(answerWith(record(3, Buffer.from([0, 0, 0, 0, 2, 0, 0, 0]))));
     expect((await run()).out.toString()).toContain('by Node: ');
     const { out, errors } = await run(post(1), 'x');
-    expect([out.toString(), errors]).toEqual([
-      SERVER_ERROR,
-      'warm: the worker takes no more requests before its response\n',
-    ]);
+    expect([out.toString(), errors]).toEqual([SERVER_ERROR, 'warm: the worker takes no more requests before its response\n']);
   });
 });
 
