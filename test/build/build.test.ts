@@ -295,6 +295,8 @@ test.each([
   [['a.mjs', '--runtime', 'deno'], 'The runtime must be node or bun, got deno [option-wrong]'],
   [['a.mjs', '--interface', 'x'], 'The interface must be one of wsgi, fetch, node, got "x" [option-wrong]'],
   [['a.mjs', '--keep-env', 'DATABASE_URL'], '--keep-env needs --warm, too [option-wrong]'],
+  [['a.mjs', '--perl', '/usr/bin/perl'], '--perl needs --warm, too [option-wrong]'],
+  [['a.mjs', '--warm', '--perl', 'perl'], '--perl must be an absolute path without spaces, such as /usr/bin/perl, got perl [option-wrong]'],
   [['a.mjs', '--warm', '--keep-env', 'A=b'], '--keep-env must be the name of a variable, got A=b [option-wrong]'],
   [['a.mjs', '--warm', '--keep-env', 'HTTP_COOKIE'], '--keep-env must not name a header of the client, got HTTP_COOKIE [option-wrong]'],
   [['a.mjs', '--env', 'x'], '--env must be NAME=value, got x [option-wrong]'],

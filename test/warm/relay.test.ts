@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
+import { warmOpening } from '../../src/warm/opening.ts';
 import { versionOf } from './scripts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-relay-'));
@@ -183,6 +184,16 @@ describe('the sources', () => {
       expect([stderr, stdout.slice(0, 14)]).toEqual(['', 'Status: 200 OK']);
     }
   });
+});
+
+test('any path of Node is passed on as it is', async () => {
+  const interpreter = "/nowhere/it's\\a*/node";
+  const relay = { relay: source('relay.pl'), rest: source('relay-rest.pl') };
+  const file = join(folder, 'quoted.cjs');
+  writeFileSync(file, `${warmOpening('', { interpreter, perl: '/usr/bin/perl', relay })}\n`, { mode: 0o755 });
+  const { errors } = await run({}, '', [file]);
+  expect(errors).toBe(`run-with-cgi: there is no ${interpreter}; install Node, or name its path by --interpreter [node-missing]\n`);
+  expect(spawnSync(process.execPath, [file], { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '', stderr: '' });
 });
 
 describe('a request', () => {
