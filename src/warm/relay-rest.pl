@@ -1,5 +1,5 @@
 # The part of the relay that most requests do not need: starts Node where there is no worker, passes bodies of any size, both ways at
-# once, and sees to workers that end early. perl-program.ts sets @node and @missing before it. Continues relay.pl, with its variables.
+# once, and sees to workers that end early. opening.ts sets @node and @missing before it. Continues relay.pl, with its variables.
 
 # Bytes of the body that are still to be read.
 my $left = $ENV{CONTENT_LENGTH} =~ tr/0-9//c ? 0 : $ENV{CONTENT_LENGTH} || 0;

@@ -1,11 +1,12 @@
 # The relay of a warm script: passes the request of one CGI process on to the worker, by FastCGI over a Unix socket, and the response
-# back. Perl runs it, at the head of the script. perl-program.ts sets $version before it, and puts relay-rest.pl behind it.
+# back. Perl runs it, at the head of the script. opening.ts sets $version before it, and puts relay-rest.pl behind it.
 #
 # Perl takes as long to compile these lines as to run them. So here is only what every request needs; whatever else happens is in
 # relay-rest.pl, which Perl compiles when it comes to that. No module is loaded. The numbers are Linux's: elsewhere no worker
 # starts, because it needs /proc. Both files are Perl 5.8, and have no "*" before a "/", since they are a comment for JavaScript.
 
-# worker.ts has the same path: below the whole path of the script, since two copies of a script can have different environments.
+# The path of the socket, as in shell-steps.ts: below the whole path of the script, since two copies of a script can have different
+# environments.
 my $private = ($ENV{TMPDIR} || '/tmp') . "/run-with-cgi-$>";
 my $address = $private . (substr($0, 0, 1) eq '/' ? '' : readlink('/proc/self/cwd') . '/') . "$0.$version";
 # Only Node knows which servers decode a chunked body.
