@@ -3,13 +3,13 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
 import { warmOpening } from '../../src/warm/opening.ts';
 import { versionOf } from './scripts.ts';
@@ -31,6 +31,14 @@ beforeAll(async () => {
   );
   await buildScript(module, script, { exportName: 'application', warm: true, perl: '/usr/bin/perl' });
 }, 60_000);
+/** The path at which the relay looks for the worker. */
+const socketPath = () => join(privateFolder, `${script}.${versionOf(script)}`);
+beforeEach(() => {
+  const place = dirname(socketPath());
+  mkdirSync(place, { recursive: true, mode: 0o700 });
+  // While another process starts the worker, Node starts none: the tests play it.
+  writeFileSync(`${socketPath()}.lock`, '');
+});
 const servers = new Set<Server>();
 const children = new Set<ChildProcess>();
 afterEach(() => {
@@ -63,10 +71,8 @@ const RESPONSE = 'Status: 200 OK\r\nContent-Type: text/plain\r\n\r\n';
 
 /** Plays the worker: listens where the relay looks for it, and calls `take` for each record that arrives. */
 async function playWorker(take: (record: FastCgiRecord, got: Got) => void): Promise<Got[]> {
-  const socket = join(privateFolder, `${script}.${versionOf(script)}`);
+  const socket = socketPath();
   const place = dirname(socket);
-  mkdirSync(place, { recursive: true });
-  for (let path = place; path.startsWith(privateFolder); path = dirname(path)) chmodSync(path, 0o700);
   const all: Got[] = [];
   const server = createServer((connection) => {
     const got: Got = { socket: connection, records: [], ended: new Promise((resolve) => connection.once('close', resolve)) };
