@@ -37,10 +37,13 @@ export let way: Way = 'Perl';
 /** The PATH of the web server. */
 export const serverPath = (): string => WAYS[way].PATH;
 
+/** The path of Perl for this way; undefined where the shell runs the script. */
+export const perl = (): string | undefined => WAYS[way].perl;
+
 /** Returns the options by which the command builds a script for this way. */
 export const perlOptions = (): string[] => {
-  const { perl } = WAYS[way];
-  return perl === undefined ? [] : ['--perl', perl];
+  const path = perl();
+  return path === undefined ? [] : ['--perl', path];
 };
 
 /** Declares the tests of `declare` for each way of a request to the worker. */
@@ -85,7 +88,7 @@ async function build(version: string): Promise<string> {
   const path = join(folder, `${version}.cgi`);
   const module = join(folder, `${version}.mjs`);
   writeFileSync(module, source(version));
-  await buildScript(module, path, { exportName: 'application', warm: true, perl: WAYS[way].perl, keepEnv: ['OF_THE_SERVER'] });
+  await buildScript(module, path, { exportName: 'application', warm: true, perl: perl(), keepEnv: ['OF_THE_SERVER'] });
   return path;
 }
 
