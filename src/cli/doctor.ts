@@ -1,6 +1,7 @@
 // run-with-cgi doctor: says what would go wrong with a CGI script under a web server, and what mends it.
 
 import { lstatSync } from 'node:fs';
+import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { writeDescriptor } from '../cgi/descriptor.ts';
 import { findAccount } from '../doctor/account.ts';
@@ -66,6 +67,8 @@ export async function run(args: string[]): Promise<number> {
     throw new UserError('option-wrong', `--server must be one of ${SERVER_NAMES.join(', ')}, got ${values.server}`);
   if (values.config !== undefined && !server) throw new UserError('option-wrong', '--config needs --server, too');
   if (values.config !== undefined && !isFile(values.config)) throw new UserError('option-wrong', `There is no file ${values.config}`);
+  // exit() ends what runs: the script is the leader of a process group of its own, which the terminal does not signal.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(128 + constants.signals[signal]));
   const report = await examine(script, {
     account,
     server,

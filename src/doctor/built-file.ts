@@ -1,9 +1,9 @@
 // Examines a file of `run-with-cgi build`: whether the Node that runs it takes the compiled code in it.
 
 import { readFileSync } from 'node:fs';
+import type { Deployment, Program } from './deployment.ts';
 import type { Finding } from './finding.ts';
 import { lookUp } from './interpreter.ts';
-import type { Patient, Program } from './patient.ts';
 import { run } from './run.ts';
 
 /** What a built file begins with: the shell's #! line, then a line that is a string and a comment in JavaScript. */
@@ -25,7 +25,7 @@ export interface BuiltFile {
 }
 
 /** Returns what the file `path` was built for; undefined for a file that build has not made. */
-export function readBuiltFile({ path, start }: Patient): BuiltFile | undefined {
+export function readBuiltFile({ path, start }: Deployment): BuiltFile | undefined {
   if (!BEGINNING.test(start)) return undefined;
   try {
     const [, line = ''] = readFileSync(path, 'latin1').split('\n', 2);
@@ -37,12 +37,12 @@ export function readBuiltFile({ path, start }: Patient): BuiltFile | undefined {
 }
 
 /** Returns the Node that the second line of a built file leads to. Where there is none, the file itself answers by 500, and the trial finds that. */
-export function findNode(patient: Patient, { interpreter }: BuiltFile): Program | undefined {
-  return interpreter.startsWith('/') ? { name: 'node', path: interpreter } : lookUp(patient, interpreter).program;
+export function findNode(deployment: Deployment, { interpreter }: BuiltFile): Program | undefined {
+  return interpreter.startsWith('/') ? { name: 'node', path: interpreter } : lookUp(deployment, interpreter).program;
 }
 
 /** Returns a note where `node` cannot use the compiled code in the file, so that it compiles the source for each request. */
-export async function examineCompiledCode({ path, account, server }: Patient, node: string): Promise<Finding[]> {
+export async function examineCompiledCode({ path, account, server }: Deployment, node: string): Promise<Finding[]> {
   const done = await run([node, '-e', PROBE, '--', path], { account, limits: server.limits, variables: {}, timeout: 5_000 });
   const [, length, compiled] = /"length":(\d+),"compiled":(\d+)/.exec(done.output.toString('latin1')) ?? [];
   const [, milliseconds = '0'] = /"milliseconds":([\d.]+)/.exec(done.output.toString('latin1')) ?? [];

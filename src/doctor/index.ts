@@ -5,9 +5,9 @@ import { resolve } from 'node:path';
 import { readStart } from '../host/shebang.ts';
 import { type Account, canBecome, findAccount, guessServerAccount, ownAccount, userName } from './account.ts';
 import { examineCompiledCode, findNode, readBuiltFile } from './built-file.ts';
+import type { Deployment } from './deployment.ts';
 import type { Finding } from './finding.ts';
 import { examineStart } from './interpreter.ts';
-import type { Patient } from './patient.ts';
 import { type ServerName, UNKNOWN_SERVER } from './server/facts.ts';
 import { readServer } from './server/index.ts';
 import { tryScript } from './trials.ts';
@@ -55,12 +55,12 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
   const configured = server.user === undefined ? undefined : findAccount(server.user);
   const account = options.account ?? configured ?? (suexec ? ownerOf(script) : guessServerAccount()) ?? own;
   const unseen = [...(reading?.unseen ?? [])];
-  const patient: Patient = { path: script, start: readBeginning(script, unseen), account, server, suexec };
+  const deployment: Deployment = { path: script, start: readBeginning(script, unseen), account, server, suexec };
 
-  const way = examineWay(patient);
-  const built = readBuiltFile(patient);
-  const { findings: startFindings, program: reader } = examineStart(patient);
-  const program = built && startFindings.length === 0 ? findNode(patient, built) : reader;
+  const way = examineWay(deployment);
+  const built = readBuiltFile(deployment);
+  const { findings: startFindings, program: reader } = examineStart(deployment);
+  const program = built && startFindings.length === 0 ? findNode(deployment, built) : reader;
   // A module that has yet to be built needs no mode of its own.
   const needsBuild = startFindings.some(({ mend }) => mend.some((one) => 'run' in one && one.run.includes('run-with-cgi build')));
   const findings = [
@@ -72,7 +72,7 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
   const isSure = (options.account ?? configured) !== undefined || suexec || canBecome(account);
   if (!isSure) {
     for (const finding of findings) {
-      if (/folder-not-entered|not-executable|not-readable|not-reachable/.test(finding.code) && !isAlsoOurs(finding, patient, own))
+      if (/folder-not-entered|not-executable|not-readable|not-reachable/.test(finding.code) && !isAlsoOurs(finding, deployment, own))
         finding.severity = 'may-fail';
     }
   }
@@ -92,9 +92,9 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
       unseen.push('The script was not run, because the server could not start it. Mend this first, and examine it again.');
     return { script, user: account.name, findings: order(findings), answers: [], unseen };
   }
-  const trials = await tryScript({ path: script, account: runner, server: patient.server, program, askedPath, sendsPosts, timeout });
+  const trials = await tryScript({ path: script, account: runner, server: deployment.server, program, askedPath, sendsPosts, timeout });
   if (built && program?.path !== undefined && trials.answers.length > 1)
-    findings.push(...(await examineCompiledCode({ ...patient, account: runner }, program.path)));
+    findings.push(...(await examineCompiledCode({ ...deployment, account: runner }, program.path)));
   if (server.name === 'busybox') for (const finding of trials.findings) raiseForBusybox(finding);
   return { script, user: account.name, findings: order([...findings, ...trials.findings]), answers: trials.answers, unseen };
 }
@@ -112,8 +112,8 @@ export function ownerOf(path: string): Account | undefined {
 }
 
 /** Whether the script would fail for this process's own account as well. */
-function isAlsoOurs(finding: Finding, patient: Patient, own: Account): boolean {
-  const ours = { ...patient, account: own };
+function isAlsoOurs(finding: Finding, deployment: Deployment, own: Account): boolean {
+  const ours = { ...deployment, account: own };
   return [...examineWay(ours), ...examineStart(ours).findings].some(
     ({ code, subject }) => code === finding.code && subject === finding.subject,
   );

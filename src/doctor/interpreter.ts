@@ -4,10 +4,10 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseShebang, type Shebang } from '../host/shebang.ts';
 import { homeOwner, isAllowed } from './account.ts';
+import type { Deployment, Program } from './deployment.ts';
 import { readElf, runsHere } from './elf.ts';
 import { type Finding, type FindingCode, type Mend, quote } from './finding.ts';
 import { mountOf } from './mounts.ts';
-import type { Patient, Program } from './patient.ts';
 
 /** Bytes of a #! line that Linux reads; before version 5.1 it read 127. */
 const MAX_LINE = 255;
@@ -23,21 +23,21 @@ export interface Start {
 }
 
 /** Returns what keeps the system from starting the script, and the program that it starts. */
-export function examineStart(patient: Patient): Start {
-  const { path, start } = patient;
+export function examineStart(deployment: Deployment): Start {
+  const { path, start } = deployment;
   const fault = (code: FindingCode, problem: string, ...mend: Mend[]): Start => ({
     findings: [{ code, severity: 'fails', subject: path, problem, mend }],
     program: undefined,
   });
-  const { interpreter: configured } = patient.server;
+  const { interpreter: configured } = deployment.server;
   if (configured !== undefined) {
-    return { findings: examineProgram(patient, configured, configured), program: { name: basename(configured), path: configured } };
+    return { findings: examineProgram(deployment, configured, configured), program: { name: basename(configured), path: configured } };
   }
   if (start === '') {
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 1) > 0) return { findings: [], program: undefined };
     return fault('file-empty', 'The file is empty. An upload may have failed.', { change: 'Copy the script again.' });
   }
-  if (start.startsWith('\x7fELF')) return { findings: examineElf(patient, path), program: undefined };
+  if (start.startsWith('\x7fELF')) return { findings: examineElf(deployment, path), program: undefined };
   if (/^(?:\xff\xfe|\xfe\xff)/.test(start)) {
     return fault(
       'file-encoding',
@@ -53,7 +53,7 @@ export function examineStart(patient: Patient): Start {
     );
   }
   const shebang = parseShebang(start);
-  if (!shebang) return { findings: [withoutLine(patient)], program: undefined };
+  if (!shebang) return { findings: [withoutLine(deployment)], program: undefined };
   const line = start.split('\n')[0] ?? '';
   if (line.length > MAX_LINE) {
     return fault(
@@ -71,29 +71,29 @@ export function examineStart(patient: Patient): Start {
     );
   }
   if (interpreter === '') {
-    return fault('interpreter-line-missing', 'The first line is "#!" and names no interpreter.', suggestLine(patient));
+    return fault('interpreter-line-missing', 'The first line is "#!" and names no interpreter.', suggestLine(deployment));
   }
   if (/^["'`]/.test(interpreter)) {
     return fault(
       'interpreter-line-quoted',
       `The first line is ${line}. Linux takes quotes for a part of the path, and there is no file of that name. A path with a space cannot stand in a #! line at all.`,
-      suggestLine(patient, interpreter.replace(/["'`]/g, '')),
+      suggestLine(deployment, interpreter.replace(/["'`]/g, '')),
     );
   }
   if (!interpreter.startsWith('/')) {
     return fault(
       'interpreter-relative',
       `The first line names the interpreter ${interpreter}, which is no absolute path. Linux looks for it in the current folder of the server's process, and never in the PATH.`,
-      suggestLine(patient, interpreter),
+      suggestLine(deployment, interpreter),
     );
   }
-  return followLine(patient, shebang);
+  return followLine(deployment, shebang);
 }
 
 /** Returns what is wrong with the interpreter of a #! line whose form is right, and the program behind it. */
-function followLine(patient: Patient, shebang: Shebang): Start {
+function followLine(deployment: Deployment, shebang: Shebang): Start {
   const [interpreter = '', ...words] = shebang.words;
-  const findings = examineProgram(patient, interpreter, interpreter);
+  const findings = examineProgram(deployment, interpreter, interpreter);
   if (findings.length > 0) return { findings, program: undefined };
   if (basename(interpreter) !== 'env') return { findings, program: { name: shebang.program, path: interpreter } };
   const splits = words[0]?.startsWith('-S') || words[0]?.startsWith('--split-string') || words[0]?.startsWith('-vS');
@@ -102,25 +102,25 @@ function followLine(patient: Patient, shebang: Shebang): Start {
     findings.push({
       code: 'interpreter-arguments',
       severity: 'fails',
-      subject: patient.path,
+      subject: deployment.path,
       problem: `The first line is #!${shebang.words.join(' ')}. Linux passes all that stands behind the interpreter as one argument, so env looks for a program named "${together}".`,
-      mend: [{ run: replaceLine(patient.path, `${interpreter} -S ${together}`) }],
+      mend: [{ run: replaceLine(deployment.path, `${interpreter} -S ${together}`) }],
     });
     return { findings, program: undefined };
   }
   const name = shebang.program;
   if (name === '') return { findings, program: undefined };
-  if (name.includes('/')) return { findings: examineProgram(patient, name, name), program: { name: basename(name), path: name } };
-  return lookUp(patient, name);
+  if (name.includes('/')) return { findings: examineProgram(deployment, name, name), program: { name: basename(name), path: name } };
+  return lookUp(deployment, name);
 }
 
 /** Looks for the program `name` where the server's PATH leads. */
-export function lookUp(patient: Patient, name: string): Start {
-  const { account, path, server } = patient;
+export function lookUp(deployment: Deployment, name: string): Start {
+  const { account, path, server } = deployment;
   const folders = server.path === undefined ? USUAL_FOLDERS.slice(0, 3) : (server.path?.split(':') ?? FOLDERS_WITHOUT_PATH);
   const inServerPath = folders.map((folder) => join(folder, name)).filter(isFile);
   const usable = inServerPath.find((file) => isAllowed(account, file, 'x'));
-  if (usable !== undefined) return { findings: examineProgram(patient, usable, name), program: { name, path: usable } };
+  if (usable !== undefined) return { findings: examineProgram(deployment, usable, name), program: { name, path: usable } };
   const elsewhere = findProgram(name);
   const where =
     server.path === null
@@ -143,7 +143,7 @@ export function lookUp(patient: Patient, name: string): Start {
       program: undefined,
     };
   }
-  const blocked = examineProgram(patient, refused, name);
+  const blocked = examineProgram(deployment, refused, name);
   if (blocked.length > 0) return { findings: blocked, program: { name, path: refused } };
   return {
     findings: [
@@ -160,30 +160,30 @@ export function lookUp(patient: Patient, name: string): Start {
 }
 
 /** Returns what keeps the server's user from executing the program at `path`, which the #! line calls `name`. */
-function examineProgram(patient: Patient, path: string, name: string): Finding[] {
-  const { account } = patient;
+function examineProgram(deployment: Deployment, path: string, name: string): Finding[] {
+  const { account } = deployment;
   const fault = (code: FindingCode, problem: string, ...mend: Mend[]): Finding[] => [
-    { code, severity: 'fails', subject: code === 'interpreter-missing' ? patient.path : path, problem, mend },
+    { code, severity: 'fails', subject: code === 'interpreter-missing' ? deployment.path : path, problem, mend },
   ];
   const stats = statSync(path, { throwIfNoEntry: false });
-  const closed = closedFolder(patient, path);
+  const closed = closedFolder(deployment, path);
   if (closed !== undefined) {
     const owner = homeOwner(closed);
     return fault(
       'interpreter-not-reachable',
       `The first line of the script leads to ${path}, and ${account.name} may not enter ${closed}${owner === undefined ? '' : `, the home of ${owner}`}. ${owner === undefined ? 'The' : 'Version managers such as nvm install there; the'} server's user has to reach the interpreter.`,
-      ...otherProgram(patient, path, name),
+      ...otherProgram(deployment, path, name),
     );
   }
   if (!stats) {
     return fault(
       'interpreter-missing',
       `The first line names the interpreter ${path}, and there is no such file.`,
-      suggestLine(patient, path),
+      suggestLine(deployment, path),
     );
   }
   if (!stats.isFile()) {
-    return fault('interpreter-missing', `The first line names the interpreter ${path}, which is a folder.`, suggestLine(patient, path));
+    return fault('interpreter-missing', `The first line names the interpreter ${path}, which is a folder.`, suggestLine(deployment, path));
   }
   const mount = mountOf(realpath(path));
   if (mount?.options.includes('noexec')) {
@@ -204,11 +204,11 @@ function examineProgram(patient: Patient, path: string, name: string): Finding[]
       },
     );
   }
-  return examineElf(patient, path);
+  return examineElf(deployment, path);
 }
 
 /** Returns what is wrong with `path`, if it is an executable of the machine. */
-function examineElf({ path: script }: Patient, path: string): Finding[] {
+function examineElf({ path: script }: Deployment, path: string): Finding[] {
   const elf = readElf(path);
   if (!elf) return [];
   const which = path === script ? 'The script' : `The interpreter ${path}`;
@@ -238,19 +238,19 @@ function examineElf({ path: script }: Patient, path: string): Finding[] {
 }
 
 /** Returns the finding for a text without a #! line. */
-function withoutLine(patient: Patient): Finding {
-  const { path, start } = patient;
+function withoutLine(deployment: Deployment): Finding {
+  const { path, start } = deployment;
   const late = /^[ \t\r\n]+#!/.test(start) || /^(?!#!)[^\n]*\n#!/.test(start);
   const rule = 'Linux executes a text only if its first two bytes are "#!", followed by the path of an interpreter';
   const problem = late
     ? `${rule}, and here something stands before "#!".`
     : `${rule}. The first line is ${JSON.stringify((start.split('\n')[0] ?? '').slice(0, 60))}.`;
-  const mend = late ? { run: `sed -i '/#!/,$!d; s/^[ \\t]*#!/#!/' ${quote(path)}` } : suggestLine(patient);
+  const mend = late ? { run: `sed -i '/#!/,$!d; s/^[ \\t]*#!/#!/' ${quote(path)}` } : suggestLine(deployment);
   return { code: 'interpreter-line-missing', severity: 'fails', subject: path, problem, mend: [mend] };
 }
 
 /** Returns how to get a right first line: that of `wanted` where this machine has it, or what suits the name of the script. */
-function suggestLine({ path, start }: Patient, wanted = ''): Mend {
+function suggestLine({ path, start }: Deployment, wanted = ''): Mend {
   const name = basename(wanted.replaceAll('\\', '/')).replace(/\.exe$/i, '');
   const found = name === '' ? undefined : findProgram(name === 'python' ? 'python3' : name);
   if (found !== undefined) return startsLine(start) ? { run: replaceLine(path, found) } : { run: insertLine(path, found) };
@@ -285,9 +285,9 @@ function insertLine(path: string, interpreter: string): string {
 }
 
 /** Returns how to run the script by another copy of its interpreter, one that the server's user can reach. */
-function otherProgram(patient: Patient, path: string, name: string): Mend[] {
-  const other = candidates(basename(name)).find((file) => file !== path && closedFolder(patient, file) === undefined);
-  if (other !== undefined) return [{ run: replaceLine(patient.path, other) }];
+function otherProgram(deployment: Deployment, path: string, name: string): Mend[] {
+  const other = candidates(basename(name)).find((file) => file !== path && closedFolder(deployment, file) === undefined);
+  if (other !== undefined) return [{ run: replaceLine(deployment.path, other) }];
   return [
     { change: `Install ${basename(name)} for all users, in /usr/local or by the system's packages, and name that in the first line.` },
   ];
@@ -301,7 +301,7 @@ function installAdvice(name: string): Mend {
 }
 
 /** Returns the first folder above `path` that the server's user may not enter. */
-function closedFolder({ account }: Patient, path: string): string | undefined {
+function closedFolder({ account }: Deployment, path: string): string | undefined {
   for (const file of new Set([path, realpath(path)])) {
     const parts = dirname(file).split('/');
     for (let count = 1; count <= parts.length; count++) {

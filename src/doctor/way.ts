@@ -3,12 +3,12 @@
 import { realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Account, classOf, groupName, homeOwner, isAllowed, isAllowedByMode, userName } from './account.ts';
+import type { Deployment } from './deployment.ts';
 import { type Finding, quote } from './finding.ts';
 import { mountOf } from './mounts.ts';
-import type { Patient } from './patient.ts';
 
 /** Returns what is wrong with the way to the script, outermost folder first. */
-export function examineWay({ path, account, start, suexec, server }: Patient): Finding[] {
+export function examineWay({ path, account, start, suexec, server }: Deployment): Finding[] {
   const stats = statSync(path, { throwIfNoEntry: false });
   const findings: Finding[] = [];
   // Behind a closed folder the system refuses everything, so that only mode bits tell whether a folder is closed itself.

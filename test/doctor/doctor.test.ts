@@ -1,6 +1,7 @@
 // The examination without a web server: the command, its report, and what it leaves alone.
 
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,12 +10,33 @@ import { findAccount } from '../../src/doctor/account.ts';
 import { FINDING_CODES } from '../../src/doctor/finding.ts';
 import { examine } from '../../src/doctor/index.ts';
 import { mountOf } from '../../src/doctor/mounts.ts';
-import { command, withFolder } from '../cli/command.ts';
+import { command, start, withFolder } from '../cli/command.ts';
+import { until } from '../host/processes.ts';
 import { deployments, HELLO, script } from './deployments.ts';
 
 const account = findAccount('www-data');
-const { folder } = withFolder({ 'hello.cgi': HELLO, 'crlf.cgi': HELLO.replaceAll('\n', '\r\n') });
+const { folder, write } = withFolder({ 'hello.cgi': HELLO, 'crlf.cgi': HELLO.replaceAll('\n', '\r\n') });
 beforeAll(() => chmodSync(folder, 0o755));
+
+/** Returns the words of a process, each with a NUL behind it; "" for one that has ended. */
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/** Calls `use` with a new folder that the server's user can enter, and removes it. */
+async function inFolder(use: (own: string) => Promise<void>): Promise<void> {
+  const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
+  chmodSync(own, 0o755);
+  try {
+    await use(own);
+  } finally {
+    rmSync(own, { recursive: true });
+  }
+}
 
 test('docs/doctor.md explains each code, and no other', () => {
   const page = readFileSync(new URL('../../docs/doctor.md', import.meta.url), 'utf8');
@@ -89,6 +111,22 @@ Not looked at:
     expect(findings[0].mend).toEqual([{ run: `sed -i 's/\\r$//' ${join(folder, 'crlf.cgi')}` }]);
   });
 
+  test('ends the script when a signal ends the command', async () => {
+    const seconds = 20_000 + process.pid; // no other process sleeps as long
+    write('sleep.cgi', `#!/bin/sh\nexec sleep ${seconds}\n`);
+    const child = start(['doctor', 'sleep.cgi', '--as', 'www-data'], { cwd: folder });
+    const isAsleep = () =>
+      readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .map(commandLine)
+        .includes(`sleep\0${seconds}\0`);
+    await until(isAsleep);
+    child.kill('SIGINT');
+    const [code] = await once(child, 'close');
+    expect(code).toBe(130);
+    await until(() => !isAsleep());
+  });
+
   test.each([
     [['doctor'], 'Name one script to examine [option-wrong]'],
     [['doctor', 'nothing.cgi'], 'There is no file nothing.cgi [module-not-found]'],
@@ -103,125 +141,121 @@ Not looked at:
 
 describe('an examination', () => {
   test("gives the script none of the caller's variables, and the identity of the server's user", async () => {
-    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
-    chmodSync(own, 0o777);
-    script(own, `#!/bin/sh\nenv >${own}/environment\nid -un >${own}/user\n${HELLO.slice(10)}`);
-    process.env.SECRET_OF_THE_CALLER = 'x';
-    try {
-      await examine(join(own, 'script.cgi'), { account, sendsPosts: false });
-      const environment = readFileSync(join(own, 'environment'), 'utf8');
-      expect(environment).toContain('GATEWAY_INTERFACE=CGI/1.1');
-      expect(environment).not.toContain('SECRET_OF_THE_CALLER');
-      expect(readFileSync(join(own, 'user'), 'utf8')).toBe('www-data\n');
-    } finally {
-      delete process.env.SECRET_OF_THE_CALLER;
-      rmSync(own, { recursive: true });
-    }
+    await inFolder(async (own) => {
+      chmodSync(own, 0o777);
+      script(own, `#!/bin/sh\nenv >${own}/environment\nid -un >${own}/user\n${HELLO.slice(10)}`);
+      process.env.SECRET_OF_THE_CALLER = 'x';
+      try {
+        await examine(join(own, 'script.cgi'), { account, sendsPosts: false });
+        const environment = readFileSync(join(own, 'environment'), 'utf8');
+        expect(environment).toContain('GATEWAY_INTERFACE=CGI/1.1');
+        expect(environment).not.toContain('SECRET_OF_THE_CALLER');
+        expect(readFileSync(join(own, 'user'), 'utf8')).toBe('www-data\n');
+      } finally {
+        delete process.env.SECRET_OF_THE_CALLER;
+      }
+    });
   });
 
   test('names each closed folder on the way, and no open one behind it', async () => {
-    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
-    chmodSync(own, 0o755);
-    for (const name of ['home', 'home/site', 'home/site/cgi-bin']) mkdirSync(join(own, name));
-    script(join(own, 'home/site/cgi-bin'), HELLO);
-    chmodSync(join(own, 'home'), 0o700);
-    chmodSync(join(own, 'home/site/cgi-bin'), 0o750);
-    const { findings } = await examine(join(own, 'home/site/cgi-bin/script.cgi'), { account });
-    expect(findings.map(({ code, subject }) => [code, subject])).toEqual([
-      ['folder-not-entered', join(own, 'home')],
-      ['folder-not-entered', join(own, 'home/site/cgi-bin')],
-    ]);
-    rmSync(own, { recursive: true });
+    await inFolder(async (own) => {
+      for (const name of ['home', 'home/site', 'home/site/cgi-bin']) mkdirSync(join(own, name));
+      script(join(own, 'home/site/cgi-bin'), HELLO);
+      chmodSync(join(own, 'home'), 0o700);
+      chmodSync(join(own, 'home/site/cgi-bin'), 0o750);
+      const { findings } = await examine(join(own, 'home/site/cgi-bin/script.cgi'), { account });
+      expect(findings.map(({ code, subject }) => [code, subject])).toEqual([
+        ['folder-not-entered', join(own, 'home')],
+        ['folder-not-entered', join(own, 'home/site/cgi-bin')],
+      ]);
+    });
   });
 
   test('of a module that has yet to be built asks for that alone', async () => {
-    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
-    chmodSync(own, 0o755);
-    script(own, 'export default { fetch: () => new Response("hello") };\n', 'app.ts', 0o644);
-    const { findings } = await examine(join(own, 'app.ts'), { account });
-    expect(findings.map(({ code, mend }) => [code, mend])).toEqual([
-      ['interpreter-line-missing', [{ run: `npx run-with-cgi build ${own}/app.ts -o ${own}/app.cgi` }]],
-    ]);
-    rmSync(own, { recursive: true });
+    await inFolder(async (own) => {
+      script(own, 'export default { fetch: () => new Response("hello") };\n', 'app.ts', 0o644);
+      const { findings } = await examine(join(own, 'app.ts'), { account });
+      expect(findings.map(({ code, mend }) => [code, mend])).toEqual([
+        ['interpreter-line-missing', [{ run: `npx run-with-cgi build ${own}/app.ts -o ${own}/app.cgi` }]],
+      ]);
+    });
   });
 
   test('of a program that listens says so, whatever it prints', async () => {
-    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
-    chmodSync(own, 0o755);
-    script(own, '#!/usr/bin/env node\nrequire("node:http").createServer().listen(0, () => console.log("listening"));\n', 'app.cjs');
-    const { findings } = await examine(join(own, 'app.cjs'), { account, timeout: 2_000 });
-    expect(findings.map(({ code, evidence, mend }) => [code, evidence, mend])).toEqual([
-      ['never-answers', 'listening', [{ run: `npx run-with-cgi build ${own}/app.cjs -o ${own}/app.cgi` }]],
-    ]);
-    rmSync(own, { recursive: true });
+    await inFolder(async (own) => {
+      script(own, '#!/usr/bin/env node\nrequire("node:http").createServer().listen(0, () => console.log("listening"));\n', 'app.cjs');
+      const { findings } = await examine(join(own, 'app.cjs'), { account, timeout: 2_000 });
+      expect(findings.map(({ code, evidence, mend }) => [code, evidence, mend])).toEqual([
+        ['never-answers', 'listening', [{ run: `npx run-with-cgi build ${own}/app.cjs -o ${own}/app.cgi` }]],
+      ]);
+    });
   });
 
   test('changes nothing', async () => {
-    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
-    chmodSync(own, 0o755);
-    script(own, HELLO);
-    const state = () =>
-      readdirSync(own).map((name) => [
-        name,
-        readFileSync(join(own, name), 'latin1'),
-        statSync(join(own, name)).mode,
-        statSync(join(own, name)).mtimeMs,
-      ]);
-    const before = state();
-    await examine(join(own, 'script.cgi'), { account });
-    expect(state()).toEqual(before);
-    rmSync(own, { recursive: true });
+    await inFolder(async (own) => {
+      script(own, HELLO);
+      const state = () =>
+        readdirSync(own).map((name) => [
+          name,
+          readFileSync(join(own, name), 'latin1'),
+          statSync(join(own, name)).mode,
+          statSync(join(own, name)).mtimeMs,
+        ]);
+      const before = state();
+      await examine(join(own, 'script.cgi'), { account });
+      expect(state()).toEqual(before);
+    });
   });
 
   test('ends a script that never ends, with all that it has started', async () => {
-    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
-    chmodSync(own, 0o755);
-    script(own, '#!/bin/sh\nsleep 4711 &\nsleep 4711\n');
-    const { findings } = await examine(join(own, 'script.cgi'), { account, timeout: 500 });
-    expect(findings.map(({ code }) => code)).toEqual(['never-answers']);
-    const left = execFileSync('/bin/sh', ['-c', 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "'], { encoding: 'utf8' });
-    expect(left).not.toContain('sleep 4711');
-    rmSync(own, { recursive: true });
+    await inFolder(async (own) => {
+      const seconds = 10_000 + process.pid; // no other process sleeps as long
+      script(own, `#!/bin/sh\nsleep ${seconds} &\nsleep ${seconds}\n`);
+      const { findings } = await examine(join(own, 'script.cgi'), { account, timeout: 500 });
+      expect(findings.map(({ code }) => code)).toEqual(['never-answers']);
+      const commands = readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .map(commandLine);
+      expect(commands.includes(`sleep\0${seconds}\0`)).toBe(false);
+    });
   });
 
   test('without root says what it could not look at', async () => {
-    const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
-    script(own, HELLO);
-    chmodSync(own, 0o755);
-    writeFileSync(
-      join(own, 'examine.mjs'),
-      `import { examine } from ${JSON.stringify(new URL('../../src/doctor/index.ts', import.meta.url).href)};
-import { findAccount } from ${JSON.stringify(new URL('../../src/doctor/account.ts', import.meta.url).href)};
-process.setgroups([]); process.setgid(65534); process.setuid(65534);
-console.log(JSON.stringify(await examine(${JSON.stringify(join(own, 'script.cgi'))}, { account: findAccount('www-data') })));
-`,
-    );
-    const tsx = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
-    const report = JSON.parse(execFileSync(process.execPath, ['--import', tsx, join(own, 'examine.mjs')], { encoding: 'utf8' }));
-    expect(report.unseen).toEqual([
-      `This process is nobody, and only root can run the script as www-data. The folders were judged by their mode bits, and the script ran as nobody. For the rest: sudo npx run-with-cgi doctor ${join(own, 'script.cgi')} --as www-data`,
-    ]);
-    expect(report.findings.map(({ code }: { code: string }) => code)).toEqual(['body-on-head']);
-    rmSync(own, { recursive: true });
+    await inFolder(async (own) => {
+      script(own, HELLO);
+      writeFileSync(
+        join(own, 'examine.mjs'),
+        `import { examine } from ${JSON.stringify(new URL('../../src/doctor/index.ts', import.meta.url).href)};
+  import { findAccount } from ${JSON.stringify(new URL('../../src/doctor/account.ts', import.meta.url).href)};
+  process.setgroups([]); process.setgid(65534); process.setuid(65534);
+  console.log(JSON.stringify(await examine(${JSON.stringify(join(own, 'script.cgi'))}, { account: findAccount('www-data') })));
+  `,
+      );
+      const tsx = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
+      const report = JSON.parse(execFileSync(process.execPath, ['--import', tsx, join(own, 'examine.mjs')], { encoding: 'utf8' }));
+      expect(report.unseen).toEqual([
+        `This process is nobody, and only root can run the script as www-data. The folders were judged by their mode bits, and the script ran as nobody. For the rest: sudo npx run-with-cgi doctor ${join(own, 'script.cgi')} --as www-data`,
+      ]);
+      expect(report.findings.map(({ code }: { code: string }) => code)).toEqual(['body-on-head']);
+    });
   });
 });
 
 test('a built file whose compiled code this Node does not take is noted, with what that costs', async () => {
-  const own = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
-  chmodSync(own, 0o755);
-  const bytes = readFileSync(new URL('../../dist/cgi-bin/hello.cgi', import.meta.url));
-  script(own, bytes, 'same.cgi');
-  const end = bytes.length - 11;
-  const list = end - Number(bytes.toString('latin1', end, end + 8));
-  const code = list - JSON.parse(bytes.toString('latin1', list, end))[3];
-  bytes.writeUInt32LE(bytes.readUInt32LE(code + 4) ^ 1, code + 4); // the version of V8
-  script(own, bytes, 'other.cgi');
-  const findings = async (name: string) => (await examine(join(own, name), { account })).findings;
-  expect(await findings('same.cgi')).toEqual([]);
-  const [finding, ...more] = await findings('other.cgi');
-  expect({ code: finding?.code, severity: finding?.severity, more }).toEqual({ code: 'code-cache-rejected', severity: 'note', more: [] });
-  expect(finding?.problem).toMatch(/V8 compiles \d+ kB of source anew, which takes \d+\.\d ms at first/);
-  rmSync(own, { recursive: true });
+  await inFolder(async (own) => {
+    const bytes = readFileSync(new URL('../../dist/cgi-bin/hello.cgi', import.meta.url));
+    script(own, bytes, 'same.cgi');
+    const end = bytes.length - 11;
+    const list = end - Number(bytes.toString('latin1', end, end + 8));
+    const code = list - JSON.parse(bytes.toString('latin1', list, end))[3];
+    bytes.writeUInt32LE(bytes.readUInt32LE(code + 4) ^ 1, code + 4); // the version of V8
+    script(own, bytes, 'other.cgi');
+    const findings = async (name: string) => (await examine(join(own, name), { account })).findings;
+    expect(await findings('same.cgi')).toEqual([]);
+    const [finding, ...more] = await findings('other.cgi');
+    expect({ code: finding?.code, severity: finding?.severity, more }).toEqual({ code: 'code-cache-rejected', severity: 'note', more: [] });
+    expect(finding?.problem).toMatch(/V8 compiles \d+ kB of source anew, which takes \d+\.\d ms at first/);
+  });
 });
 
 test('the mount of a path is the longest one, and its spaces are decoded', () => {

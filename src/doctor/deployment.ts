@@ -1,10 +1,9 @@
-// What an examination is about: a script, the account that a web server runs it as, and what the server gives to it.
+// A script where it is deployed, which an examination is about: its path, the account that a web server runs it as, and what the server gives to it.
 
 import type { Account } from './account.ts';
-import type { Finding } from './finding.ts';
 import type { ServerFacts } from './server/facts.ts';
 
-export interface Patient {
+export interface Deployment {
   /** The absolute path of the script. */
   path: string;
   /** The first 256 bytes of the script as a byte string; "" where this process may not read it. */
@@ -21,10 +20,4 @@ export interface Program {
   name: string;
   /** Its absolute path; undefined where it was not found. */
   path: string | undefined;
-}
-
-export interface Examined {
-  findings: Finding[];
-  /** Sentences about what this process could not look at. */
-  unseen: string[];
 }
