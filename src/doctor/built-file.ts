@@ -15,7 +15,7 @@ const BEGINNING = /^#!\/bin\/sh -\n":" \/\/;/;
  */
 const PROBE = `const bytes=require("fs").readFileSync(process.argv[1]),end=bytes.length-11,list=end-Number(bytes.toString("latin1",end,end+8)),parts=JSON.parse(bytes.toString("latin1",list,end)),code=list-parts[3],source=code-parts[2];
 for(let at=4;at<parts.length;at++)bytes[source+parts[at]]=47;
-const text=bytes[parts[1]](source,code),{Script}=require("vm"),began=performance.now();
+const text=bytes.toString(parts[1],source,code),{Script}=require("vm"),began=performance.now();
 const script=new Script(text,{filename:parts[0],lineOffset:-1,cachedData:bytes.subarray(code,list)});
 console.log(JSON.stringify({milliseconds:performance.now()-began,rejected:script.cachedDataRejected===true,length:parts[2],compiled:parts[3],node:process.version}))`;
 
