@@ -35,9 +35,9 @@ the script out, in an empty environment and an empty folder.
   --warm                  on a host with Perl or cgi-fcgi, the first request
                           starts a worker that answers the later ones.
                           Elsewhere the script is plain CGI
-  --perl <path>           with --warm: Perl at this path runs the script. That is
-                          the faster way where there is no cgi-fcgi. The host
-                          must have this Perl
+  --perl <path>           with --warm: Perl at this path runs the script, the
+                          faster way where there is no cgi-fcgi. The host must
+                          have this Perl
   --keep-env <NAME>       with --warm: the worker keeps this variable, which the
                           web server sets alike for all requests
   --external <module>     a module that is not built in; it is loaded where the
