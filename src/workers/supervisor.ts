@@ -126,7 +126,8 @@ class Supervisor {
   #onEnded(worker: Worker): void {
     this.#workers.delete(worker);
     for (const connection of worker.unconfirmed.splice(0)) this.#giveToNext(connection);
-    if (this.#isEnding || worker.isEnding || !worker.isNeeded) return; // whoever ended it replaces it, if need be
+    // A worker that was told to end, or that is being replaced, has a successor already, or needs none.
+    if (this.#isEnding || worker.isEnding || !worker.isNeeded) return;
     this.#startAnother(worker, `ended ${worker.cause}`);
   }
 
@@ -134,7 +135,7 @@ class Supervisor {
   #onBroken(worker: Worker): void {
     worker.isBroken = true;
     worker.end('leave', this.#options.deadline);
-    if (this.#isEnding || !worker.isNeeded) return; // it is being replaced already
+    if (this.#isEnding || !worker.isNeeded) return; // another worker replaces it already
     worker.isNeeded = false;
     this.#startAnother(worker, 'takes no more requests');
     const broken = [...this.#workers].filter(({ isBroken }) => isBroken);
