@@ -14,10 +14,14 @@ export function makePrivateFolder(folder: string): boolean {
   return isPrivateFolder(folder);
 }
 
-/** Whether `folder` is a folder, and no link to one, that belongs to this user and that nobody else can enter. Throws where nothing is there. */
+/** Whether `folder` is a folder, and no link to one, that belongs to this user and that nobody else can enter. */
 export function isPrivateFolder(folder: string): boolean {
-  const status = fs.lstatSync(folder);
-  return status.isDirectory() && isPrivate(status);
+  try {
+    const status = fs.lstatSync(folder, { throwIfNoEntry: false });
+    return status?.isDirectory() === true && isPrivate(status);
+  } catch {
+    return false; // below a folder that this user cannot enter
+  }
 }
 
 /** Whether a file or folder belongs to this user, and others have no right to it. */

@@ -41,8 +41,8 @@ describe('makePrivateFolder', () => {
   });
 });
 
-test('isPrivateFolder throws where there is no folder', () => {
-  expect(() => isPrivateFolder(folder)).toThrow('ENOENT');
+test('isPrivateFolder is false where there is no folder', () => {
+  expect(isPrivateFolder(folder)).toBe(false);
 });
 
 test('temporaryFolder is in TMPDIR and has the number of the user', () => {

@@ -145,6 +145,20 @@ const rows: Record<string, () => void | Promise<void>> = {
       row(`${name}, Node`, two(ratio), `${two(least)} to ${two(greatest)}`, '', '');
     }
   },
+  elsewhere() {
+    for (const binary of (process.env.NODES ?? '').split(' ').filter((path) => path !== '')) {
+      const version = execFileSync(binary, ['--version'], { encoding: 'utf8' }).trim();
+      for (const name of Object.keys(FRAMEWORKS)) {
+        const [script = '', floor = ''] = [binary, process.execPath].map((by) =>
+          buildBy(by, `cgi-bin/${name}.ts`, folder, process.execPath),
+        );
+        // The first request makes the code.
+        execFileSync(script, { env: { ...REQUEST, HOME: folder }, stdio: 'ignore' });
+        const [ours] = measure([[script], [floor]], { env: { HOME: folder } }) as [Measured];
+        timeRow(`${name}, built by ${version} : built by ${process.version}, both under ${process.version}`, ours, 1.05);
+      }
+    }
+  },
   nodes() {
     for (const binary of (process.env.NODES ?? '').split(' ').filter((path) => path !== '')) {
       const version = execFileSync(binary, ['--version'], { encoding: 'utf8' }).trim();

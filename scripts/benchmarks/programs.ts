@@ -147,11 +147,11 @@ export async function makePrograms(folder: string): Promise<void> {
   execFileSync('gcc', ['-O2', '-static', '-o', join(folder, 'runner'), 'scripts/benchmarks/runner.c']);
 }
 
-/** Builds `source` by another Node, whose V8 takes only its own compiled code, and returns the script. */
-export function buildBy(binary: string, source: string, folder: string): string {
+/** Builds `source` by the Node `binary`, for the Node `interpreter`, and returns the script. */
+export function buildBy(binary: string, source: string, folder: string, interpreter = binary): string {
   const script = join(mkdtempSync(join(folder, 'built-')), 'script.cjs');
   const program = `import { buildScript } from '${process.cwd()}/src/build/index.ts';
-await buildScript(${JSON.stringify(source)}, ${JSON.stringify(script)}, { interpreter: ${JSON.stringify(binary)} });`;
+await buildScript(${JSON.stringify(source)}, ${JSON.stringify(script)}, { interpreter: ${JSON.stringify(interpreter)} });`;
   execFileSync(binary, ['--import', 'tsx', '--input-type=module', '--eval', program], { stdio: ['ignore', 'ignore', 'inherit'] });
   return script;
 }

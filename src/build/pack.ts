@@ -1,7 +1,9 @@
 // Packs a bundle into one executable file. V8's compiled code goes into it, too, so that the process of a request need not
 // compile the source again.
 
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { assemble, wrap, wrapMain } from '../built-script/boot.ts';
 import { type Answer, run } from './trial.ts';
@@ -17,9 +19,12 @@ export interface PackOptions {
   code?: Buffer | undefined;
 }
 
+/** The text that scripts/build.ts makes of built-script/code-cache.ts. */
+const CODE_CACHE = join(dirname(createRequire(import.meta.url).resolve('run-with-cgi/package.json')), 'dist/built-script/code-cache.js');
+
 /** Returns the bytes of the file. V8 takes the compiled code only if its own version and flags are the same; otherwise it compiles the source. */
 export function pack(source: string, { name, opening, before, code = Buffer.alloc(0) }: PackOptions): Buffer {
-  return assemble(opening, { source: wrapMain(source, before), name, code });
+  return assemble(opening, { source: wrapMain(source, before), name, code, codeCache: readFileSync(CODE_CACHE, 'latin1') });
 }
 
 /** Returns the bytes of the file for Bun. Its second line tells Bun that there is nothing to translate. */

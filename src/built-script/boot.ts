@@ -2,6 +2,7 @@
 // once. The shell starts Node with that code as text (-e), because Node would choose between CommonJS and ES modules by the
 // file's name and by the package.json files above it.
 
+import { createHash } from 'node:crypto';
 import { REMOVE_EVAL_TEXT } from '../node-internals/eval-text.ts';
 
 /**
@@ -12,6 +13,8 @@ import { REMOVE_EVAL_TEXT } from '../node-internals/eval-text.ts';
  * - It runs by "-e", and also where Node has loaded the file itself, as CommonJS or as an ES module. An ES module has none of
  *   `module`, `require` and `__filename`.
  * - Nothing in it depends on the program: while a file is replaced, the shell may have read the old one and Node the new one.
+ * - V8 looks at the source before it finds out that it must refuse the code. So where its version is not that of build, the code
+ *   is not tried.
  * - It calls few functions of Node, because the first call of each costs up to a hundred microseconds.
  */
 const BOOT = `(function(module,require,file){\
@@ -21,9 +24,12 @@ console.error("run-with-cgi: Node "+process.version.slice(1)+" is too old for "+
 process.exitCode=1;\
 console.log((/(^|\\/)nph-[^\\/]*$/.test(path)?"HTTP/1.1":"Status:")+" 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error");\
 return}\
-var bytes=get("fs").readFileSync(path),end=bytes.length-11,list=end-bytes.toString("latin1",end,end+8),parts=JSON.parse(bytes.toString("latin1",list,end)),code=list-parts[3],source=code-parts[2];\
-for(var at=4;at<parts.length;at++)bytes[source+parts[at]]=47;\
-new(get("vm").Script)(bytes.toString(parts[1],source,code),{filename:parts[0],lineOffset:-1,cachedData:bytes.subarray(code,list)}).runInThisContext()(module,require,file)\
+var bytes=get("fs").readFileSync(path),end=bytes.length-11,list=end-bytes.toString("latin1",end,end+8),parts=JSON.parse(bytes.toString("latin1",list,end)),cache=list-parts[4],code=cache-parts[3],source=code-parts[2],Script=get("vm").Script;\
+for(var at=7;at<parts.length;at++)bytes[source+parts[at]]=47;\
+var compile=function(data,column){return new Script(bytes.toString(parts[1],source,code),{filename:parts[0],lineOffset:-1,columnOffset:column,cachedData:data})},\
+script=process.versions.v8.indexOf(parts[5])||compile(bytes.subarray(code,cache),0);\
+if(script.cachedDataRejected!==false)script=new Script(bytes.toString("latin1",cache,list)).runInThisContext()(compile,parts[6],script.cachedDataRejected&&script);\
+script.runInThisContext()(module,require,file)\
 })(typeof module=="object"&&module,typeof require=="function"&&require,typeof __filename=="string"&&__filename!="[eval]"&&__filename)`;
 
 /** The arguments of Node between its own options and the path of a built script. */
@@ -36,23 +42,28 @@ export interface Program {
   name: string;
   /** The code that V8 has compiled from the source; may be empty. */
   code: Buffer;
+  /** The source of `compileByCache`, in characters of Latin-1. */
+  codeCache: string;
 }
 
 /**
- * Returns the bytes of a built script. `opening` is its first lines, in which JavaScript finds nothing to run. Source and code lie in a comment, where a space
- * replaces the "/" of everything that would end the comment. A list in JSON behind them has their lengths and the places of those spaces; the length of the
- * list stands at the end.
+ * Returns the bytes of a built script. `opening` is its first lines, in which JavaScript finds nothing to run. Source, code and
+ * `codeCache` lie in a comment, where a space replaces the "/" of everything that would end the comment. A list in JSON behind them
+ * has their lengths and the places of those spaces; the length of the list stands at the end.
  */
-export function assemble(opening: string, { source, name, code }: Program): Buffer {
+export function assemble(opening: string, { source, name, code, codeCache }: Program): Buffer {
   const encoding = /^[\0-\xff]*$/.test(source) ? 'latin1' : 'utf8';
   const text = Buffer.from(source, encoding);
-  const parts = Buffer.concat([text, code]);
+  const parts = Buffer.concat([text, code, Buffer.from(codeCache, 'latin1')]);
   const replaced: number[] = [];
   for (let at = parts.indexOf('*/'); at >= 0; at = parts.indexOf('*/', at)) {
     parts[++at] = 0x20;
     replaced.push(at);
   }
-  const list = toAscii(JSON.stringify([name, encoding, text.length, code.length, ...replaced]));
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 32);
+  // Node's own number behind the version of V8, as in 11.3.244.8-node.33, changes nothing for the code.
+  const v8 = process.versions.v8.replace(/-.*/, '-');
+  const list = toAscii(JSON.stringify([name, encoding, text.length, code.length, codeCache.length, v8, hash, ...replaced]));
   const head = `${opening}\n;${BOOT}/*`;
   return Buffer.concat([Buffer.from(head), parts, Buffer.from(`${list}${String(list.length).padStart(8, '0')}*/\n`)]);
 }

@@ -21,7 +21,8 @@ import { Output } from './output.ts';
 import { guardProcess, type ProcessGuard } from './process-guard.ts';
 import { type LogTarget, openErrors } from './stderr.ts';
 import { isPipeOrSocket, type Stdin, toSource } from './stdin.ts';
-import { closeResponse, hasStartedChildren, printTo, takeStdout } from './stdout.ts';
+import { closeLog, closeResponse, hasStartedChildren, printTo, takeStdout } from './stdout.ts';
+import { workAfterResponse } from './work-after-response.ts';
 
 /** Where the response goes: a descriptor, or an object with `write`. A promise that `write` returns is awaited. */
 export type Stdout = number | { write(bytes: Uint8Array): unknown };
@@ -87,6 +88,7 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
   });
 
   let guard: ProcessGuard | undefined;
+  const work = isScript ? workAfterResponse() : undefined;
   const output = new Output({
     write: typeof stdout === 'number' ? descriptorWriter(stdout) : objectWriter(stdout),
     isSynchronous: typeof stdout === 'number',
@@ -94,12 +96,12 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
     input,
     serverSendsBodyFirst: length > 0 && isPipeOrSocket(stdin),
     onStart() {
-      if (guard && exchange.needsClose) guard.watchSignals();
+      if (guard && (exchange.needsClose || work)) guard.watchSignals();
     },
     onEnd() {
       if (!guard || typeof stdout !== 'number') return;
       // With nothing left to do the process ends at once, and that closes the response, unless children have inherited it.
-      if (!exchange.needsClose && !(stdout === 1 && hasStartedChildren())) return;
+      if (!exchange.needsClose && !work && !(stdout === 1 && hasStartedChildren())) return;
       guard.limitGrace();
       return closeResponse(stdout);
     },
@@ -112,8 +114,21 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
     limitTime(exchange, timeout)?.unref();
   }
   // The additional then() puts the exit behind whatever else waits for `finished`.
-  finished.then(() => {}).then(() => guard?.exit());
+  finished
+    .then(() => {})
+    .then(() => {
+      if (work) workAtExit(work);
+      guard?.exit();
+    });
   return finished;
+}
+
+/** Does `work` as the last thing of this process. Its own listeners for "exit" may still write to the log. */
+function workAtExit(work: () => void): void {
+  process.on('exit', () => {
+    closeLog();
+    work();
+  });
 }
 
 interface Request {

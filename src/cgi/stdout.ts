@@ -49,6 +49,11 @@ export function closeResponse(response: number): void | Promise<void> {
   replace(0, '/dev/null');
 }
 
+/** Closes the log. Apache's mod_cgi waits for the end of it, too, before a response is complete. */
+export function closeLog(): void {
+  replace(2, '/dev/null');
+}
+
 /**
  * Closes `descriptor` and opens `path` in its place. Otherwise the next file that the application opens would get its number,
  * and with it what is printed.

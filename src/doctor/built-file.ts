@@ -13,10 +13,10 @@ const BEGINNING = /^#!\/bin\/sh -\n":" \/\/;/;
  * Says as JSON whether V8 takes the compiled code of the file that is the first argument, and how many milliseconds V8 compiles
  * without it. The file's end is laid out as built-script/boot.ts writes it.
  */
-const PROBE = `const bytes=require("fs").readFileSync(process.argv[1]),end=bytes.length-11,list=end-Number(bytes.toString("latin1",end,end+8)),parts=JSON.parse(bytes.toString("latin1",list,end)),code=list-parts[3],source=code-parts[2];
-for(let at=4;at<parts.length;at++)bytes[source+parts[at]]=47;
+const PROBE = `const bytes=require("fs").readFileSync(process.argv[1]),end=bytes.length-11,list=end-Number(bytes.toString("latin1",end,end+8)),parts=JSON.parse(bytes.toString("latin1",list,end)),cache=list-parts[4],code=cache-parts[3],source=code-parts[2];
+for(let at=7;at<parts.length;at++)bytes[source+parts[at]]=47;
 const text=bytes.toString(parts[1],source,code),{Script}=require("vm"),began=performance.now();
-const script=new Script(text,{filename:parts[0],lineOffset:-1,cachedData:bytes.subarray(code,list)});
+const script=new Script(text,{filename:parts[0],lineOffset:-1,cachedData:bytes.subarray(code,cache)});
 console.log(JSON.stringify({milliseconds:performance.now()-began,rejected:script.cachedDataRejected===true,length:parts[2],compiled:parts[3],node:process.version}))`;
 
 export interface BuiltFile {
@@ -41,7 +41,7 @@ export function findNode(deployment: Deployment, { interpreter }: BuiltFile): Pr
   return interpreter.startsWith('/') ? { name: 'node', path: interpreter } : lookUp(deployment, interpreter).program;
 }
 
-/** Returns a note where `node` cannot use the compiled code in the file, so that it compiles the source for each request. */
+/** Returns a note where `node` cannot use the compiled code in the file, so that it compiles the source. */
 export async function examineCompiledCode({ path, account, server }: Deployment, node: string): Promise<Finding[]> {
   const done = await run([node, '-e', PROBE, '--', path], { account, limits: server.limits, variables: {}, timeout: 5_000 });
   const [, length, compiled] = /"length":(\d+),"compiled":(\d+)/.exec(done.output.toString('latin1')) ?? [];
@@ -53,7 +53,7 @@ export async function examineCompiledCode({ path, account, server }: Deployment,
       code: 'code-cache-rejected',
       severity: 'note',
       subject: path,
-      problem: `The file was built by another Node than ${node} (${version}), whose V8 does not take the compiled code in it. The script runs all the same; for each request V8 compiles ${Math.ceil(Number(length) / 1000)} kB of source anew, which takes ${Number(milliseconds).toFixed(1)} ms at first and more with each function that is called.`,
+      problem: `The file was built by another Node than ${node} (${version}), whose V8 does not take the compiled code in it. The script runs all the same. For the first request V8 compiles ${Math.ceil(Number(length) / 1000)} kB of source anew, which takes ${Number(milliseconds).toFixed(1)} ms at first and more with each function that is called. The script then keeps new code for the next requests, where the account can write into a folder of its own.`,
       mend: [{ change: `Build the script with Node ${version}: on the host itself, or with the same version elsewhere.` }],
     },
   ];

@@ -4,13 +4,26 @@
 
 /** Variables that the loader, the C library, OpenSSL, Node and HTTP clients read. No web server sets them for a request. */
 const SYSTEM_VARIABLES = new Set([
-  ...['PATH', 'HOME', 'TMPDIR', 'TMP', 'TEMP', 'LANG', 'LANGUAGE', 'TZ', 'LD_LIBRARY_PATH', 'LD_PRELOAD', 'UV_THREADPOOL_SIZE'],
+  ...[
+    'PATH',
+    'HOME',
+    'XDG_CACHE_HOME',
+    'TMPDIR',
+    'TMP',
+    'TEMP',
+    'LANG',
+    'LANGUAGE',
+    'TZ',
+    'LD_LIBRARY_PATH',
+    'LD_PRELOAD',
+    'UV_THREADPOOL_SIZE',
+  ],
   // mod_ssl sets other variables for a client: SSL_CLIENT_…, SSL_SESSION_… and the like.
   ...['OPENSSL_CONF', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
   // Without HTTP_PROXY: that is the "Proxy:" header of a client.
   ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'],
-  // The worker reads this one of our own variables. RUN_WITH_CGI_ENVIRON has a whole request.
-  'RUN_WITH_CGI_IDLE_EXIT',
+  // The worker reads these of our own variables. RUN_WITH_CGI_ENVIRON has a whole request.
+  ...['RUN_WITH_CGI_IDLE_EXIT', 'RUN_WITH_CGI_CODE_CACHE'],
 ]);
 const SYSTEM_PREFIXES = ['LC_', 'NODE_'];
 

@@ -171,8 +171,9 @@ test('compiled code that is damaged is ignored', () => {
   const script = join(elsewhere, 'stale.cgi');
   build('stale.mjs', '-o', script);
   const file = readFileSync(script);
-  const [, list = '', size = ''] = /(\["stale\.cgi",.*,(\d+),?[\d,]*\])\d{8}\*\/\n$/.exec(file.toString('latin1')) ?? [];
-  const code = file.subarray(file.indexOf(list) - Number(size));
+  const [, list = ''] = /(\["stale\.cgi",[^\]]*\])\d{8}\*\/\n$/.exec(file.toString('latin1')) ?? [];
+  const [, , , codeSize, codeCacheSize] = JSON.parse(list);
+  const code = file.subarray(file.indexOf(list) - codeCacheSize - codeSize);
   code.subarray(0, 150).reverse();
   writeFileSync(script, file);
   expect(body(ask(script).stdout)).toBe('fresh');

@@ -1,10 +1,11 @@
 // The scripts of the process tests, in one file: CASE names the application to run.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { appendFileSync, openSync, readdirSync, readlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { takeCoverage } from 'node:v8';
 import { captureApplications } from '../../src/cgi/capture.ts';
+import { setWorkAfterResponse } from '../../src/cgi/work-after-response.ts';
 import { type ApplicationFunction, guardStdout, type RunWithCgiOptions, runWithCgi } from '../../src/index.ts';
 
 const TEXT: [string, string][] = [['Content-Type', 'text/plain']];
@@ -283,6 +284,22 @@ if (process.env.BEFORE === 'take')
     'exit',
     captureApplications(() => writeSync(2, 'taken')),
   );
+if (process.env.BEFORE === 'work') {
+  const leadsTo = (descriptor: string) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`);
+    } catch {
+      return ''; // that of readdirSync itself
+    }
+  };
+  const given = ['0', '1', '2'].map(leadsTo);
+  process.on('exit', () => writeSync(2, 'before the work'));
+  setWorkAfterResponse(() => {
+    const open = readdirSync('/proc/self/fd').filter((descriptor) => given.includes(leadsTo(descriptor)));
+    mark(`worked, with ${open.length} descriptors of the server`);
+    writeSync(2, 'in the work');
+  });
+}
 if (process.env.BEFORE === 'change') process.env.HTTP_X = 'changed';
 if (process.env.BEFORE === 'lose') process.env.HTTP_X = '\ufffd';
 const finished = runWithCgi(application, options);

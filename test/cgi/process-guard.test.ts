@@ -114,6 +114,18 @@ describe('the end', () => {
     expect(await launch('hello', { env: { BEFORE: 'take' } })).toMatchObject({ output: '', errors: 'taken', code: 0 });
   });
 
+  test.each(['pipes', 'fifos', 'one_socket'])(
+    'work after the response begins when request, response and log are closed: %s',
+    async (mode) => {
+      expect(await launch('hello', { mode, env: { BEFORE: 'work' } })).toMatchObject({
+        output: HELLO,
+        errors: 'before the work',
+        code: 0,
+        mark: 'worked, with 0 descriptors of the server\n',
+      });
+    },
+  );
+
   test('code that awaits the response runs before the process ends; a second call throws', async () => {
     expect((await launch('hello', { env: { AFTER: 'await' } })).mark).toBe('after\n');
     expect((await launch('hello', { env: { AFTER: 'twice' } })).mark).toContain(
