@@ -64,8 +64,10 @@ export function assemble(opening: string, { source, name, code, codeCache }: Pro
   // Node's own number behind the version of V8, as in 11.3.244.8-node.33, changes nothing for the code.
   const v8 = process.versions.v8.replace(/-.*/, '-');
   const list = toAscii(JSON.stringify([name, encoding, text.length, code.length, codeCache.length, v8, hash, ...replaced]));
-  const head = `${opening}\n;${BOOT}/*`;
-  return Buffer.concat([Buffer.from(head), parts, Buffer.from(`${list}${String(list.length).padStart(8, '0')}*/\n`)]);
+  const head = Buffer.from(`${opening}\n;${BOOT}/*`);
+  // V8 copies code that does not begin at a multiple of eight bytes.
+  const padding = Buffer.alloc(7 - ((head.length + text.length + 7) % 8), ' ');
+  return Buffer.concat([head, padding, parts, Buffer.from(`${list}${String(list.length).padStart(8, '0')}*/\n`)]);
 }
 
 function toAscii(json: string): string {

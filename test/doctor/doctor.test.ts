@@ -247,7 +247,8 @@ test('a built file whose compiled code this Node does not take is noted, with wh
     script(own, bytes, 'same.cgi');
     const end = bytes.length - 11;
     const list = end - Number(bytes.toString('latin1', end, end + 8));
-    const code = list - JSON.parse(bytes.toString('latin1', list, end))[3];
+    const [, , , codeLength, codeCacheLength] = JSON.parse(bytes.toString('latin1', list, end));
+    const code = list - codeCacheLength - codeLength;
     bytes.writeUInt32LE(bytes.readUInt32LE(code + 4) ^ 1, code + 4); // the version of V8
     script(own, bytes, 'other.cgi');
     const findings = async (name: string) => (await examine(join(own, name), { account })).findings;
