@@ -3,7 +3,18 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -12,7 +23,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
 import { warmOpening } from '../../src/warm/opening.ts';
-import { versionOf } from './scripts.ts';
+import { versionOf, WWW_DATA } from './scripts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-relay-'));
 const script = join(folder, 'app.cgi');
@@ -302,8 +313,8 @@ child.spawn({ file: process.argv[1], args: [process.argv[1]], envPairs, stdio: '
     const body = Buffer.alloc(3_000_000, 'x');
     const child = start(post(body.length));
     let isTaken = false;
-    child.stdin?.end(body, () => {
-      isTaken = true;
+    child.stdin?.end(body, (error?: Error | null) => {
+      isTaken = !error;
     });
     const { status, out, errors } = await child.result;
     expect([status, out.toString(), errors, isTaken]).toEqual([0, RESPONSE, '', true]);
@@ -388,6 +399,26 @@ describe('Node answers', () => {
     expect([status, out.toString().replace(/^.*\r\n\r\n/s, ''), errors]).toEqual([0, `by Node: helloa b,-e,--x${folder}`, '']);
   });
 
+  test.each<[string, () => void]>([
+    ['a socket of another user', () => chownSync(socketPath(), WWW_DATA, WWW_DATA)],
+    ['a folder of another user', () => chownSync(privateFolder, WWW_DATA, WWW_DATA)],
+    ['a folder that others can enter', () => chmodSync(privateFolder, 0o755)],
+    [
+      'a link to a folder',
+      () => {
+        renameSync(privateFolder, `${privateFolder}-real`);
+        symlinkSync(`${privateFolder}-real`, privateFolder);
+      },
+    ],
+    ['no link of a worker that lives', () => rmSync(`${socketPath()}.pid`)],
+  ])('where it finds %s, and nobody connects', async (_what, spoil) => {
+    const requests = await playWorker(() => {});
+    spoil();
+    expect((await run()).out.toString()).toContain('by Node: ');
+    expect(requests).toEqual([]);
+    rmSync(`${privateFolder}-real`, { recursive: true, force: true });
+  });
+
   test('a chunked body of unknown length, since it knows which servers decode it', async () => {
     const requests = await playWorker(() => {});
     const env = { REQUEST_METHOD: 'POST', HTTP_TRANSFER_ENCODING: 'chunked', SERVER_SOFTWARE: 'Apache/2.4' };
@@ -419,7 +450,7 @@ describe('nothing that the environment tells Perl', () => {
     PERL5LIB: folder,
     PERLLIB: folder,
     PERL5DB: 'BEGIN { print "evil" }',
-    PERL_UNICODE: 'SDAL',
+    PERL_UNICODE: 'SDA',
     PERLIO: ':crlf',
     PERL_SIGNALS: 'unsafe',
     PERL_HASH_SEED: '0',
