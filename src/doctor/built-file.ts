@@ -22,6 +22,8 @@ console.log(JSON.stringify({milliseconds:performance.now()-began,rejected:script
 export interface BuiltFile {
   /** The command that runs the file, as its second line has it: "node", "/usr/bin/node". */
   interpreter: string;
+  /** Whether a request to the file starts a worker that stays, or is passed on to one. */
+  isWarm: boolean;
 }
 
 /** Returns what the file `path` was built for; undefined for a file that build has not made. */
@@ -30,7 +32,9 @@ export function readBuiltFile({ path, start }: Deployment): BuiltFile | undefine
   try {
     const [, line = ''] = readFileSync(path, 'latin1').split('\n', 2);
     const [, interpreter] = /; exec ('[^']*'|\S+)(?: \S+)*? -e /.exec(line) ?? [];
-    return interpreter === undefined ? undefined : { interpreter: interpreter.replaceAll("'", '') };
+    return interpreter === undefined
+      ? undefined
+      : { interpreter: interpreter.replaceAll("'", ''), isWarm: line.includes('RUN_WITH_CGI_WARM') };
   } catch {
     return undefined;
   }

@@ -92,7 +92,18 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
       unseen.push('The script was not run, because the server could not start it. Mend this first, and examine it again.');
     return { script, user: account.name, findings: order(findings), answers: [], unseen };
   }
-  const trials = await tryScript({ path: script, account: runner, server: deployment.server, program, askedPath, sendsPosts, timeout });
+  // A warm script keeps its workers below TMPDIR. There is no folder below /dev/null, so it starts none, and asks none.
+  const variables: Record<string, string> = built?.isWarm ? { TMPDIR: '/dev/null' } : {};
+  const trials = await tryScript({
+    variables,
+    path: script,
+    account: runner,
+    server: deployment.server,
+    program,
+    askedPath,
+    sendsPosts,
+    timeout,
+  });
   if (built && program?.path !== undefined && trials.answers.length > 1)
     findings.push(...(await examineCompiledCode({ ...deployment, account: runner }, program.path)));
   if (server.name === 'busybox') for (const finding of trials.findings) raiseForBusybox(finding);

@@ -20,6 +20,8 @@ export interface TrialOptions {
   server: ServerFacts;
   /** The program that reads the script, for its shortest time; undefined where that is not known. */
   program: Program | undefined;
+  /** Variables for every request, beside those of CGI. */
+  variables: Readonly<Record<string, string>>;
   /** The path behind the script that is asked for, with its query. Default: none. */
   askedPath: string | undefined;
   /** Whether to send POST requests, too. */
@@ -265,9 +267,9 @@ class TrialRuns implements Trials {
   }
 
   #make(request: RequestOptions): Request {
-    const { path, server } = this.#options;
+    const { path, server, variables: added } = this.#options;
     // Without REDIRECT_STATUS PHP refuses to run, because it could have been called directly. Apache does not set it.
-    const variables = { ...(server.name !== 'apache' && { REDIRECT_STATUS: '200' }), ...request.variables };
+    const variables = { ...(server.name !== 'apache' && { REDIRECT_STATUS: '200' }), ...added, ...request.variables };
     return makeRequest(path, server.path === undefined ? '/usr/local/bin:/usr/bin:/bin' : server.path, { ...request, variables });
   }
 

@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { buildScript } from '../../src/build/index.ts';
 import { findAccount } from '../../src/doctor/account.ts';
 import { FINDING_CODES } from '../../src/doctor/finding.ts';
 import { examine } from '../../src/doctor/index.ts';
@@ -238,6 +239,25 @@ describe('an examination', () => {
       ]);
       expect(report.findings.map(({ code }: { code: string }) => code)).toEqual(['body-on-head']);
     });
+  });
+});
+
+test('the examination of a warm script starts no worker', async () => {
+  await inFolder(async (own) => {
+    const module = join(own, 'app.mjs');
+    writeFileSync(
+      module,
+      "export const application = (environ, startResponse) => (startResponse('200 OK', [['Content-Type', 'text/plain']]), 'hello');\n",
+    );
+    const path = join(own, 'script.cgi');
+    await buildScript(module, path, { exportName: 'application', warm: true });
+    const { answers, findings } = await examine(path, { account });
+    expect({ well: answers[0]?.includes(': 200'), findings }).toEqual({ well: true, findings: [] });
+    await new Promise((resolve) => setTimeout(resolve, 500)); // a worker would have started by now
+    const commands = readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(commandLine);
+    expect(commands.filter((line) => line.includes(path)).length).toBe(0);
   });
 });
 
