@@ -292,7 +292,8 @@ if (process.env.BEFORE === 'work') {
       return ''; // that of readdirSync itself
     }
   };
-  const given = ['0', '1', '2'].map(leadsTo);
+  // An executable has already replaced descriptor 1.
+  const given = ['0', '1', '2'].map(leadsTo).filter((target) => target !== '/dev/null');
   process.on('exit', () => writeSync(2, 'before the work'));
   setWorkAfterResponse(() => {
     const open = readdirSync('/proc/self/fd').filter((descriptor) => given.includes(leadsTo(descriptor)));
