@@ -6,8 +6,11 @@ import type { Finding } from './finding.ts';
 import { lookUp } from './interpreter.ts';
 import { run } from './run.ts';
 
-/** What a built file begins with: the shell's #! line, then a line that is a string and a comment in JavaScript. */
-const BEGINNING = /^#!\/bin\/sh -\n":" \/\/;/;
+/** What a built file begins with: the #! line of the shell or of Perl, then a line that is a string and a comment in JavaScript. */
+const BEGINNING = /^#!(?:\/bin\/sh -\n":" \/\/;|\S+ -\w+ --\n"0" && 1 \/\*0;)/;
+
+/** Where JavaScript begins in a built file. */
+const BOOT = '\n;(function(module,require,file)';
 
 /**
  * Says as JSON whether V8 takes the compiled code of the file that is the first argument, and how many milliseconds V8 compiles
@@ -20,7 +23,7 @@ const script=new Script(text,{filename:parts[0],lineOffset:-1,cachedData:bytes.s
 console.log(JSON.stringify({milliseconds:performance.now()-began,rejected:script.cachedDataRejected===true,length:parts[2],compiled:parts[3],node:process.version}))`;
 
 export interface BuiltFile {
-  /** The command that runs the file, as its second line has it: "node", "/usr/bin/node". */
+  /** The command that runs the file, as its first lines have it: "node", "/usr/bin/node". */
   interpreter: string;
   /** Whether a request to the file starts a worker that stays, or is passed on to one. */
   isWarm: boolean;
@@ -30,17 +33,16 @@ export interface BuiltFile {
 export function readBuiltFile({ path, start }: Deployment): BuiltFile | undefined {
   if (!BEGINNING.test(start)) return undefined;
   try {
-    const [, line = ''] = readFileSync(path, 'latin1').split('\n', 2);
-    const [, interpreter] = /; exec ('[^']*'|\S+)(?: \S+)*? -e /.exec(line) ?? [];
-    return interpreter === undefined
-      ? undefined
-      : { interpreter: interpreter.replaceAll("'", ''), isWarm: line.includes('RUN_WITH_CGI_WARM') };
+    const text = readFileSync(path, 'latin1');
+    const opening = text.slice(0, text.indexOf(BOOT));
+    const [, byShell, byPerl = byShell] = /; exec ('[^']*'|\S+)(?: \S+)*? -e |^my @node = \('([^']*)'/m.exec(opening) ?? [];
+    return byPerl === undefined ? undefined : { interpreter: byPerl.replaceAll("'", ''), isWarm: opening.includes('RUN_WITH_CGI_WARM') };
   } catch {
     return undefined;
   }
 }
 
-/** Returns the Node that the second line of a built file leads to. Where there is none, the file itself answers by 500, and the trial finds that. */
+/** Returns the Node that the first lines of a built file lead to. Where there is none, the file itself answers by 500, and the trial finds that. */
 export function findNode(deployment: Deployment, { interpreter }: BuiltFile): Program | undefined {
   return interpreter.startsWith('/') ? { name: 'node', path: interpreter } : lookUp(deployment, interpreter).program;
 }

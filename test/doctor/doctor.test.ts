@@ -242,7 +242,7 @@ describe('an examination', () => {
   });
 });
 
-test('the examination of a warm script starts no worker', async () => {
+test.each([undefined, '/usr/bin/perl'])('the examination of a warm script starts no worker; Perl: %s', async (perl) => {
   await inFolder(async (own) => {
     const module = join(own, 'app.mjs');
     writeFileSync(
@@ -250,7 +250,7 @@ test('the examination of a warm script starts no worker', async () => {
       "export const application = (environ, startResponse) => (startResponse('200 OK', [['Content-Type', 'text/plain']]), 'hello');\n",
     );
     const path = join(own, 'script.cgi');
-    await buildScript(module, path, { exportName: 'application', warm: true });
+    await buildScript(module, path, { exportName: 'application', warm: true, perl });
     const { answers, findings } = await examine(path, { account });
     expect({ well: answers[0]?.includes(': 200'), findings }).toEqual({ well: true, findings: [] });
     await new Promise((resolve) => setTimeout(resolve, 500)); // a worker would have started by now
