@@ -147,6 +147,11 @@ describe('applicationUri', () => {
   ])('%s for %j', (uri, environ) => expect(applicationUri(defaults({ ...environ }))).toBe(uri));
 });
 
+test('a URL is ASCII whatever the Host header is', () => {
+  const environ = defaults({ HTTP_HOST: 'h\xe9' });
+  expect([applicationUri(environ), requestUri(environ)]).toEqual(['http://h%E9/', 'http://h%E9/']);
+});
+
 describe('requestUri', () => {
   test.each<[string, Record<string, string>, boolean?]>([
     // testReqURIs
@@ -160,6 +165,7 @@ describe('requestUri', () => {
     ['http://127.0.0.1/spammity/spam?say=ni', { SCRIPT_NAME: '/spammity', PATH_INFO: '/spam', QUERY_STRING: 'say=ni' }],
     ['http://127.0.0.1/spammity/spam?s%E4y=ni', { SCRIPT_NAME: '/spammity', PATH_INFO: '/spam', QUERY_STRING: 's%E4y=ni' }],
     ['http://127.0.0.1/spammity/spam', { SCRIPT_NAME: '/spammity', PATH_INFO: '/spam', QUERY_STRING: 'say=ni' }, false],
+    ['http://127.0.0.1/?q=%E9%23', { QUERY_STRING: 'q=\xe9#' }],
     ['http://127.0.0.1/a%20b%3F%23%25%22/%C3%BC', { PATH_INFO: '/a b?#%"/\xc3\xbc' }],
   ])('%s for %j', (uri, environ, includeQuery) => {
     const given = defaults({ ...environ });

@@ -23,9 +23,9 @@ export const LOG = '/proc/self/fd/2';
 /**
  * Returns the descriptor for the response. If descriptor 1 is a pipe, that is a new descriptor of it, which child processes do
  * not inherit: a child that outlives this process would hold the response open. Descriptor 1 then leads to the log, or to the
- * path `printed`. For a file, and for a socket, which cannot be opened again, it is descriptor 1 itself.
+ * path `printedPath`. For a file, and for a socket, which cannot be opened again, it is descriptor 1 itself.
  */
-export function takeStdout(printed?: string): number {
+export function takeStdout(printedPath?: string): number {
   if (reserved !== undefined) {
     const response = reserved;
     reserved = undefined;
@@ -34,7 +34,7 @@ export function takeStdout(printed?: string): number {
   const response = target(1).startsWith('pipe:') ? reopenPipe(1) : undefined;
   if (response === undefined) return 1;
   // Descriptor 1 must not lead to a log that is a pipe: under mini_httpd and merecat that is the response, and mod_cgi waits for its end.
-  replace(1, printed ?? (target(2).startsWith('pipe:') ? '/dev/null' : LOG));
+  replace(1, printedPath ?? (target(2).startsWith('pipe:') ? '/dev/null' : LOG));
   return response;
 }
 

@@ -26,13 +26,12 @@ export function applicationUri(environ: UriVariables): string {
  */
 export function requestUri(environ: UriVariables, includeQuery = true): string {
   const path = quotePath(environ.SCRIPT_NAME) + quotePath(environ.PATH_INFO) || '/';
-  const query = includeQuery && environ.QUERY_STRING ? `?${environ.QUERY_STRING}` : '';
-  return origin(environ) + path + query;
+  return origin(environ) + path + (includeQuery ? rawQuery(environ) : '');
 }
 
 function origin(environ: UriVariables): string {
   const scheme = environ['wsgi.url_scheme'];
-  if (environ.HTTP_HOST) return `${scheme}://${environ.HTTP_HOST}`;
+  if (environ.HTTP_HOST) return `${scheme}://${percentEncode(String(environ.HTTP_HOST), /[^!-~]/g)}`;
   const port = String(environ.SERVER_PORT);
   return `${scheme}://${environ.SERVER_NAME}${port === (scheme === 'https' ? '443' : '80') ? '' : `:${port}`}`;
 }

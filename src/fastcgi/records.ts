@@ -14,7 +14,6 @@ export const PARAMS = 4;
 export const STDIN = 5;
 export const STDOUT = 6;
 export const STDERR = 7;
-export const DATA = 8;
 export const GET_VALUES = 9;
 export const GET_VALUES_RESULT = 10;
 export const UNKNOWN_TYPE = 11;
@@ -25,7 +24,6 @@ export const RESPONDER = 1;
 export const KEEP_CONN = 1;
 
 // The protocol status in END_REQUEST. §5.5
-export const REQUEST_COMPLETE = 0;
 export const OVERLOADED = 2;
 export const UNKNOWN_ROLE = 3;
 
@@ -296,7 +294,7 @@ function writeEnd(bytes: Buffer, start: number, id: number, endsStderr: boolean)
   let at = writeHeader(bytes, start, STDOUT, id, 0);
   if (endsStderr) at = writeHeader(bytes, at, STDERR, id, 0);
   at = writeHeader(bytes, at, END_REQUEST, id, 8);
-  bytes.fill(0, at, at + 8);
+  bytes.fill(0, at, at + 8); // exit status 0, FCGI_REQUEST_COMPLETE
 }
 
 function writeHeader(bytes: Buffer, at: number, type: number, id: number, length: number): number {

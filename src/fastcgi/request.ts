@@ -78,7 +78,7 @@ export class FastCgiRequest extends ResidentRequest {
 
   #endParams(params: string): void {
     this.#params = undefined;
-    // Without a prototype V8 makes a dictionary of it, which takes less time to fill with names that come from outside one by one.
+    // Without a prototype V8 makes a hash table of it, which takes less time to fill with names from outside; see gateway/environ.ts.
     const variables: Variables = Object.create(null);
     if (!decodePairs(params, variables)) {
       const message = 'FCGI_PARAMS ends within a name-value pair; its lengths are those of another text';

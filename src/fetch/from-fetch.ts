@@ -12,7 +12,7 @@ import { isBodiless, reasonOf } from '../gateway/status.ts';
 import { show } from '../show.ts';
 import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Write } from '../types.ts';
 import type { Platform, ResponseBody } from './platform.ts';
-import { urlOf } from './request.ts';
+import { urlOf } from './url.ts';
 
 /** The third argument of a handler, as Cloudflare Workers have it. */
 export interface FetchContext {

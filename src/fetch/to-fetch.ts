@@ -76,7 +76,7 @@ export function toFetchOn(platform: Platform, application: Application, options:
 }
 
 function serverVariables(url: string): Record<string, string> {
-  const { protocol, hostname, port, host } = new URL(url);
+  const { protocol, hostname, port, host, href } = new URL(url);
   const isSecure = protocol === 'https:';
   return {
     SERVER_PROTOCOL: 'HTTP/1.1',
@@ -85,7 +85,8 @@ function serverVariables(url: string): Record<string, string> {
     HTTP_HOST: host,
     REMOTE_ADDR: '',
     ...(isSecure && { HTTPS: 'on' }),
-    ...targetVariables(url.slice(url.indexOf(host) + host.length).replace(/#.*$/s, '') || '/'),
+    // The path begins behind "//" and the host.
+    ...targetVariables(href.slice(href.indexOf('/', protocol.length + 2)).replace(/#.*$/s, '')),
   };
 }
 

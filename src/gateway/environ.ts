@@ -24,7 +24,7 @@ export function toEnviron(variables: Record<string, unknown>, gateway: GatewayVa
     'wsgi.input_terminated': true,
     'wsgi.file_wrapper': wrapFile,
   };
-  // The prototype goes last: V8 makes a dictionary of an object without one, which takes longer to fill with known names.
+  // The prototype is removed last: V8 makes a hash table of an object without one, and that takes longer to fill with known names.
   return Object.setPrototypeOf(Object.assign(variables, values), null);
 }
 

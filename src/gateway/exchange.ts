@@ -81,7 +81,9 @@ export class Exchange {
   *#perform(): Coroutine<void> {
     const response = this.#response;
     try {
-      const result: unknown = toFunction(this.#application)(this.#environ, response.startResponse);
+      const returned: unknown = toFunction(this.#application)(this.#environ, response.startResponse);
+      // A thenable may begin its work at each then(), as query builders do: it is asked once.
+      const result = isPromiseLike(returned) ? Promise.resolve(returned) : returned;
       if (isPromiseLike(result))
         result.then(
           (late) => this.#closeLate(late),
@@ -144,7 +146,7 @@ export class Exchange {
     this.#pulling = true;
     try {
       const step = iterator.next();
-      return isPromiseLike(step) ? step.then(undefined, (error: unknown) => this.#iteratorEnded(error)) : step;
+      return isPromiseLike(step) ? Promise.resolve(step).then(undefined, (error: unknown) => this.#iteratorEnded(error)) : step;
     } catch (error) {
       return this.#iteratorEnded(error);
     }
@@ -160,6 +162,7 @@ export class Exchange {
   *#sendFile(file: FileWrapper): Coroutine<void> {
     const response = this.#response;
     const { sendFile } = this.#sink;
+    if (response.remainingLength === 0) return;
     const size = file.remaining();
     for (const block of file) {
       const fitting = response.remainingLength === Infinity ? block : toBytes(block).subarray(0, response.remainingLength);

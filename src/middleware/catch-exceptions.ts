@@ -36,7 +36,7 @@ export function catchExceptions(application: Application, options: CatchExceptio
     const guard = (body: Body): Body => (isBlocks(body) && !passesUnchanged(body) ? withRecovery(body, recover) : body);
     try {
       const result = callable(environ, startResponse);
-      return isPromiseLike(result) ? result.then(guard, recover) : guard(result);
+      return isPromiseLike(result) ? Promise.resolve(result).then(guard, recover) : guard(result);
     } catch (error) {
       return recover(error);
     }

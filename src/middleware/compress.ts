@@ -100,7 +100,8 @@ class CompressedResponse {
   }
 
   readonly startResponse: StartResponse = (...head) => {
-    if (this.#started || (this.#head && head[2] === undefined)) return this.#startServerResponse(...head);
+    const hasFailed = head[2] !== undefined && head[2] !== null;
+    if (this.#started || (this.#head && !hasFailed)) return this.#startServerResponse(...head);
     this.#head = head;
     const write: Write = (block) => this.#inTurn(() => this.#writeOne(block));
     write.flushHeaders = () => this.#inTurn(() => this.#flushHeaders());

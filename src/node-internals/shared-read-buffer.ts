@@ -26,13 +26,13 @@ const BUFFER = Buffer.allocUnsafeSlow(65_536);
 
 /**
  * Lets `server`, which listens, call `open` for each connection it accepts from now on. The bytes that a connection is given
- * are the next one's as soon as it returns. Returns false, and changes nothing, where this Node does not allow it.
+ * are the next one's as soon as it returns. Changes nothing where this Node does not allow it.
  *
  * `server` emits "connection" as always, after `open`. A connection that Node does not let us take emits only that.
  */
-export function readIntoOneBuffer(server: Server, open: OpenConnection): boolean {
+export function readIntoOneBuffer(server: Server, open: OpenConnection): void {
   const listening: unknown = Reflect.get(server, '_handle');
-  if (!isListeningHandle(listening) || !countsConnections(server)) return false;
+  if (!isListeningHandle(listening) || !countsConnections(server)) return;
   const { onconnection } = listening;
   listening.onconnection = (status, handle) => {
     if (!handle || server._connections >= server.maxConnections) {
@@ -62,7 +62,6 @@ export function readIntoOneBuffer(server: Server, open: OpenConnection): boolean
     take = open(socket);
     if (take) server.emit('connection', socket);
   };
-  return true;
 }
 
 function isListeningHandle(handle: unknown): handle is ListeningHandle {

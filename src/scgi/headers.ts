@@ -72,7 +72,7 @@ export class HeadersParser {
  * last value counts.
  */
 function toVariables(text: string): Variables {
-  // Without a prototype V8 makes a dictionary of it, which takes less time to fill with names that come from outside one by one.
+  // Without a prototype V8 makes a hash table of it, which takes less time to fill with names from outside; see gateway/environ.ts.
   const variables: Variables = Object.create(null);
   for (let at = 0; at < text.length; ) {
     const nameEnd = text.indexOf('\0', at);

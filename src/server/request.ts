@@ -56,7 +56,8 @@ export function environOf(
   if (connection.isSecure) environ.HTTPS = 'on';
   Object.assign(environ, extras);
   if (extras.SCRIPT_NAME !== undefined || extras.PATH_INFO !== undefined) normalizePath(environ);
-  // The prototype goes last: V8 makes a dictionary of an object without one, which takes five times as long to fill with known names.
+  // The prototype is removed last: V8 makes a hash table of an object without one, and that takes five times as long to fill with
+  // known names.
   return Object.setPrototypeOf(environ, null);
 }
 

@@ -88,6 +88,6 @@ export function validator(application: Application, options: ValidatorOptions = 
         ? body
         : checkBody(body, response, environ['wsgi.errors'], enforce);
     const result = callable(environ, response.startResponse);
-    return isPromiseLike(result) ? result.then(finish) : finish(result);
+    return isPromiseLike(result) ? Promise.resolve(result).then(finish) : finish(result);
   };
 }

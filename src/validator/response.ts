@@ -131,7 +131,7 @@ export class ResponseChecker {
     /// - **`header-name`** A name is a token of RFC 9110, without a colon.
     /// - **`header-value`** A value is a byte string without control characters; line ends are control characters.
     /// - **`header-hop-by-hop`** No header is one that belongs to the connection: `Connection`, `Keep-Alive`,
-    ///   `Proxy-Authenticate`, `Proxy-Authorization`, `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`.
+    ///   `Proxy-Authenticate`, `Proxy-Authorization`, `Proxy-Connection`, `TE`, `Trailer`, `Trailers`, `Transfer-Encoding`, `Upgrade`.
     /// - **`header-status`** No header has the name `Status`.
     /// - **`header-duplicate`** `Content-Length`, `Content-Type` and `Location` occur at most once.
     /// - **`content-length-malformed`** `Content-Length` consists of digits.

@@ -8,8 +8,9 @@ import { STOP_SIGNALS } from './stop-signals.ts';
 import { Worker } from './worker.ts';
 
 /** Milliseconds after which a worker that has crashed is replaced. The delay doubles from crash to crash. */
-const FIRST_DELAY = 100;
-const LONGEST_DELAY = 10_000;
+const FIRST_RESTART_DELAY = 100;
+/** The most of these milliseconds. */
+const LONGEST_RESTART_DELAY = 10_000;
 /** A worker that has lived for so many milliseconds was sound at its start, and the next delay is the first one again. */
 const SOUND_AFTER = 1_000;
 
@@ -37,7 +38,7 @@ class Supervisor {
   #workers = new Set<Worker>();
   /** Connections that wait for a worker. */
   #waiting: ConnectionHandle[] = [];
-  #delay = FIRST_DELAY;
+  #delay = FIRST_RESTART_DELAY;
   #isEnding = false;
   /** The end of the queue of replacements, which run one at a time, and not before the first worker listens. */
   #replacements = Promise.resolve();
@@ -98,9 +99,7 @@ class Supervisor {
       },
       replace: () => this.#enqueue(() => this.#replace(worker)),
       broken: () => this.#onBroken(worker),
-      idle: () => {
-        if ([...this.#workers].every(({ isIdle }) => isIdle)) this.#stop();
-      },
+      idle: () => this.#stopIfIdle(),
       connection: (connection) => this.#giveToNext(connection),
     });
     this.#workers.add(worker);
@@ -123,12 +122,17 @@ class Supervisor {
     }
   }
 
+  /** Ends the gateway if no worker has anything to do. Each says once that it is idle, while another one may still end. */
+  #stopIfIdle(): void {
+    if (this.#workers.size > 0 && [...this.#workers].every(({ isIdle }) => isIdle)) this.#stop();
+  }
+
   #onEnded(worker: Worker): void {
     this.#workers.delete(worker);
     for (const connection of worker.unconfirmed.splice(0)) this.#giveToNext(connection);
     // A worker that was told to end, or that is being replaced, has a successor already, or needs none.
-    if (this.#isEnding || worker.isEnding || !worker.isNeeded) return;
-    this.#startAnother(worker, `ended ${worker.cause}`);
+    if (this.#isEnding || worker.isEnding || !worker.isNeeded) this.#stopIfIdle();
+    else this.#startAnother(worker, `ended ${worker.cause}`);
   }
 
   /** Replaces a broken worker, which still answers what runs. There are never more broken workers than sound ones. */
@@ -147,7 +151,7 @@ class Supervisor {
 
   /** Starts another worker in the place of `worker`, after a delay. `what` says in the log what happened to it. */
   #startAnother(worker: Worker, what: string): void {
-    if (Date.now() - worker.startedAt > SOUND_AFTER) this.#delay = FIRST_DELAY;
+    if (Date.now() - worker.startedAt > SOUND_AFTER) this.#delay = FIRST_RESTART_DELAY;
     this.#options.log(`worker ${worker.pid} ${what}; another one begins in ${this.#delay} ms`);
     this.#startAfterDelay();
   }
@@ -156,7 +160,7 @@ class Supervisor {
     setTimeout(() => {
       if (!this.#isEnding) this.#start().isNeeded = true;
     }, this.#delay);
-    this.#delay = Math.min(this.#delay * 2, LONGEST_DELAY);
+    this.#delay = Math.min(this.#delay * 2, LONGEST_RESTART_DELAY);
   }
 
   #enqueue(replacement: () => Promise<unknown>): void {

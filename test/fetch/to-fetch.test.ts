@@ -48,6 +48,21 @@ test('request and response are passed on', async () => {
   });
 });
 
+test.each([
+  ['http://p/x?y', '/x', 'y', '/x?y'],
+  ['https://s/', '/', '', '/'],
+  ['http://t', '/', '', '/'],
+  ['http://user@h/h/#h', '/h/', '', '/h/'],
+])('%s: the path is what follows the host, though the host is in what comes before it', async (url, path, query, target) => {
+  let seen: unknown[] = [];
+  const response = await toFetch(({ PATH_INFO, QUERY_STRING, REQUEST_URI }, startResponse) => {
+    seen = [PATH_INFO, QUERY_STRING, REQUEST_URI];
+    startResponse('204 No Content', []);
+    return null;
+  })({ url, method: 'GET', headers: new Headers(), body: null, signal: new AbortController().signal } as Request);
+  expect([response.status, seen]).toEqual([204, [path, query, target]]);
+});
+
 test('blocks are made when they are read, and cancelling closes the body', async () => {
   let made = 0;
   let closed = false;

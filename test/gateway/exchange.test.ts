@@ -18,6 +18,19 @@ describe('the body', () => {
     expect(errors.split('\n')[0]).toBe(`cgi: [body-not-iterable] ApplicationError: ${rule}, got ${shown}`);
   });
 
+  test('a lazy thenable, such as a query, is begun once', async () => {
+    let begun = 0;
+    const query = {
+      // biome-ignore lint/suspicious/noThenProperty: that is what the test is about
+      then(resolve: (body: string) => void) {
+        begun++;
+        setTimeout(resolve, 1, 'row');
+      },
+    };
+    const { output, errors } = await run(answering(query));
+    expect([output, errors, begun]).toEqual([response('200 OK', ['Content-Length: 3'], 'row'), '', 1]);
+  });
+
   test('PEP 3333 #67: a block that is neither bytes nor text ends the response', async () => {
     const { output, errors } = await run(answering(['fine', 5]));
     expect(output).toBe(response('200 OK', [], 'fine'));

@@ -66,6 +66,13 @@ describe('PEP 3333 #79 to #85: wsgi.file_wrapper', () => {
     );
   });
 
+  test('a Content-Length of 0 reads nothing of a file', async () => {
+    let reads = 0;
+    const endless = { read: () => (reads++ < 100 ? 'x' : '') };
+    const { output, errors } = await run(sending(() => endless, [['Content-Length', '0']]));
+    expect([output, errors, reads]).toEqual([response('200 OK', ['Content-Length: 0']), '', 0]);
+  });
+
   test('an empty file, and one without a known size', async () => {
     expect((await run(sending(() => openSync('/dev/null', 'r')))).output).toBe(response('200 OK', ['Content-Length: 0']));
     const name = readFileSync('/proc/self/comm', 'latin1');

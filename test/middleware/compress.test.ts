@@ -191,6 +191,21 @@ test('any blocks decompress to the same bytes', async () => {
   );
 });
 
+test('PEP 3333 #44: a second startResponse() is an error, with null for excInfo as without one', async () => {
+  for (const excInfo of [undefined, null]) {
+    const { status, errors } = await run((_environ, startResponse) => {
+      startResponse('200 OK', TEXT);
+      startResponse('404 Not Found', TEXT, excInfo);
+      return 'never sent';
+    });
+    expect([excInfo, status, errors]).toEqual([
+      excInfo,
+      '500 Internal Server Error',
+      expect.stringContaining('startResponse() called twice'),
+    ]);
+  }
+});
+
 describe('the native memory of an encoder', () => {
   afterEach(() => vi.restoreAllMocks());
 

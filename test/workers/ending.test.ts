@@ -120,6 +120,20 @@ describe('the end', () => {
     expect(Date.now() - answered).toBeGreaterThan(1950);
   });
 
+  test('--idle-exit: a worker that still answers while its successor is idle keeps the gateway, and no longer', async () => {
+    const gateway = serve('--workers', '1', '--idle-exit', '1');
+    await areUp(gateway, 1);
+    const held = ask(gateway, '/hold');
+    await isHeld();
+    gateway.process.kill('SIGHUP');
+    await until(() => workersOf(gateway).length === 2);
+    await sleep(2500);
+    expect(existsSync(gateway.place)).toBe(true);
+    release();
+    expect(await held).toMatch(/^old \d+$/);
+    expect(await ended(gateway)).toEqual([0, null]);
+  });
+
   test('--idle-exit: all workers end when no request came to any of them', async () => {
     const gateway = serve('--workers', '2', '--idle-exit', '1');
     expect(await ended(gateway)).toEqual([0, null]);

@@ -202,13 +202,18 @@ function toStream(source: BodySource, isUsed: boolean): ReadableStream<Uint8Arra
   const pull = async (controller: ReadableByteStreamController) => {
     const step = await iterator.next();
     if (step.done) close(controller);
-    else controller.enqueue(ownBytes(step.value));
+    else controller.enqueue(withOwnMemory(step.value));
   };
   return byteStream(pull, async () => void (await iterator.return?.()));
 }
 
+/** Returns a copy of `bytes` with a memory of its own, which a Buffer shares with others. */
+export function toUint8Array(bytes: Buffer): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
+}
+
 /** Returns bytes with a memory of their own: to enqueue bytes takes their memory away from every other view of it. */
-function ownBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+function withOwnMemory({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
   const isWhole = byteLength === buffer.byteLength;
   return isWhole ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(buffer.slice(byteOffset, byteOffset + byteLength));
 }

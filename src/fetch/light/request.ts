@@ -2,11 +2,10 @@
 
 import { isToken } from '../../gateway/checks.ts';
 import type { RequestInitial } from '../platform.ts';
-import { Body, blobOf, bytesOf, extract, formDataOf, HAS_TEXT_STREAM, textOf, textStreamOf } from './body.ts';
+import { Body, blobOf, bytesOf, extract, formDataOf, HAS_TEXT_STREAM, textOf, textStreamOf, toUint8Array } from './body.ts';
 import { Headers } from './headers.ts';
 import { definePlatformClass, requireArguments, showInLogs, toByteString, toDictionary, toEnum } from './idl.ts';
 import { isNative, nativeRequest } from './native.ts';
-import { ownBytes } from './response.ts';
 
 const NORMALIZED = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT'];
 const FORBIDDEN = ['CONNECT', 'TRACE', 'TRACK'];
@@ -202,7 +201,7 @@ export class Request {
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return ownBytes(await bytesOf(this.#body)).buffer;
+    return toUint8Array(await bytesOf(this.#body)).buffer;
   }
 
   async text(): Promise<string> {
@@ -218,7 +217,7 @@ export class Request {
   }
 
   async bytes(): Promise<Uint8Array> {
-    return ownBytes(await bytesOf(this.#body));
+    return toUint8Array(await bytesOf(this.#body));
   }
 
   textStream(): ReadableStream<string> {

@@ -1,7 +1,18 @@
 // The class Response of the Fetch standard, in plain JavaScript. https://fetch.spec.whatwg.org/#response-class
 
 import type { Header } from '../../types.ts';
-import { Body, type BodySource, blobOf, bytesOf, extract, formDataOf, HAS_TEXT_STREAM, textOf, textStreamOf } from './body.ts';
+import {
+  Body,
+  type BodySource,
+  blobOf,
+  bytesOf,
+  extract,
+  formDataOf,
+  HAS_TEXT_STREAM,
+  textOf,
+  textStreamOf,
+  toUint8Array,
+} from './body.ts';
 import { freeze, Headers, pairsOf } from './headers.ts';
 import { definePlatformClass, requireArguments, showInLogs, toByteString, toDictionary } from './idl.ts';
 import { isNative } from './native.ts';
@@ -138,7 +149,7 @@ export class Response {
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return ownBytes(await bytesOf(this.#body)).buffer;
+    return toUint8Array(await bytesOf(this.#body)).buffer;
   }
 
   async text(): Promise<string> {
@@ -154,7 +165,7 @@ export class Response {
   }
 
   async bytes(): Promise<Uint8Array> {
-    return ownBytes(await bytesOf(this.#body));
+    return toUint8Array(await bytesOf(this.#body));
   }
 
   textStream(): ReadableStream<string> {
@@ -170,14 +181,9 @@ function toStatus(value: unknown): number {
   return Math.trunc(Number(value)) & 0xffff;
 }
 
-/** Returns a copy of `bytes` with a memory of its own, which a Buffer shares with others. */
-export function ownBytes(bytes: Buffer): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes);
-}
-
 if (!HAS_TEXT_STREAM) Reflect.deleteProperty(Response.prototype, 'textStream');
 definePlatformClass(Response, 'Response', ['error', 'redirect', 'json']);
-showInLogs(Response.prototype, 'Response', [...['status', 'statusText', 'headers', 'body', 'bodyUsed', 'ok', 'redirected', 'type', 'url']]);
+showInLogs(Response.prototype, 'Response', ['status', 'statusText', 'headers', 'body', 'bodyUsed', 'ok', 'redirected', 'type', 'url']);
 
 /** Takes the body out of `response` in the form in which it was given. It counts as used then. */
 export function bodyOf(response: globalThis.Response | Response): BodySource | null {
