@@ -4,8 +4,11 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 const src = fileURLToPath(new URL('src/', import.meta.url));
 
-/** Tests of executables that have a runtime in them. These run alike whatever Node the tests run on. */
-const EXECUTABLES = ['test/build/standalone/process-{bun,node}.test.ts', 'test/servers/standalone-{bun,node}.test.ts'];
+/** Tests that run alike whatever Node they run on: of executables that have a runtime in them, and of doctor under real web servers. */
+const ONCE = [
+  ...['test/build/standalone/**', 'test/servers/standalone-{bun,node}.test.ts'],
+  ...['test/doctor/servers.test.ts', 'test/doctor/configurations.test.ts'],
+];
 
 /** Tests against real web servers: they need Debian's packages, and root. */
 const SERVERS = [
@@ -42,10 +45,10 @@ export default defineConfig({
   },
   test: {
     projects: [
-      group('quick', ['test/**'], [...EXECUTABLES, ...SERVERS, ...PROCESSES]),
-      group('processes', PROCESSES, [...EXECUTABLES, ...SERVERS]),
-      group('servers', SERVERS, EXECUTABLES),
-      group('executables', EXECUTABLES),
+      group('quick', ['test/**'], [...ONCE, ...SERVERS, ...PROCESSES]),
+      group('processes', PROCESSES, [...ONCE, ...SERVERS]),
+      group('servers', SERVERS, ONCE),
+      group('once', ONCE),
     ],
     // One more than processors: many tests wait for a process or a clock.
     maxWorkers: availableParallelism() + 1,
