@@ -252,7 +252,9 @@ test.each([undefined, '/usr/bin/perl'])('the examination of a warm script starts
     const path = join(own, 'script.cgi');
     await buildScript(module, path, { exportName: 'application', warm: true, perl });
     const { answers, findings } = await examine(path, { account });
-    expect({ well: answers[0]?.includes(': 200'), findings }).toEqual({ well: true, findings: [] });
+    // The Node in the server's PATH may be another than the one that has built the script, which is noted.
+    const faults = findings.filter(({ severity }) => severity !== 'note');
+    expect({ well: answers[0]?.includes(': 200'), faults }).toEqual({ well: true, faults: [] });
     await new Promise((resolve) => setTimeout(resolve, 500)); // a worker would have started by now
     const commands = readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
