@@ -32,7 +32,7 @@ if ($is_for_worker && ($is_connected = connect_to_worker())) {
     # MSG_NOSIGNAL
     my $count = send WORKER, $upward, 0x4000;
     substr($upward, 0, $count) = '';
-    if ($upward eq '' && sysread WORKER, $received, 65536) {
+    if ($upward eq '' && 8 <= sysread WORKER, $received, 65536) {
       # Most responses are one record of STDOUT, the end of that stream, and END_REQUEST.
       my $length = unpack 'x4n', $received;
       if (substr($received, 8 + $length) eq "\1\6\0\1\0\0\0\0\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0") {

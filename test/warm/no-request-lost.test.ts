@@ -58,8 +58,9 @@ overEachWay(() => {
       expect(all.map(({ errors }) => errors).join('')).toBe('');
       const versions = all.map(({ version }) => version);
       expect(new Set(versions)).toEqual(new Set(['one', 'two']));
-      // Four clients ask at a time: up to three answers of the old version can come after the first one of the new version.
-      expect(versions.slice(versions.indexOf('two') + 4)).not.toContain('one');
+      // Four clients ask at a time: up to three answers of the old version can come after the first one of the new version, and
+      // late, since a process may wait for its turn while others answer.
+      expect(versions.slice(versions.indexOf('two')).filter((version) => version === 'one').length).toBeLessThanOrEqual(3);
     });
 
     test('when the file is touched, as for new data that it has read', async () => {

@@ -266,7 +266,7 @@ child.spawn({ file: process.argv[1], args: [process.argv[1]], envPairs, stdio: '
     expect([status, out.length, out.equals(body), stream(requests[0], 5).equals(body)]).toEqual([0, body.length, true, true]);
   });
 
-  test('gets a response that comes in pieces, with padding and with text for the log', async () => {
+  test.each([1, 7])('gets a response that comes in pieces of %d bytes, with padding and with text for the log', async (size) => {
     const padded = Buffer.concat([Buffer.from([1, 6, 0, 1, 0, 5, 3, 0]), Buffer.from('helloxxx')]);
     const bytes = Buffer.concat([
       record(7, 'log '),
@@ -280,8 +280,8 @@ child.spawn({ file: process.argv[1], args: [process.argv[1]], envPairs, stdio: '
     ]);
     await playWorker(async ({ type, content }, { socket }) => {
       if (type !== 5 || content.length > 0) return;
-      for (let at = 0; at < bytes.length; at += 7) {
-        socket.write(bytes.subarray(at, at + 7));
+      for (let at = 0; at < bytes.length; at += size) {
+        socket.write(bytes.subarray(at, at + size));
         await sleep(2);
       }
       socket.end();
