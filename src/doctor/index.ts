@@ -107,6 +107,7 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
   if (built && program?.path !== undefined && trials.answers.length > 1)
     findings.push(...(await examineCompiledCode({ ...deployment, account: runner }, program.path)));
   if (server.name === 'busybox') for (const finding of trials.findings) raiseForBusybox(finding);
+  unseen.push(...trials.unseen);
   return { script, user: account.name, findings: order([...findings, ...trials.findings]), answers: trials.answers, unseen };
 }
 

@@ -1,7 +1,10 @@
 // Runs a script once as a web server would: as the server's user, in the script's folder, with pipes, under the server's limits,
-// and with no variables but those of the request. A run always ends, by SIGKILL to its process group if need be.
+// and with no variables but those of the request. A run always ends: by SIGKILL to all that the script has started if need be, and
+// without waiting for a process that even this does not reach.
 
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { type Account, asAccount } from './account.ts';
@@ -12,6 +15,8 @@ const MAX_OUTPUT = 32 * 1024 * 1024;
 const MAX_LOG = 4 * 1024 * 1024;
 /** Milliseconds for which output may stay open when the script has ended. */
 const LINGER = 1_500;
+/** Milliseconds after SIGKILL for which a run waits until the pipes are closed. */
+const GRACE = 500;
 
 export interface RunOptions {
   account: Account;
@@ -34,12 +39,16 @@ export interface Run {
   end: string | undefined;
   /** Milliseconds until the first byte of output; undefined without output. */
   firstByte: number | undefined;
-  /** Milliseconds until output ended and the script had ended. */
+  /** Milliseconds until standard output ended, or until the run ended where it did not. */
   milliseconds: number;
   /** Milliseconds until the script itself ended; undefined when it did not. */
   ended: number | undefined;
-  /** Whether another process kept the output open after the script had ended. */
+  /** Whether another process kept standard output open after the script had ended. */
   isHeldOpen: boolean;
+  /** Whether another process kept standard error open after the script had ended. */
+  isLogHeldOpen: boolean;
+  /** Whether a process that this one cannot end still had a pipe of the run open when the run was given up. */
+  isLeftRunning: boolean;
   /** Whether there was more output than a run may have. */
   isEndless: boolean;
 }
@@ -53,9 +62,15 @@ const WRAPPER = `exec 4>&2 2>/dev/null; cat 3>&- 4>&- | { (LIMITS exec /usr/bin/
 /** Runs `argv`: the absolute path of a script, or of an interpreter and of a script. The folder of the last one is the current one. */
 export function run(argv: readonly string[], options: RunOptions): Promise<Run> {
   const { account, limits, variables, body, inputStaysOpen = 0, timeout } = options;
-  const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  // Apache's mod_unique_id gives scripts a variable of this name. Here it marks a process that has left the process group.
+  const mark = `UNIQUE_ID=${randomBytes(18).toString('base64url')}`;
+  const assignments = [...Object.entries(variables).map(([name, value]) => `${name}=${value}`), mark];
   const wrapper = WRAPPER.replace('LIMITS', () => limitCommands(limits));
-  const { command, args, options: identity } = asAccount(account, ['/bin/sh', '-c', wrapper, 'sh', ...assignments, ...argv]);
+  const {
+    command,
+    args,
+    options: identity,
+  } = asAccount(account, ['/bin/sh', '-c', wrapper, 'sh', ...assignments, ...launcher(argv), ...argv]);
   const began = performance.now();
   const child = spawn(command, args, {
     ...identity,
@@ -70,12 +85,22 @@ export function run(argv: readonly string[], options: RunOptions): Promise<Run> 
     } catch {
       // No process of the group is left.
     }
+    killMarked(mark);
   };
   process.once('exit', kill);
-  let [isEndless, isHeldOpen, isTooLate] = [false, false, false];
+  let [isEndless, isHeldOpen, isLogHeldOpen, isLeftRunning, isTooLate] = [false, false, false, false, false];
+  let giveUp: NodeJS.Timeout | undefined;
+  /** Kills what runs, and closes this side of the pipes where that has not closed the other one. */
+  const end = () => {
+    kill();
+    giveUp ??= setTimeout(() => {
+      isLeftRunning = true;
+      for (const stream of child.stdio) stream?.destroy();
+    }, GRACE);
+  };
   const timer = setTimeout(() => {
     isTooLate = true;
-    kill();
+    end();
   }, timeout);
 
   const output: Buffer[] = [];
@@ -89,23 +114,33 @@ export function run(argv: readonly string[], options: RunOptions): Promise<Run> 
     if (length <= MAX_OUTPUT) output.push(block);
     else {
       isEndless = true;
-      kill();
+      end();
     }
+  });
+  let outputEnded: number | undefined;
+  let logEnded = false;
+  child.stdio[1]?.on('end', () => {
+    outputEnded = performance.now() - began;
+  });
+  child.stdio[2]?.on('end', () => {
+    logEnded = true;
   });
   child.stdio[2]?.on('data', (block: Buffer) => {
     if (log.length < MAX_LOG) log += block.toString('utf8');
     else {
       isEndless = true;
-      kill();
+      end();
     }
   });
   child.stdio[3]?.on('data', (block: Buffer) => {
     status += block.toString('latin1');
     ended ??= performance.now() - began;
+    clearTimeout(timer);
     child.stdin?.end();
     linger ??= setTimeout(() => {
-      isHeldOpen = true;
-      kill();
+      isHeldOpen = outputEnded === undefined;
+      isLogHeldOpen = !logEnded;
+      end();
     }, LINGER);
   });
   child.stdin?.on('error', () => {}); // EPIPE: a script need not read its input
@@ -116,7 +151,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<Run> 
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', () => {
-      for (const one of [timer, linger, closing]) clearTimeout(one);
+      for (const one of [timer, linger, closing, giveUp]) clearTimeout(one);
       process.off('exit', kill);
       kill(); // what the script has left running
       const exit = /^\d+/.exec(status)?.[0];
@@ -125,13 +160,51 @@ export function run(argv: readonly string[], options: RunOptions): Promise<Run> 
         log,
         end: exit === undefined || isTooLate ? undefined : endOf(Number(exit)),
         firstByte,
-        milliseconds: performance.now() - began,
+        milliseconds: outputEnded ?? performance.now() - began,
         ended,
         isHeldOpen,
+        isLogHeldOpen,
+        isLeftRunning,
         isEndless,
       });
     });
   });
+}
+
+/**
+ * Sends SIGKILL to each process that has the variable `mark` in its environment, and again to those that these have started in the
+ * meantime. Processes of other users are not seen, except by root.
+ */
+function killMarked(mark: string): void {
+  for (let round = 0; round < 5; round += 1) {
+    let wasFound = false;
+    for (const pid of listProcesses()) {
+      try {
+        if (!readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(mark)) continue;
+        process.kill(pid, 'SIGKILL');
+        wasFound = true;
+      } catch {
+        // The process has ended in the meantime, or belongs to somebody else.
+      }
+    }
+    if (!wasFound) return;
+  }
+}
+
+function listProcesses(): number[] {
+  try {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** Returns what stands before a command whose name env would take for a variable, because it contains "=". */
+function launcher([command = '']: readonly string[]): string[] {
+  const nice = command.includes('=') ? ['/usr/bin/nice', '/bin/nice'].find((path) => existsSync(path)) : undefined;
+  return nice === undefined ? [] : [nice, '-n', '0'];
 }
 
 /** Returns commands of the shell that set `limits`. The shells have two letters for the number of processes. */

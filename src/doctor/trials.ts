@@ -34,6 +34,8 @@ export interface Trials {
   findings: Finding[];
   /** What each request was answered by, in its order. */
   answers: string[];
+  /** Sentences about what could not be looked at, or ended. */
+  unseen: string[];
 }
 
 /** What a client and a parent process would not like to see in a log; nothing else in a request contains it. */
@@ -45,9 +47,12 @@ const VERY_SLOW = 3_000;
 const VARIABLES = 'The script got no variables but those of a request, as under a server: what your shell exports is not there.';
 /** Interpreters that end at once when they run an empty file. */
 const MEASURED = /^(?:node|python[\d.]*|perl|ruby|sh|bash|dash)$/;
-/** What shows a reader of a page where an error was thrown: in Node, Python, Perl and PHP. */
+/** What shows a reader of a page where an error was thrown, in one line: in Node, Python, Perl and PHP. */
 const STACK =
-  /\n? +at (?:[^\n]*\()?(?:file:\/\/|node:)?\/?[\w./-]+:\d+:\d+|(?:&nbsp;)+at [^\n]*:\d+:\d+|Traceback \(most recent call last\)|(?:Fatal error|Warning)<?\/?b?>?: [^\n]* in [^\n]* on line|at \/\S+\.p[lm] line \d+/;
+  / at (?:[^(]{0,300}\()?(?:file:\/\/|node:)?\/?[\w./-]{1,500}:\d+:\d+|&nbsp;at .{0,500}?:\d+:\d+|Traceback \(most recent call last\)|(?:Fatal error|Warning)<?\/?b?>?: .{0,200}? in .{0,200}? on line|at \/[^\s:]{1,500}\.p[lm] line \d+/;
+/** Characters of a page that are searched for a stack, and of each of its lines. */
+const MAX_SEARCHED = 64 * 1024;
+const MAX_LINE = 2_000;
 
 /** Runs the script `options.path`. Returns after a handful of runs, each of which ends in time. */
 export async function tryScript(options: TrialOptions): Promise<Trials> {
@@ -75,6 +80,7 @@ export async function tryScript(options: TrialOptions): Promise<Trials> {
 class TrialRuns implements Trials {
   readonly findings: Finding[] = [];
   readonly answers: string[] = [];
+  readonly unseen: string[] = [];
   #options: TrialOptions;
 
   constructor(options: TrialOptions) {
@@ -289,6 +295,11 @@ class TrialRuns implements Trials {
   #examine({ name, variables }: Request, done: Run): Response | undefined {
     const { path, timeout } = this.#options;
     const { output, log } = done;
+    if (done.isLeftRunning && this.unseen.length === 0) {
+      this.unseen.push(
+        'The script has started a process that this one could not find or end: it has left the process group, and belongs to another user or has another environment. It may still run.',
+      );
+    }
     if (done.isEndless) {
       this.#answer(name, 'no end');
       this.#add('output-endless', 'fails', name, 'The script wrote more than 32 MB of output or 4 MB of log, and was ended.', [
@@ -325,6 +336,14 @@ class TrialRuns implements Trials {
         'The script has ended, and a process that it has started keeps its standard output open. Servers wait for the end of the output, so the page is not complete before that process ends, too.',
         [{ change: 'Start the process with its output closed: command >/dev/null 2>&1 </dev/null &; in Node by stdio: "ignore".' }],
       );
+    } else if (done.isLogHeldOpen) {
+      this.#add(
+        'child-holds-output',
+        'may-fail',
+        name,
+        'The script has ended, and a process that it has started keeps its standard error open. The page is complete. A server that reads standard error to its end (Apache with mod_cgi) keeps the connection and one of its processes until that process ends, too.',
+        [{ change: 'Start the process with standard error closed as well: command >/dev/null 2>&1 </dev/null &.' }],
+      );
     } else if (done.end === undefined) {
       const isStream = response.headers.some(([header, value]) => header === 'content-type' && value.startsWith('text/event-stream'));
       this.#add(
@@ -343,7 +362,7 @@ class TrialRuns implements Trials {
     }
     if (status === undefined) return undefined;
     if (status >= 500 && status !== 501 && status !== 503) this.#addFailure(name, status, log, response.body);
-    else if (STACK.test(response.body)) this.#addStack(name, response.body);
+    else this.#addStack(name, response.body);
     return response;
   }
 
@@ -410,17 +429,20 @@ class TrialRuns implements Trials {
         [{ change: `Mend what the log names. ${VARIABLES}` }],
         evidence,
       );
-    if (STACK.test(body)) this.#addStack(name, body);
+    this.#addStack(name, body);
   }
 
+  /** Adds that a page shows where an error was thrown, if it does. */
   #addStack(name: string, body: string): void {
+    const stack = findStack(body);
+    if (stack === undefined) return;
     this.#add(
       'stack-in-response',
       'may-fail',
       name,
       'The page shows where an error was thrown, with the paths of files. That tells a stranger how the server is built.',
       [{ change: 'Let the server set NODE_ENV=production (SetEnv, setenv.set-environment), or write the error to the log alone.' }],
-      STACK.exec(body)?.[0].trim(),
+      stack,
     );
   }
 
@@ -436,6 +458,15 @@ class TrialRuns implements Trials {
   #addOnce(finding: Finding): void {
     if (!this.findings.some(({ code }) => code === finding.code)) this.findings.push(finding);
   }
+}
+
+/** Returns the first place in a page that shows where an error was thrown. */
+function findStack(page: string): string | undefined {
+  for (const line of page.slice(0, MAX_SEARCHED).split('\n')) {
+    const found = STACK.exec(line.slice(0, MAX_LINE));
+    if (found) return found[0].trim();
+  }
+  return undefined;
 }
 
 /** A port that nobody has a reason to connect to. */
@@ -464,7 +495,10 @@ function opensPort(path: string): boolean {
 
 /** Returns the last lines of a log that are worth reading. */
 function lastLines(log: string): string | undefined {
-  const lines = log.split('\n').filter((line) => line.trim() !== '');
+  const lines = log
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => line.slice(0, MAX_LINE));
   const error = lines.findIndex((line) => /^\s*(?:\w*Error|Uncaught|Traceback)|\bError\b.*:/.test(line));
   const from = error >= 0 && lines.length > 8 ? error : Math.max(0, lines.length - 6);
   return lines.slice(from, from + 6).join('\n') || undefined;

@@ -221,6 +221,65 @@ describe('an examination', () => {
     });
   });
 
+  test('ends in time, with a process that has left the process group and holds standard error', async () => {
+    await inFolder(async (own) => {
+      const seconds = 30_000 + process.pid; // no other process sleeps as long
+      const start = `setsid sleep ${seconds} >/dev/null </dev/null &`;
+      script(own, `#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhi\\n'; ${start}\n`);
+      const { findings, unseen, answers } = await examine(join(own, 'script.cgi'), { account, sendsPosts: false });
+      const commands = readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .map(commandLine);
+      expect(commands.includes(`sleep\0${seconds}\0`)).toBe(false);
+      // The page was complete at once, although standard error stayed open.
+      expect(findings.map(({ code, severity }) => [code, severity])).toEqual([
+        ['child-holds-output', 'may-fail'],
+        ['body-on-head', 'note'],
+      ]);
+      expect(Number(/200, (\d+) ms/.exec(answers[0] ?? '')?.[1])).toBeLessThan(1_000);
+      expect(unseen).toEqual([]);
+    });
+  }, 20_000);
+
+  test('gives up a process that it can neither find nor end, and says so', async () => {
+    await inFolder(async (own) => {
+      const seconds = 40_000 + process.pid;
+      const pids = join(own, 'pids');
+      chmodSync(own, 0o777);
+      script(
+        own,
+        `#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhi\\n'; env -i setsid sleep ${seconds} </dev/null & echo $! >>${pids}\n`,
+      );
+      const { findings, unseen } = await examine(join(own, 'script.cgi'), { account, sendsPosts: false });
+      for (const pid of readFileSync(pids, 'utf8').trim().split('\n')) {
+        if (commandLine(pid).startsWith('sleep')) process.kill(Number(pid), 'SIGKILL');
+      }
+      expect(findings.map(({ code, severity }) => [code, severity])[0]).toEqual(['child-holds-output', 'fails']);
+      expect(unseen).toEqual([expect.stringContaining('It may still run.')]);
+    });
+  }, 20_000);
+
+  test('runs a script with "=" in its name', async () => {
+    await inFolder(async (own) => {
+      script(own, HELLO, 'a=b.cgi');
+      const { answers } = await examine(join(own, 'a=b.cgi'), { account, sendsPosts: false });
+      expect(answers[0]).toMatch(/: 200, \d+ ms$/);
+    });
+  });
+
+  test.each([
+    ['300,000 spaces', "printf '%300000s'", []],
+    ['a stack of Node', "echo 'Error: x'; echo '    at run (/srv/app.js:1:2)'", ['stack-in-response']],
+  ])('searches a page for a stack in no time: %s', async (_name, page, codes) => {
+    await inFolder(async (own) => {
+      script(own, `#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\n[ "$REQUEST_METHOD" = HEAD ] || { ${page}; }\n`);
+      const began = process.cpuUsage();
+      const { findings } = await examine(join(own, 'script.cgi'), { account, sendsPosts: false });
+      expect(findings.map(({ code }) => code)).toEqual(codes);
+      expect(process.cpuUsage(began).user).toBeLessThan(3_000_000);
+    });
+  });
+
   test('without root says what it could not look at', async () => {
     await inFolder(async (own) => {
       script(own, HELLO);
