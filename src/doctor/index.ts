@@ -6,7 +6,7 @@ import { readStart } from '../host/shebang.ts';
 import { type Account, canBecome, findAccount, guessServerAccount, ownAccount, userName } from './account.ts';
 import { examineCompiledCode, findNode, readBuiltFile } from './built-file.ts';
 import type { Deployment } from './deployment.ts';
-import type { Finding } from './finding.ts';
+import { type Finding, quote } from './finding.ts';
 import { examineStart } from './interpreter.ts';
 import { type ServerName, UNKNOWN_SERVER } from './server/facts.ts';
 import { readServer } from './server/index.ts';
@@ -78,12 +78,14 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
   }
   if (!canBecome(account)) {
     unseen.push(
-      `This process is ${own.name}, and only root can run the script as ${account.name}. The folders were judged by their mode bits, and the script ran as ${own.name}. For the rest: sudo npx run-with-cgi doctor ${script} --as ${account.name}`,
+      `This process is ${own.name}, and only root can run the script as ${account.name}. The folders were judged by their mode bits, and the script ran as ${own.name}. For the rest: sudo npx run-with-cgi doctor ${quote(script)} --as ${account.name}`,
     );
   }
   const selinux = selinuxEnforces();
   if (selinux)
-    unseen.push(`SELinux is enforcing on this machine, and its labels were not examined: ls -Z ${script}; ausearch -m avc -ts recent`);
+    unseen.push(
+      `SELinux is enforcing on this machine, and its labels were not examined: ls -Z ${quote(script)}; ausearch -m avc -ts recent`,
+    );
 
   const blocks = findings.some(({ severity, code }) => severity === 'fails' && !/^(?:suexec|setuid|cgi-|access-|socket-)/.test(code));
   const runner = canBecome(account) ? account : own;

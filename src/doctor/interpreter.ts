@@ -277,11 +277,11 @@ function startsLine(start: string): boolean {
 }
 
 function replaceLine(path: string, interpreter: string): string {
-  return `sed -i '1s|.*|#!${interpreter}|' ${quote(path)}`;
+  return `sed -i ${quote(`1s|.*|#!${interpreter.replace(/[\\|&]/g, '\\$&')}|`)} ${quote(path)}`;
 }
 
 function insertLine(path: string, interpreter: string): string {
-  return `sed -i '1i #!${interpreter}' ${quote(path)}`;
+  return `sed -i ${quote(`1i #!${interpreter.replaceAll('\\', '\\\\')}`)} ${quote(path)}`;
 }
 
 /** Returns how to run the script by another copy of its interpreter, one that the server's user can reach. */

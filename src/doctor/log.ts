@@ -138,8 +138,8 @@ const CAUSES: readonly (readonly [RegExp, Reader])[] = [
       missingModule(
         name,
         script,
-        'npm install',
         'Node looks in the folders node_modules beside the script and above it, never in NODE_PATH or the packages that are installed with -g: these belong to your shell',
+        [{ change: packageAdvice(name) }, buildAdvice(script)],
       ),
   ],
   [
@@ -148,19 +148,23 @@ const CAUSES: readonly (readonly [RegExp, Reader])[] = [
       missingModule(
         name,
         script,
-        'pip install',
         "Python finds the packages of a virtual environment only by that environment's own python, and those of pip --user only as that user",
+        [{ change: 'Install the package that has the module, with the pip of that python. Its name may differ from that of the module.' }],
       ),
   ],
   [
     /Can't locate (\S+) in @INC/,
     ([, name = ''], script) =>
-      missingModule(name, script, 'cpan', 'Perl looks in the folders of @INC, and PERL5LIB of your shell is not there under a server'),
+      missingModule(name, script, 'Perl looks in the folders of @INC, and PERL5LIB of your shell is not there under a server', [
+        perlAdvice(name),
+      ]),
   ],
   [
     /cannot load such file -- (\S+)/,
     ([, name = ''], script) =>
-      missingModule(name, script, 'gem install', "Ruby looks in its load path, and the gems of one user belong to that user's shell"),
+      missingModule(name, script, "Ruby looks in its load path, and the gems of one user belong to that user's shell", [
+        { change: 'Install the gem that has the file, for all users. Its name may differ from that of the file.' },
+      ]),
   ],
   [
     /Failed opening required '([^']+)'/,
@@ -206,14 +210,33 @@ export function findCause(log: string, script: string): Cause | undefined {
   return undefined;
 }
 
-function missingModule(name: string, script: string, command: string, rule: string): Cause {
+function missingModule(name: string, script: string, rule: string, mend: readonly Mend[]): Cause {
   if (/^[./]/.test(name)) return missingFile(name, script);
-  const bundling = command === 'npm install' ? [buildAdvice(script)] : [];
   return {
     code: 'module-missing',
     problem: `The module ${name} is not found from where the script lies, as the user that runs it. ${rule}.`,
-    mend: [{ run: `cd ${quote(dirname(script))} && ${command} ${name}` }, ...bundling],
+    mend,
   };
+}
+
+/** A package name of npm, alone or with its scope. npm takes other texts for folders, URLs and repositories of GitHub. */
+const PACKAGE = /^(?:@[a-z\d][\w.~-]*\/)?[a-z\d][\w.~-]*$/i;
+
+/** Returns how to install the package that the module `specifier` belongs to. A log may hold any text in place of a name. */
+function packageAdvice(specifier: string): string {
+  const name = specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+  const wanted =
+    PACKAGE.test(name) && !/\.(?:tgz|tar|gz)$/i.test(name) ? `Run "npm install ${name}"` : 'Install the package that has the module';
+  return `${wanted} in the folder of the sources, and build the script again; or install it beside the script, where the server shows no files of that folder.`;
+}
+
+/** Returns how to install the Perl module whose file is `file`, such as Foo/Bar.pm. */
+function perlAdvice(file: string): Mend {
+  if (!/^[a-z_]\w*(?:\/\w+)*\.pm$/i.test(file)) return { change: 'Install the file into a folder of @INC.' };
+  return { run: `cpan ${file.slice(0, -'.pm'.length).replaceAll('/', '::')}` };
 }
 
 function missingFile(name: string, script: string): Cause {
@@ -236,7 +259,7 @@ function refusedFile(path: string): Cause {
     code: 'file-beside-refused',
     problem: `The user that runs the script may not open ${path}.`,
     mend: [
-      { change: 'Give that user the permission on the file, and x on the folders above it:' },
+      { change: 'Give that user the permission on the file, and x on the folders above it.' },
       { run: `ls -ld ${quote(path)}; namei -m ${quote(path)}` },
     ],
   };

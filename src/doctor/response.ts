@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
-import type { Finding, FindingCode, Mend, Severity } from './finding.ts';
+import { type Finding, type FindingCode, type Mend, quote, type Severity } from './finding.ts';
 
 export interface Response {
   /** The status that the client gets; undefined where the output is no response. */
@@ -67,7 +67,7 @@ export function examineResponse(output: Buffer, path: string, method: string, su
         'output-before-head',
         'fails',
         'The output begins with a byte-order mark, which an editor has put before the text of the script or of a file that it includes. The head has to come first.',
-        { run: `sed -i '1s/^\\xef\\xbb\\xbf//' ${path}` },
+        { run: `sed -i '1s/^\\xef\\xbb\\xbf//' ${quote(path)}` },
         begin(text),
       );
     } else if (inFirst) {

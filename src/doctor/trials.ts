@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { basename } from 'node:path';
 import type { Account } from './account.ts';
 import type { Program } from './deployment.ts';
-import type { Finding, FindingCode, Mend, Severity } from './finding.ts';
+import { type Finding, type FindingCode, type Mend, quote, type Severity } from './finding.ts';
 import { buildAdvice, findCause } from './log.ts';
 import { makeRequest, type Request, type RequestOptions } from './requests.ts';
 import { examineResponse, type Response } from './response.ts';
@@ -169,7 +169,7 @@ class TrialRuns implements Trials {
       return;
     }
     this.#add('answers-404', 'note', `GET ${mount}/`, 'The application has no page at its root, so the examination saw little of it.', [
-      { run: `npx run-with-cgi doctor ${this.#options.path} --path /a/page/that/exists` },
+      { run: `npx run-with-cgi doctor ${quote(this.#options.path)} --path /a/page/that/exists` },
     ]);
   }
 

@@ -1,8 +1,9 @@
 // Reads what a web server of this machine would do with a script: its configuration, its running process, and its log.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { serverProcesses } from '../account.ts';
+import { quote } from '../finding.ts';
 import { APACHE_FILES, readApache } from './apache.ts';
 import { readProcess, type ServerName, type ServerReading } from './facts.ts';
 import { LIGHTTPD_FILES, readLighttpd } from './lighttpd.ts';
@@ -53,6 +54,7 @@ function readConfiguration(name: ServerName, script: string, file: string | unde
 
 /** busybox httpd needs no configuration: it runs what lies in a folder called cgi-bin, right in its root. */
 function readBusybox(script: string): ServerReading {
+  const folder = join(dirname(script), 'cgi-bin');
   const isInCgiBin = dirname(script).split('/').includes('cgi-bin');
   return {
     facts: { name: 'busybox', path: undefined, limits: {}, logs: [] },
@@ -64,7 +66,7 @@ function readBusybox(script: string): ServerReading {
             severity: 'fails',
             subject: script,
             problem: 'busybox httpd runs only scripts in the folder cgi-bin of its root, and sends the text of all others to clients.',
-            mend: [{ run: `mkdir -p ${dirname(script)}/cgi-bin && mv ${script} ${dirname(script)}/cgi-bin/${basename(script)}` }],
+            mend: [{ run: `mkdir -p ${quote(folder)} && mv ${quote(script)} ${quote(join(folder, basename(script)))}` }],
           },
         ],
     unseen: ['busybox httpd writes what scripts say to standard error to its own, which is lost where it runs as a daemon (without -f).'],

