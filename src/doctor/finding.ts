@@ -106,6 +106,15 @@ export interface Finding {
   evidence?: string | undefined;
 }
 
+/** Returns the byte string `bytes` as a reader sees it: as UTF-8 where it is that, otherwise as ISO-8859-1. */
+export function decodeBytes(bytes: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(bytes, 'latin1'));
+  } catch {
+    return bytes;
+  }
+}
+
 /** Returns `text` as one word for a shell. */
 export function quote(text: string): string {
   return /^[\w./:=@%+,-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,6 +1,6 @@
 // The examination of a script: looks at it and its surroundings, runs it, and says what a web server would fail at.
 
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { readStart } from '../host/shebang.ts';
 import { type Account, canBecome, findAccount, guessServerAccount, ownAccount, userName } from './account.ts';
@@ -136,8 +136,12 @@ function isAlsoOurs(finding: Finding, deployment: Deployment, own: Account): boo
 function readBeginning(path: string, unseen: string[]): string {
   try {
     return statSync(path).isFile() ? readStart(path) : '';
-  } catch {
-    unseen.push(`This process may not read ${path}, so its format and its first line were not examined.`);
+  } catch (error) {
+    const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const isLink = isGone && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    unseen.push(
+      `${isLink ? `${path} is a link that leads nowhere` : `This process may not read ${path}`}, so its format and its first line were not examined.`,
+    );
     return '';
   }
 }

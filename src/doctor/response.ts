@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 import { isHopByHop } from '../gateway/hop-by-hop.ts';
-import { type Finding, type FindingCode, type Mend, quote, type Severity } from './finding.ts';
+import { decodeBytes, type Finding, type FindingCode, type Mend, quote, type Severity } from './finding.ts';
 
 export interface Response {
   /** The status that the client gets; undefined where the output is no response. */
@@ -128,7 +128,7 @@ export function examineResponse(output: Buffer, path: string, method: string, su
     add(
       'head-too-long',
       'fails',
-      `A line of the head has ${long.length} bytes: ${show(long.slice(0, 40))}… Apache reads ${MAX_LINE} bytes of a line and answers 500 to more.`,
+      `A line of the head has ${long.length} bytes: ${show(truncate(long, 40))}… Apache reads ${MAX_LINE} bytes of a line and answers 500 to more.`,
       'Keep the value elsewhere, in a session for instance, and send a key to it.',
     );
   } else if (size > 4096) {
@@ -139,19 +139,20 @@ export function examineResponse(output: Buffer, path: string, method: string, su
       'Send less, or set fastcgi_buffer_size 32k.',
     );
   }
-  for (const [name, value] of headers) {
+  // The server passes on the response of an nph- script as it is, with the framing that the script has chosen.
+  for (const [name, value] of isNph ? [] : headers) {
     if (name === 'transfer-encoding') {
       add(
         'transfer-encoding',
         'fails',
-        `The head has "Transfer-Encoding: ${value}". The framing of the message belongs to the server: lighttpd loses the body, busybox sends a broken response, and newer versions of Apache answer 502.`,
+        `The head has "Transfer-Encoding: ${decodeBytes(value)}". The framing of the message belongs to the server: lighttpd loses the body, busybox sends a broken response, and newer versions of Apache answer 502.`,
         'Leave the header out, and write the body as it is.',
       );
-    } else if (isHopByHop(name) && !isNph) {
+    } else if (isHopByHop(name)) {
       add(
         'header-hop-by-hop',
         'may-fail',
-        `The head has "${name}: ${value}". The connection to the client belongs to the server; with HTTP/2 such a header costs the whole response.`,
+        `The head has "${name}: ${decodeBytes(value)}". The connection to the client belongs to the server; with HTTP/2 such a header costs the whole response.`,
         `Leave ${name} out.`,
       );
     }
@@ -172,7 +173,7 @@ export function examineResponse(output: Buffer, path: string, method: string, su
     add(
       'location-with-200',
       'may-fail',
-      `The head has "Location: ${location}" and the status 200. Apache follows such a Location itself and drops the page.`,
+      `The head has "Location: ${decodeBytes(location)}" and the status 200. Apache follows such a Location itself and drops the page.`,
       'Write "Status: 302 Found", or leave Location out.',
     );
   }
@@ -249,11 +250,16 @@ function split(text: string): { lines: string[]; body: string; isComplete: boole
   return { lines, body: '', isComplete: false };
 }
 
+/** Returns the first `length` bytes of a byte string, without a UTF-8 character that may be cut at the end. */
+function truncate(text: string, length: number): string {
+  return text.length > length ? text.slice(0, length).replace(/[\xc0-\xff][\x80-\xbf]*$/, '') : text;
+}
+
 function show(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  return JSON.stringify(`${decodeBytes(truncate(text, 80))}${text.length > 80 ? '…' : ''}`);
 }
 
 /** Returns the first lines of an output. */
 function begin(text: string): string {
-  return text.slice(0, 300).split('\n').slice(0, 4).join('\n');
+  return decodeBytes(truncate(text, 300)).split('\n').slice(0, 4).join('\n');
 }

@@ -1,11 +1,12 @@
 // The advice of the examination: commands that a reader may paste into a shell, whatever a script, a log or a path holds.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ownAccount } from '../../src/doctor/account.ts';
 import type { Mend } from '../../src/doctor/finding.ts';
+import { examine } from '../../src/doctor/index.ts';
 import { examineStart } from '../../src/doctor/interpreter.ts';
 import { findCause } from '../../src/doctor/log.ts';
 import { examineResponse } from '../../src/doctor/response.ts';
@@ -140,4 +141,36 @@ describe('a command takes a path as one word', () => {
       process.env.PATH = before;
     }
   });
+});
+
+describe('what a script writes', () => {
+  const findingsOf = (text: string, path = '/srv/cgi-bin/app.cgi') => examineResponse(Buffer.from(text), path, 'GET', 'GET').findings;
+
+  test('is shown as UTF-8, and as ISO-8859-1 where it is no UTF-8', () => {
+    const [utf8] = findingsOf('héllo\n\n');
+    expect({ problem: utf8?.problem.slice(0, 42), evidence: utf8?.evidence }).toEqual({
+      problem: 'The first line of the output is "héllo", w',
+      evidence: 'héllo\n\n',
+    });
+    const [latin1] = examineResponse(Buffer.from('héllo\n\n', 'latin1'), '/app.cgi', 'GET', 'GET').findings;
+    expect(latin1?.evidence).toBe('héllo\n\n');
+  });
+
+  test('is cut between two characters', () => {
+    expect(findingsOf(`${'é'.repeat(200)}\n\n`)[0]?.evidence).toBe('é'.repeat(149));
+    expect(findingsOf(`x${'é'.repeat(200)}\n\n`)[0]?.evidence).toBe(`x${'é'.repeat(149)}`);
+  });
+
+  test('may have a framing of its own where the name begins with nph-', () => {
+    const head = 'Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n';
+    expect(findingsOf(`HTTP/1.1 200 OK\r\n${head}2\r\nhi\r\n0\r\n\r\n`, '/srv/cgi-bin/nph-app.cgi')).toEqual([]);
+    expect(findingsOf(`${head}hi`).map(({ code }) => code)).toEqual(['transfer-encoding', 'header-hop-by-hop']);
+  });
+});
+
+test('a script that is a link to nothing is called that', async () => {
+  const link = join(folder, 'link.cgi');
+  symlinkSync(join(folder, 'nothing'), link);
+  const { unseen } = await examine(link, { account: ownAccount(), runs: false });
+  expect(unseen).toEqual([`${link} is a link that leads nowhere, so its format and its first line were not examined.`]);
 });
