@@ -53,7 +53,9 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
   const server = reading?.facts ?? UNKNOWN_SERVER;
   const suexec = options.suexec ?? server.suexec ?? false;
   const configured = server.user === undefined ? undefined : findAccount(server.user);
-  const account = options.account ?? configured ?? (suexec ? ownerOf(script) : guessServerAccount()) ?? own;
+  const found = options.account ?? configured ?? (suexec ? ownerOf(script) : guessServerAccount()) ?? own;
+  // No server runs scripts as root, and neither does an examination unless it is told to.
+  const account = found.uid === 0 && !options.account && !suexec ? (findAccount('nobody') ?? found) : found;
   const unseen = [...(reading?.unseen ?? [])];
   const deployment: Deployment = { path: script, start: readBeginning(script, unseen), account, server, suexec };
 
@@ -89,7 +91,10 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
 
   const blocks = findings.some(({ severity, code }) => severity === 'fails' && !/^(?:suexec|setuid|cgi-|access-|socket-)/.test(code));
   const runner = canBecome(account) ? account : own;
-  if (!runs || blocks) {
+  const isUnwantedRoot = runner.uid === 0 && options.account === undefined;
+  if (!runs || blocks || isUnwantedRoot) {
+    if (isUnwantedRoot && runs && !blocks)
+      unseen.push('The script was not run, because it would have run as root. Name the user that the server runs scripts as: --as <user>');
     if (blocks && runs)
       unseen.push('The script was not run, because the server could not start it. Mend this first, and examine it again.');
     return { script, user: account.name, findings: order(findings), answers: [], unseen };

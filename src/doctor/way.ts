@@ -7,6 +7,9 @@ import type { Deployment } from './deployment.ts';
 import { type Finding, quote } from './finding.ts';
 import { mountOf } from './mounts.ts';
 
+/** The least number of a user and of a group for which suexec runs scripts: AP_UID_MIN and AP_GID_MIN, as Debian sets them. */
+const SUEXEC_MIN = 100;
+
 /** Returns what is wrong with the way to the script, outermost folder first. */
 export function examineWay({ path, account, start, suexec, server }: Deployment): Finding[] {
   const stats = statSync(path, { throwIfNoEntry: false });
@@ -117,6 +120,15 @@ function examineMode(path: string, stats: Stats, account: Account, start: string
 /** Returns what suexec refuses: it looks at the script and at the folder in which the script lies. */
 function examineSuexec(path: string, stats: Stats, account: Account): Finding[] {
   const findings: Finding[] = [];
+  if (account.uid < SUEXEC_MIN || account.gid < SUEXEC_MIN) {
+    findings.push({
+      code: 'suexec-owner',
+      severity: 'fails',
+      subject: path,
+      problem: `suexec would run the script as ${account.name} (user ${account.uid}, group ${account.gid}). It starts nothing for a user or a group of the system, whose numbers are below ${SUEXEC_MIN}.`,
+      mend: [{ change: `Give ${path} and its folder to the user of the site, and to the group of that user.` }],
+    });
+  }
   for (const [file, status] of withFolder(path, stats)) {
     if (status.mode & 0o022) {
       findings.push({

@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -11,6 +11,8 @@ import { findAccount } from '../../src/doctor/account.ts';
 import { FINDING_CODES } from '../../src/doctor/finding.ts';
 import { examine } from '../../src/doctor/index.ts';
 import { mountOf } from '../../src/doctor/mounts.ts';
+import { readApache } from '../../src/doctor/server/apache.ts';
+import { readLogs } from '../../src/doctor/server/log.ts';
 import { command, start, withFolder } from '../cli/command.ts';
 import { until } from '../host/processes.ts';
 import { deployments, HELLO, script } from './deployments.ts';
@@ -277,6 +279,75 @@ describe('an examination', () => {
       const { findings } = await examine(join(own, 'script.cgi'), { account, sendsPosts: false });
       expect(findings.map(({ code }) => code)).toEqual(codes);
       expect(process.cpuUsage(began).user).toBeLessThan(3_000_000);
+    });
+  });
+
+  test('with suexec refuses a script of root, and does not run it', async () => {
+    await inFolder(async (own) => {
+      chmodSync(own, 0o700);
+      script(own, `#!/bin/sh\nid -un >${own}/user\n${HELLO.slice(10)}`);
+      const { findings, answers, unseen } = await examine(join(own, 'script.cgi'), { suexec: true });
+      expect(findings.map(({ code, severity }) => [code, severity])).toEqual([['suexec-owner', 'fails']]);
+      expect(answers).toEqual([]);
+      expect(unseen).toEqual([expect.stringContaining('because it would have run as root')]);
+      expect(readdirSync(own)).toEqual(['script.cgi']);
+    });
+  });
+
+  test('with suexec refuses a script whose group is one of the system', async () => {
+    await inFolder(async (own) => {
+      script(own, HELLO);
+      const daemon = { name: 'site', uid: 65534, gid: 1, groups: [1] };
+      for (const path of [own, join(own, 'script.cgi')]) chownSync(path, daemon.uid, daemon.gid);
+      const { findings } = await examine(join(own, 'script.cgi'), { suexec: true, account: daemon, runs: false });
+      expect(findings.map(({ code, severity }) => [code, severity])).toEqual([['suexec-owner', 'fails']]);
+    });
+  });
+
+  test('of a server that runs as root is one for nobody, and with --as root one for root', async () => {
+    await inFolder(async (own) => {
+      const config = join(own, 'httpd.conf');
+      writeFileSync(config, `User root\nScriptAlias /cgi-bin/ ${own}/\n`);
+      script(own, `#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\n[ "$(id -un)" != root ] || exit 3\necho hello\n`);
+      const { user } = await examine(join(own, 'script.cgi'), { server: 'apache', config, sendsPosts: false });
+      const asRoot = await examine(join(own, 'script.cgi'), { server: 'apache', config, account: findAccount('root'), runs: false });
+      expect([user, asRoot.user]).toEqual(['nobody', 'root']);
+    });
+  });
+
+  test('does not wait for a FIFO that lies where a server has a file', async () => {
+    await inFolder(async (own) => {
+      const config = join(own, 'httpd.conf');
+      const path = join(own, 'script.cgi');
+      for (const name of ['.htaccess', 'envvars', 'more.conf', 'error.log']) execFileSync('mkfifo', [join(own, name)]);
+      writeFileSync(config, `Include ${own}/more.conf\nAllowOverride All\nScriptAlias /cgi-bin/ ${own}/\n`);
+      expect(readApache(config, path)).toMatchObject({
+        findings: [],
+        unseen: [`This process may not read ${own}/more.conf, a part of the server's configuration.`],
+      });
+      const unseen: string[] = [];
+      expect(readLogs([join(own, 'error.log')], path, unseen)).toEqual([]);
+      expect(unseen.length).toBe(1);
+    });
+  });
+
+  const denied = 'Require all denied';
+  test.each([
+    ['a pattern that JavaScript does not take', (_own: string) => `<FilesMatch "^\\.(ht|git)++">\n${denied}\n</FilesMatch>`, [], 1],
+    ["another Location's path", () => `<Location /admin>\n${denied}\n</Location>`, [], 0],
+    ['a LocationMatch elsewhere', () => `<LocationMatch "^/admin">\n${denied}\n</LocationMatch>`, [], 0],
+    ['the Location of the script', () => `<Location /cgi-bin/>\n${denied}\n</Location>`, ['access-denied'], 0],
+    ["other folders' wildcard", () => `<Directory /home/*/private/*>\n${denied}\n</Directory>`, [], 0],
+    ["the folder's wildcard", (own: string) => `<Directory ${join(own, '../*')}>\n${denied}\n</Directory>`, ['access-denied'], 0],
+    ["other folders' pattern", () => `<DirectoryMatch "^/home/.*/private">\n${denied}\n</DirectoryMatch>`, [], 0],
+    ["the folder's pattern", () => `<Directory ~ "doctor-">\n${denied}\n</Directory>`, ['access-denied'], 0],
+  ])('counts the sections of Apache that hold for the script: %s', async (_name, section, codes, unseen) => {
+    await inFolder(async (own) => {
+      const config = join(own, 'httpd.conf');
+      writeFileSync(config, `ScriptAlias /cgi-bin/ ${own}/\nRequire all granted\n${section(own)}\n`);
+      const reading = readApache(config, join(own, 'script.cgi'));
+      expect(reading.findings.map(({ code }) => code)).toEqual(codes);
+      expect(reading.unseen.length).toBe(unseen);
     });
   });
 

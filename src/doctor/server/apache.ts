@@ -1,6 +1,6 @@
 // Reads the configuration of an Apache httpd 2.4, as far as it decides what becomes of one script.
 
-import { dirname, extname } from 'node:path';
+import { basename, dirname, extname } from 'node:path';
 import type { Finding, FindingCode, Mend } from '../finding.ts';
 import { below, expand, isIn, readText, type ServerReading } from './facts.ts';
 
@@ -30,9 +30,10 @@ export function readApache(file: string, script: string): ServerReading {
   const unseen: string[] = [];
   const directives = readDirectives(file, unseen);
   const [override] = valuesFor(script, directives, 'allowoverride').at(-1) ?? ['None'];
+  const urls = urlsOf(script, directives);
   const own = /^none$/i.test(override ?? '') ? [] : htaccessFiles(script).flatMap((path) => parse(readText(path) ?? '', path, []));
   const all = [...directives, ...own];
-  const values = (name: string) => valuesFor(script, all, name);
+  const values = (name: string) => valuesFor(script, all, name, urls, unseen);
   const last = (name: string) => values(name).at(-1);
   const root = last('serverroot')?.[0] ?? '/etc/apache2';
 
@@ -122,37 +123,113 @@ function executesCgi(values: readonly string[][]): boolean {
 }
 
 /** Returns the words of each directive `name` that counts for `script`, the one that wins last. */
-function valuesFor(script: string, directives: readonly Directive[], name: string): string[][] {
+function valuesFor(
+  script: string,
+  directives: readonly Directive[],
+  name: string,
+  urls: readonly string[] = [],
+  unseen: string[] = [],
+): string[][] {
   const depth = ({ sections }: Directive) => {
     const folder = sections.find((section) => section.name === 'directory')?.argument;
     return folder === undefined
-      ? sections.some(({ name: section }) => section === 'location')
+      ? sections.some(({ name: section }) => section.startsWith('location'))
         ? Infinity
         : 0
       : folder.replace(/\/$/, '').length + 1;
   };
   return directives
-    .filter((directive) => directive.name === name && directive.sections.every((section) => counts(section, script)))
+    .filter((directive) => directive.name === name && directive.sections.every((section) => counts(section, script, urls, unseen)))
     .map((directive, index) => ({ directive, index }))
     .sort((one, other) => depth(one.directive) - depth(other.directive) || one.index - other.index)
     .map(({ directive }) => directive.words);
 }
 
-/** Whether a section holds for `script`. A section that only a request decides about is taken for one that holds. */
-function counts({ name, argument }: Section, script: string): boolean {
-  if (name === 'directory') return /[*?~]/.test(argument) || isIn(argument.replace(/(.)\/$/, '$1'), script);
-  if (name === 'files')
-    return !argument.startsWith('.') && (/[*?~]/.test(argument) ? matchesFile(argument, script) : script.endsWith(`/${argument}`));
-  if (name === 'filesmatch') return new RegExp(argument.replace(/^\(\?i\)/, '')).test(script.slice(script.lastIndexOf('/') + 1));
-  return !/^limit/.test(name);
+/**
+ * Whether a section holds for `script`, whose paths in the server are `urls`. A section that only a request decides about is taken for
+ * one that holds. Adds to `unseen` a section whose pattern JavaScript does not take; such a section is left out.
+ */
+function counts({ name, argument }: Section, script: string, urls: readonly string[], unseen: string[]): boolean {
+  const matches = (pattern: string, texts: readonly string[]) => {
+    const found = matchesAny(pattern, texts);
+    const sentence = `The section <${name} ${argument}> was left out, because its pattern is none of JavaScript.`;
+    if (found === undefined && !unseen.includes(sentence)) unseen.push(sentence);
+    return found === true;
+  };
+  const folders = foldersTo(script);
+  const file = script.slice(script.lastIndexOf('/') + 1);
+  const pattern = /^~\s*(.*)$/s.exec(argument)?.[1];
+  switch (name) {
+    case 'directory':
+      if (pattern !== undefined) return matches(unquote(pattern), folders);
+      return /[*?[]/.test(argument)
+        ? matches(globSource(argument.replace(/(.)\/$/, '$1')), folders)
+        : isIn(argument.replace(/(.)\/$/, '$1'), script);
+    case 'directorymatch':
+      return matches(argument, folders);
+    case 'files':
+      if (pattern !== undefined) return matches(unquote(pattern), [file]);
+      return matches(globSource(argument), [file]);
+    case 'filesmatch':
+      return matches(argument, [file]);
+    case 'location':
+      if (pattern !== undefined) return matches(unquote(pattern), urls);
+      if (/[*?[]/.test(argument)) return matches(globSource(argument), urls.flatMap(withFolders));
+      return urls.some((url) => url === argument || url.startsWith(argument.endsWith('/') ? argument : `${argument}/`));
+    case 'locationmatch':
+      return matches(argument, urls);
+    default:
+      return !name.startsWith('limit');
+  }
 }
 
-function matchesFile(pattern: string, script: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`).test(script.slice(script.lastIndexOf('/') + 1));
+/** Whether one of `texts` matches a pattern of PCRE; undefined where JavaScript does not take the pattern. */
+function matchesAny(pattern: string, texts: readonly string[]): boolean | undefined {
+  try {
+    const [, options = '', source = ''] = /^(?:\(\?([a-z]+)\))?(.*)$/s.exec(pattern) ?? [];
+    const expression = new RegExp(source, options.includes('i') ? 'i' : '');
+    return texts.some((text) => expression.test(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the pattern of a name with wildcards, none of which stands for a "/". */
+function globSource(glob: string): string {
+  const source = glob
+    .replace(/[.+^${}()|\\]/g, '\\$&')
+    .replaceAll('*', '[^/]*')
+    .replaceAll('?', '[^/]')
+    .replaceAll('[!', '[^');
+  return `^${source}$`;
+}
+
+/** Returns the folders above a script, as it is written. */
+function foldersTo(script: string): string[] {
+  return withFolders(dirname(script));
+}
+
+/** Returns an absolute path and all folders above it. */
+function withFolders(path: string): string[] {
+  const paths = [path];
+  for (let folder = path; folder !== '/' && folder !== '.'; ) {
+    folder = dirname(folder);
+    paths.push(folder);
+  }
+  return paths;
+}
+
+/** Returns the paths of URLs that lead to `script`, by aliases and by the document root; what is usual where none of them leads there. */
+function urlsOf(script: string, directives: readonly Directive[]): string[] {
+  const urls: string[] = [];
+  for (const { name, words } of directives) {
+    const [url, folder] = name === 'documentroot' ? ['/', words[0]] : /^(?:script)?alias$/.test(name) ? words : [];
+    if (url === undefined || folder === undefined) continue;
+    const start = folder.replace(/\/$/, '');
+    if (script === start) urls.push(url);
+    else if (script.startsWith(`${start}/`)) urls.push(url.replace(/\/$/, '') + script.slice(start.length));
+  }
+  return urls.length > 0 ? urls : [`/cgi-bin/${basename(script)}`];
 }
 
 /** Reads a configuration with all that it includes. */

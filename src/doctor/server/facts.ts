@@ -1,6 +1,6 @@
 // What is known about the web server that runs a script: out of its configuration and its processes.
 
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { Finding } from '../finding.ts';
 
@@ -43,13 +43,37 @@ export interface ServerReading {
   unseen: string[];
 }
 
-/** Returns the text of a file; undefined where this process cannot read it. */
+/** Bytes of a configuration file that are read. */
+const MAX_TEXT = 4 * 1024 * 1024;
+
+/** Returns the first 4 MiB of a regular file as text; undefined where it is none, or where this process cannot read it. */
 export function readText(path: string): string | undefined {
+  let file: number | undefined;
   try {
-    return readFileSync(path, 'utf8');
+    file = openFile(path);
+    const blocks: Buffer[] = [];
+    // The size of a file in /proc is 0, so that only reading it tells its end.
+    for (let length = 0; length < MAX_TEXT; ) {
+      const block = Buffer.alloc(64 * 1024);
+      const count = readSync(file, block);
+      if (count === 0) break;
+      blocks.push(block.subarray(0, count));
+      length += count;
+    }
+    return Buffer.concat(blocks).toString('utf8');
   } catch {
     return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
+}
+
+/** Opens a regular file to read it. Throws for any other, and does not wait for somebody who writes to a FIFO. */
+export function openFile(path: string): number {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (fstatSync(file).isFile()) return file;
+  closeSync(file);
+  throw new Error(`${path} is no regular file`);
 }
 
 /** Returns the files that `pattern` names, which may have "*" and "?" in any of its parts; sorted, as servers include them. */

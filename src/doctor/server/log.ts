@@ -1,9 +1,10 @@
 // Reads the end of a web server's log, and says what its messages about a script mean.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type Finding, quote } from '../finding.ts';
 import { findCause } from '../log.ts';
+import { openFile } from './facts.ts';
 
 /** Bytes at the end of a log that are read. */
 const TAIL = 256 * 1024;
@@ -82,11 +83,11 @@ export function readLogs(paths: readonly string[], script: string, unseen: strin
   return [...findings.values()];
 }
 
-/** Returns the end of a file; undefined where this process cannot read it. */
+/** Returns the end of a regular file; undefined where it is none, or where this process cannot read it. */
 function readTail(path: string): string | undefined {
   let file: number | undefined;
   try {
-    file = openSync(path, 'r');
+    file = openFile(path);
     const start = Math.max(0, fstatSync(file).size - TAIL);
     const buffer = Buffer.alloc(TAIL);
     return buffer.toString('utf8', 0, readSync(file, buffer, 0, TAIL, start));
