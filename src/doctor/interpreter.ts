@@ -6,13 +6,15 @@ import { parseShebang, type Shebang } from '../host/shebang.ts';
 import { homeOwner, isAllowed } from './account.ts';
 import type { Deployment, Program } from './deployment.ts';
 import { readElf, runsHere } from './elf.ts';
-import { type Finding, type FindingCode, type Mend, quote } from './finding.ts';
+import { decodeBytes, type Finding, type FindingCode, type Mend, quote } from './finding.ts';
 import { mountOf } from './mounts.ts';
 
 /** Bytes of a #! line that Linux reads; before version 5.1 it read 127. */
 const MAX_LINE = 255;
 /** Folders in which interpreters are looked for, beside those of this process's own PATH. */
 const USUAL_FOLDERS = ['/usr/local/bin', '/usr/bin', '/bin', '/opt/node/bin', '/snap/bin'];
+/** The beginning of a file of `run-with-cgi build` whose lines end in CRLF. */
+const BUILT_WITH_CRLF = /^#![^\n]*\r\n(?:":" \/\/;|"0" && 1 \/\*0;)/;
 /** The folders that the C library takes where there is no PATH. */
 const FOLDERS_WITHOUT_PATH = ['/bin', '/usr/bin'];
 
@@ -62,8 +64,21 @@ export function examineStart(deployment: Deployment): Start {
       { change: 'Make a link with a short path to the interpreter, and name that.' },
     );
   }
-  const [interpreter = ''] = shebang.words;
+  const [interpreter = '', ...words] = shebang.words;
   if (shebang.endsInCrlf) {
+    if (BUILT_WITH_CRLF.test(start)) {
+      return fault(
+        'interpreter-line-crlf',
+        'The lines end in CRLF, as on Windows. The file is one of run-with-cgi build, and the copy has changed the bytes in it, too.',
+        { change: 'Copy the file anew in binary mode, or build it on this machine.' },
+      );
+    }
+    if (words.length > 0 && interpreter.startsWith('/') && basename(interpreter) !== 'env') {
+      const { findings, program } = followLine(deployment, shebang);
+      const problem = `The lines end in CRLF, as on Windows. Linux gives ${interpreter} the argument ${JSON.stringify(`${words.join(' ')}\r`)}, with the CR in it. Perl ignores that CR; most other interpreters refuse the argument.`;
+      const mend = [{ run: `sed -i 's/\\r$//' ${quote(path)}` }];
+      return { findings: [{ code: 'interpreter-line-crlf', severity: 'may-fail', subject: path, problem, mend }, ...findings], program };
+    }
     return fault(
       'interpreter-line-crlf',
       `The lines end in CRLF, as on Windows. Linux takes the CR for a part of the last word, and there is no ${shebang.words.length > 1 ? `program "${shebang.program}\\r"` : `interpreter "${interpreter}\\r"`}.`,
@@ -116,7 +131,7 @@ function followLine(deployment: Deployment, shebang: Shebang): Start {
 
 /** Looks for the program `name` where the server's PATH leads. */
 export function lookUp(deployment: Deployment, name: string): Start {
-  const { account, path, server } = deployment;
+  const { account, path, server, start } = deployment;
   const folders = server.path === undefined ? USUAL_FOLDERS.slice(0, 3) : (server.path?.split(':') ?? FOLDERS_WITHOUT_PATH);
   const inServerPath = folders.map((folder) => join(folder, name)).filter(isFile);
   const usable = inServerPath.find((file) => isAllowed(account, file, 'x'));
@@ -129,7 +144,9 @@ export function lookUp(deployment: Deployment, name: string): Start {
   const refused = inServerPath[0] ?? elsewhere;
   if (refused === undefined) {
     const advice =
-      name === 'python' && findProgram('python3') ? [{ run: replaceLine(path, '/usr/bin/env python3') }] : [installAdvice(name)];
+      name === 'python' && findProgram('python3')
+        ? [{ run: replaceLine(path, lineFor(start, '/usr/bin/env python3')) }]
+        : [installAdvice(name)];
     return {
       findings: [
         {
@@ -152,7 +169,7 @@ export function lookUp(deployment: Deployment, name: string): Start {
         severity: 'fails',
         subject: path,
         problem: `The first line asks env for ${name}. ${where}, and ${name} is not there. In this shell it is ${refused}.`,
-        mend: [{ run: replaceLine(path, refused) }],
+        mend: [{ run: replaceLine(path, lineFor(start, refused)) }],
       },
     ],
     program: { name, path: refused },
@@ -253,7 +270,7 @@ function withoutLine(deployment: Deployment): Finding {
 function suggestLine({ path, start }: Deployment, wanted = ''): Mend {
   const name = basename(wanted.replaceAll('\\', '/')).replace(/\.exe$/i, '');
   const found = name === '' ? undefined : findProgram(name === 'python' ? 'python3' : name);
-  if (found !== undefined) return startsLine(start) ? { run: replaceLine(path, found) } : { run: insertLine(path, found) };
+  if (found !== undefined) return startsLine(start) ? { run: replaceLine(path, lineFor(start, found)) } : { run: insertLine(path, found) };
   if (name !== '') return installAdvice(name);
   if (start.startsWith('<?')) {
     return {
@@ -276,6 +293,25 @@ function startsLine(start: string): boolean {
   return start.startsWith('#!');
 }
 
+/** Returns the #! line of `start` with `program` in place of the program that it names, and with the words behind that program. */
+function lineFor(start: string, program: string): string {
+  const { words: [interpreter = '', ...rest] = [] } = parseShebang(start) ?? {};
+  // The words of a line with quotes cannot be told apart.
+  if (/["'`]/.test(interpreter)) return program;
+  if (basename(interpreter) !== 'env' || basename(program) === 'env') return [program, ...rest.map(decodeBytes)].join(' ');
+  const args = rest
+    .join(' ')
+    .replace(/^(?:-v?S|--split-string=?) */, '')
+    .split(' ')
+    .map(decodeBytes);
+  const at = args.findIndex((word) => !word.startsWith('-') && !word.includes('='));
+  const [before, after] = at < 0 ? [[], []] : [args.slice(0, at), args.slice(at + 1)];
+  if (program.startsWith('/usr/bin/env ')) program = program.slice('/usr/bin/env '.length);
+  else if (before.length === 0 && after.length < 2 && !/["'\\$]/.test(after[0] ?? '')) return [program, ...after].join(' ');
+  // Linux passes all words behind an interpreter as one, and only env splits them.
+  return [interpreter, ...(before.length + after.length > 0 ? ['-S'] : []), ...before, program, ...after].join(' ');
+}
+
 function replaceLine(path: string, interpreter: string): string {
   return `sed -i ${quote(`1s|.*|#!${interpreter.replace(/[\\|&]/g, '\\$&')}|`)} ${quote(path)}`;
 }
@@ -287,7 +323,7 @@ function insertLine(path: string, interpreter: string): string {
 /** Returns how to run the script by another copy of its interpreter, one that the server's user can reach. */
 function otherProgram(deployment: Deployment, path: string, name: string): Mend[] {
   const other = candidates(basename(name)).find((file) => file !== path && closedFolder(deployment, file) === undefined);
-  if (other !== undefined) return [{ run: replaceLine(deployment.path, other) }];
+  if (other !== undefined) return [{ run: replaceLine(deployment.path, lineFor(deployment.start, other)) }];
   return [
     { change: `Install ${basename(name)} for all users, in /usr/local or by the system's packages, and name that in the first line.` },
   ];

@@ -174,3 +174,52 @@ test('a script that is a link to nothing is called that', async () => {
   const { unseen } = await examine(link, { account: ownAccount(), runs: false });
   expect(unseen).toEqual([`${link} is a link that leads nowhere, so its format and its first line were not examined.`]);
 });
+
+describe('a new first line keeps the words behind the program', () => {
+  const bin = join(folder, 'programs');
+  mkdirSync(bin);
+  writeFileSync(join(bin, 'mynode'), '#!/bin/sh\n');
+  chmodSync(join(bin, 'mynode'), 0o755);
+
+  test.each([
+    ['#!/usr/bin/env mynode', `#!${bin}/mynode`],
+    ['#!/usr/bin/env -S mynode --disable-warning=X', `#!${bin}/mynode --disable-warning=X`],
+    ['#!/usr/bin/env -Smynode --a --b', `#!/usr/bin/env -S ${bin}/mynode --a --b`],
+    ['#!/usr/bin/env -S A=1 mynode --a', `#!/usr/bin/env -S A=1 ${bin}/mynode --a`],
+    ['#!/opt/nowhere/mynode --a', `#!${bin}/mynode --a`],
+    ['#!mynode --a', `#!${bin}/mynode --a`],
+    ['#!/opt/nowhere/env mynode', '#!/usr/bin/env mynode'],
+  ])('%s', (line, expected) => {
+    const path = join(folder, 'options.cgi');
+    writeFileSync(path, `${line}\nrest\n`);
+    const before = process.env.PATH;
+    process.env.PATH = `/usr/bin:${bin}:${before}`;
+    try {
+      for (const command of startOf(path, `${line}\nrest\n`).findings.flatMap(({ mend }) => commandsOf(mend)))
+        execFileSync('sh', ['-c', command]);
+    } finally {
+      process.env.PATH = before;
+    }
+    expect(readFileSync(path, 'utf8')).toBe(`${expected}\nrest\n`);
+  });
+});
+
+describe('CRLF', () => {
+  test('behind an argument of the interpreter may fail, and the script is run', async () => {
+    const path = join(folder, 'perl.cgi');
+    writeFileSync(path, '#!/usr/bin/perl -w\r\nprint "Content-Type: text/plain\\n\\nhello\\n";\r\n');
+    chmodSync(path, 0o755);
+    const { findings, answers } = await examine(path, { account: ownAccount() });
+    const [finding] = findings;
+    expect({ code: finding?.code, severity: finding?.severity }).toEqual({ code: 'interpreter-line-crlf', severity: 'may-fail' });
+    expect(finding?.problem).toContain('the argument "-w\\r"');
+    expect(answers[0]).toContain(': 200');
+  });
+
+  test('in a built file is mended by another copy', () => {
+    const { findings } = startOf('/srv/cgi-bin/app.cgi', '#!/bin/sh -\r\n":" //; exec node\r\n');
+    expect(findings.map(({ severity, mend }) => [severity, mend])).toEqual([
+      ['fails', [{ change: 'Copy the file anew in binary mode, or build it on this machine.' }]],
+    ]);
+  });
+});
