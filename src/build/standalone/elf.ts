@@ -12,15 +12,26 @@ export const [LOAD, NOTE, LIST] = [1, 4, 6] as const;
 
 const [READ, READ_AND_EXECUTE] = [4, 5];
 
-/** Machine code for one processor, in lines of hexadecimal numbers and what these mean. */
-export interface Instructions {
-  lines: string;
-  /** How many bytes there are before the label "done", from which on the code jumps to where the program would have begun. */
-  done: number;
-}
+/**
+ * Machine code, in lines of hexadecimal numbers and what these mean, by the number of the processor in the head of a file: 62 is
+ * x86-64, 183 is AArch64.
+ */
+export type Instructions = Readonly<Record<number, string>>;
 
-/** By the number of the processor in the head of a file: 62 is x86-64, 183 is AArch64. */
-export type InstructionsByProcessor = Readonly<Record<number, Instructions>>;
+/** Jumps to where the program would have begun. That place is `distance` bytes from `done`. */
+const JUMP: Instructions = {
+  62: `
+  done:
+    488d05f9ffffff  lea   rax, [rip + done]
+    48030502000000  add   rax, [rip + distance]
+    ffe0            jmp   rax`,
+  183: `
+  done:
+    10000010        adr   x16, done
+    71000058        ldr   x17, distance
+    1002118b        add   x16, x16, x17
+    00021fd6        br    x16`,
+};
 
 /** Returns the program headers of a file that begins with `head`, as views of it; none for a file of another format. */
 export function programHeaders(head: Buffer): Buffer[] {
@@ -63,13 +74,24 @@ export interface Part {
   align: number;
 }
 
-/** Returns the bytes of `instructions` that are at `address`, with what they read, `data`, behind them. At the end they jump to `entry`. */
-export function toCode({ lines, done }: Instructions, address: number, entry: bigint, data: string): Buffer {
-  const numbers = [...lines.matchAll(/^ +([0-9a-f]+) {2}/gm)].map(([, number = '']) => number);
-  const bytes = Buffer.from(numbers.join(''), 'hex');
+/**
+ * Returns the code that runs `instructions` at `address` and then jumps to `entry`. The data that it reads stands behind it.
+ * Returns undefined where `instructions` has none for the processor of `head`, the head of a file.
+ */
+export function toCode(instructions: Instructions, head: Buffer, address: number, data: string): Buffer | undefined {
+  const processor = head.readUInt16LE(HEAD.machine);
+  const [lines, jump] = [instructions[processor], JUMP[processor]];
+  if (lines === undefined || jump === undefined) return undefined;
+  const begin = toBytes(lines);
   const distance = Buffer.alloc(8);
-  distance.writeBigInt64LE(entry - BigInt(address + done));
-  return Buffer.concat([bytes, distance, Buffer.from(data)]);
+  distance.writeBigInt64LE(head.readBigUInt64LE(HEAD.entry) - BigInt(address + begin.length));
+  return Buffer.concat([begin, toBytes(jump), distance, Buffer.from(data)]);
+}
+
+/** Returns the hexadecimal numbers of `lines` as bytes. */
+function toBytes(lines: string): Buffer {
+  const numbers = [...lines.matchAll(/^ +([0-9a-f]+) {2}/gm)].map(([, number = '']) => number);
+  return Buffer.from(numbers.join(''), 'hex');
 }
 
 /** Returns a number of 64 bits. */

@@ -7,19 +7,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { wrapMain } from '../../built-script/boot.ts';
 import { UserError } from '../../load/user-error.ts';
-import {
-  FIELD,
-  fillHeader,
-  HEAD,
-  type InstructionsByProcessor,
-  LIST,
-  LOAD,
-  loadedPart,
-  NOTE,
-  programHeaders,
-  toCode,
-  toNumber,
-} from './elf.ts';
+import { FIELD, fillHeader, HEAD, type Instructions, LIST, LOAD, loadedPart, NOTE, programHeaders, toCode, toNumber } from './elf.ts';
 
 /** The name of the note that Node looks for. */
 const NAME = 'NODE_SEA_BLOB';
@@ -34,45 +22,30 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:';
  * added since the stack pointer has to be a multiple of 16. A program without arguments is left as it is: the last one must be the
  * kernel's, behind the others in memory, for `process.title`.
  */
-const CODE: InstructionsByProcessor = {
+const CODE: Instructions = {
   // x86-64
-  62: {
-    done: 0x25,
-    lines: `
-      488b0424        mov   rax, [rsp]                ; argc
-      4883f802        cmp   rax, 2
-      7c1b            jl    done
-      488b4c2408      mov   rcx, [rsp + 8]            ; argv[0]
-      488d3527000000  lea   rsi, [rip + words]
-      48893424        mov   [rsp], rsi
-      4889742408      mov   [rsp + 8], rsi
-      51              push  rcx
-      4883c002        add   rax, 2
-      50              push  rax
-    done:
-      488d05f9ffffff  lea   rax, [rip + done]
-      48030502000000  add   rax, [rip + distance]
-      ffe0            jmp   rax`,
-  },
+  62: `
+    488b0424        mov   rax, [rsp]                ; argc
+    4883f802        cmp   rax, 2
+    7c1b            jl    done
+    488b4c2408      mov   rcx, [rsp + 8]            ; argv[0]
+    488d3527000000  lea   rsi, [rip + words]
+    48893424        mov   [rsp], rsi
+    4889742408      mov   [rsp + 8], rsi
+    51              push  rcx
+    4883c002        add   rax, 2
+    50              push  rax`,
   // AArch64
-  183: {
-    done: 0x24,
-    lines: `
-      5f2403d5        bti   c
-      e90340f9        ldr   x9, [sp]                  ; argc
-      3f0900f1        cmp   x9, #2
-      cb000054        b.lt  done
-      ea0740f9        ldr   x10, [sp, #8]             ; argv[0]
-      4b010010        adr   x11, words
-      eb2f00a9        stp   x11, x11, [sp]
-      29090091        add   x9, x9, #2
-      e92bbfa9        stp   x9, x10, [sp, #-16]!
-    done:
-      10000010        adr   x16, done
-      71000058        ldr   x17, distance
-      1002118b        add   x16, x16, x17
-      00021fd6        br    x16`,
-  },
+  183: `
+    5f2403d5        bti   c
+    e90340f9        ldr   x9, [sp]                  ; argc
+    3f0900f1        cmp   x9, #2
+    cb000054        b.lt  done
+    ea0740f9        ldr   x10, [sp, #8]             ; argv[0]
+    4b010010        adr   x11, words
+    eb2f00a9        stp   x11, x11, [sp]
+    29090091        add   x9, x9, #2
+    e92bbfa9        stp   x9, x10, [sp, #-16]!`,
 };
 
 /** Behind the code: what the two words point to. */
@@ -115,24 +88,22 @@ export async function makeNodeExecutable(source: string, file: string, options: 
 function addNote(node: Buffer, content: Buffer): [beginning: Buffer, added: Buffer] {
   const headers = programHeaders(node);
   const { loaded, end, align } = loadedPart(headers);
-  const instructions = CODE[node.readUInt16LE(HEAD.machine)];
   const fuse = node.indexOf(`${FUSE}0`);
   const [first] = loaded;
-  if (!instructions || !first || fuse < 0) {
+  // All addresses are as far from the offsets as those of the first segment: a kernel before 5.18 expects that of the list of headers.
+  const base = first ? toNumber(first, FIELD.address) - toNumber(first, FIELD.offset) : 0;
+  const offset = Math.ceil(Math.max(node.length, end - base) / align) * align;
+  const size = node.readUInt16LE(HEAD.headerSize);
+  const listSize = (headers.length + 2) * size;
+  const codeAt = Math.ceil(listSize / 16) * 16;
+  const code = first && toCode(CODE, node, base + offset + codeAt, WORDS);
+  if (!code || fuse < 0) {
     throw new UserError(
       'runtime-missing',
       `--standalone=node needs a Node that is one file, and ${process.execPath} is not one; run build with the Node of nodejs.org`,
     );
   }
   node.write('1', fuse + FUSE.length);
-
-  // All addresses are as far from the offsets as those of the first segment: a kernel before 5.18 expects that of the list of headers.
-  const base = toNumber(first, FIELD.address) - toNumber(first, FIELD.offset);
-  const offset = Math.ceil(Math.max(node.length, end - base) / align) * align;
-  const size = node.readUInt16LE(HEAD.headerSize);
-  const listSize = (headers.length + 2) * size;
-  const codeAt = Math.ceil(listSize / 16) * 16;
-  const code = toCode(instructions, base + offset + codeAt, node.readBigUInt64LE(HEAD.entry), WORDS);
   const noteAt = Math.ceil((codeAt + code.length) / 4) * 4;
   const note = toNote(content);
   const added = Buffer.alloc(noteAt + note.length);
