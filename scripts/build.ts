@@ -3,7 +3,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
 import { buildScript } from '../src/build/index.ts';
@@ -126,6 +126,25 @@ for (const name of readdirSync('cgi-bin')) {
 }
 
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+removeUnusedDeclarations();
+
+/** Removes the declarations to which no entry of the package leads: they are more than half of all. */
+function removeUnusedDeclarations(): void {
+  const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const used = new Set<string>();
+  const follow = (path: string) => {
+    if (used.has(path)) return;
+    used.add(path);
+    for (const [, target = ''] of readFileSync(path, 'utf8').matchAll(/\b(?:from |import\(|import )["'](\.[^"']+)\.ts["']/g)) {
+      follow(`${join(dirname(path), target)}.d.ts`);
+    }
+  };
+  for (const { types } of Object.values<{ types?: string }>(exports)) if (types !== undefined) follow(join(types));
+  for (const name of readdirSync('dist/types', { recursive: true, encoding: 'utf8' })) {
+    const path = join('dist/types', name);
+    if (path.endsWith('.d.ts') && !used.has(path)) rmSync(path);
+  }
+}
 
 /** Returns the licences of the packages that are built in, which have to be passed on. */
 function licences({ inputs }: Metafile): string {
