@@ -2,7 +2,7 @@
 
 import { basename, dirname, extname } from 'node:path';
 import type { Finding, FindingCode, Mend } from '../finding.ts';
-import { below, expand, isIn, readText, type ServerReading } from './facts.ts';
+import { below, configurationReader, expand, isIn, readText, type ServerReading } from './facts.ts';
 
 /** One directive, and the sections around it, outermost first. */
 interface Directive {
@@ -239,23 +239,15 @@ function readDirectives(file: string, unseen: string[]): Directive[] {
     variables.set(name, value.replaceAll(/\$\{?SUFFIX\}?/g, ''));
   }
   let root = dirname(file);
-  const seen = new Set<string>();
-  const read = (path: string, sections: Section[]): Directive[] => {
-    if (seen.has(path) || seen.size > 1000) return [];
-    seen.add(path);
-    const text = readText(path);
-    if (text === undefined) {
-      unseen.push(`This process may not read ${path}, a part of the server's configuration.`);
-      return [];
-    }
-    return parse(text, path, sections).flatMap((directive) => {
+  const readFile = configurationReader(unseen);
+  const read = (path: string, sections: Section[]): Directive[] =>
+    parse(readFile(path) ?? '', path, sections).flatMap((directive) => {
       const words = directive.words.map((word) => word.replace(/\$\{(\w+)\}/g, (whole, name: string) => variables.get(name) ?? whole));
       if (directive.name === 'define') variables.set(words[0] ?? '', words[1] ?? '');
       if (directive.name === 'serverroot') root = words[0] ?? root;
       if (!/^include(?:optional)?$/.test(directive.name)) return [{ ...directive, words }];
       return expand(below(root, words[0] ?? '')).flatMap((included) => read(included, directive.sections));
     });
-  };
   return read(file, []);
 }
 

@@ -68,6 +68,21 @@ export function readText(path: string): string | undefined {
   }
 }
 
+/** Returns the text of a configuration file; undefined where the configuration has it already, or where this process cannot read it. */
+export type ConfigurationReader = (path: string) => string | undefined;
+
+/** Returns a reader for one configuration. It adds a sentence to `unseen` for each file that this process cannot read. */
+export function configurationReader(unseen: string[]): ConfigurationReader {
+  const seen = new Set<string>();
+  return (path) => {
+    if (seen.has(path) || seen.size > 1000) return undefined;
+    seen.add(path);
+    const text = readText(path);
+    if (text === undefined) unseen.push(`This process may not read ${path}, a part of the server's configuration.`);
+    return text;
+  };
+}
+
 /** Opens a regular file to read it. Throws for any other, and does not wait for somebody who writes to a FIFO. */
 export function openFile(path: string): number {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -2,14 +2,14 @@
 
 import { dirname } from 'node:path';
 import type { Finding } from '../finding.ts';
-import { below, expand, readText, type ServerReading } from './facts.ts';
+import { below, type ConfigurationReader, configurationReader, expand, type ServerReading } from './facts.ts';
 
 export const LIGHTTPD_FILES = ['/etc/lighttpd/lighttpd.conf', '/usr/local/etc/lighttpd/lighttpd.conf'];
 
 /** Returns what the configuration `file` says about `script`. Conditions are taken for true. */
 export function readLighttpd(file: string, script: string): ServerReading {
   const unseen: string[] = [];
-  const text = readWhole(file, unseen, new Set());
+  const text = readWhole(file, configurationReader(unseen), unseen);
   const findings: Finding[] = [];
   if (!/"mod_cgi"/.test(text)) {
     findings.push({
@@ -66,14 +66,8 @@ export function readLighttpd(file: string, script: string): ServerReading {
 }
 
 /** Returns a configuration with all that it includes, without its comments. */
-function readWhole(file: string, unseen: string[], seen: Set<string>): string {
-  if (seen.has(file) || seen.size > 1000) return '';
-  seen.add(file);
-  const text = readText(file);
-  if (text === undefined) {
-    unseen.push(`This process may not read ${file}, a part of the server's configuration.`);
-    return '';
-  }
+function readWhole(file: string, read: ConfigurationReader, unseen: string[]): string {
+  const text = read(file) ?? '';
   return text
     .split('\n')
     .filter((line) => !/^\s*#/.test(line))
@@ -91,7 +85,7 @@ function readWhole(file: string, unseen: string[], seen: Set<string>): string {
 
   function includeAll(pattern: string): string {
     return expand(pattern)
-      .map((included) => readWhole(included, unseen, seen))
+      .map((included) => readWhole(included, read, unseen))
       .join('\n');
   }
 }

@@ -4,14 +4,14 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { findAccount, isAllowed, serverProcesses, userName } from '../account.ts';
 import { type Finding, quote } from '../finding.ts';
-import { below, expand, readText, type ServerReading } from './facts.ts';
+import { below, type ConfigurationReader, configurationReader, expand, type ServerReading } from './facts.ts';
 
 export const NGINX_FILES = ['/etc/nginx/nginx.conf', '/usr/local/nginx/conf/nginx.conf', '/usr/local/etc/nginx/nginx.conf'];
 
 /** Returns what the configuration `file` says about CGI scripts. */
 export function readNginx(file: string): ServerReading {
   const unseen: string[] = [];
-  const text = readWhole(file, unseen, new Set());
+  const text = readWhole(file, configurationReader(unseen));
   const findings: Finding[] = [];
   const user = /^\s*user\s+(\w[\w-]*)/m.exec(text)?.[1] ?? 'nobody';
   const sockets = [...text.matchAll(/fastcgi_pass\s+unix:([^;\s]+);/g)].map(([, path = '']) => path);
@@ -59,17 +59,12 @@ export function readNginx(file: string): ServerReading {
   };
 }
 
-function readWhole(file: string, unseen: string[], seen: Set<string>): string {
-  if (seen.has(file) || seen.size > 1000) return '';
-  seen.add(file);
-  const text = readText(file);
-  if (text === undefined) {
-    unseen.push(`This process may not read ${file}, a part of the server's configuration.`);
-    return '';
-  }
+/** Returns a configuration with all that it includes, without its comments. */
+function readWhole(file: string, read: ConfigurationReader): string {
+  const text = read(file) ?? '';
   return text.replace(/#[^\n]*/g, '').replace(/\binclude\s+([^;]+);/g, (_whole, pattern: string) =>
     expand(below(dirname(file), pattern.trim()))
-      .map((included) => readWhole(included, unseen, seen))
+      .map((included) => readWhole(included, read))
       .join('\n'),
   );
 }
