@@ -9,7 +9,7 @@ import ts from 'typescript';
 /** The parts of src/: a part imports only from parts in the lines above its own. docs/architecture.md states the same order. */
 const ORDER = [
   ['node-internals', 'types.ts'],
-  ['error-code.ts', 'errors.ts', 'fs.ts', 'show.ts', 'wait-until-idle.ts', 'withheld-ports.ts'],
+  ['child-process.ts', 'error-code.ts', 'errors.ts', 'file-type.ts', 'fs.ts', 'show.ts', 'wait-until-idle.ts', 'withheld-ports.ts'],
   ['private-folder.ts', 'proc-net.ts', 'timer.ts'],
   ['environ'],
   ['gateway'],

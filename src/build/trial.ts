@@ -2,9 +2,10 @@
 
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BOOT_ARGUMENTS } from '../built-script/boot.ts';
+import { describeExitStatus, killGroup } from '../child-process.ts';
 import { UserError } from '../load/user-error.ts';
 import { hintOf, warnOf404 } from './hints.ts';
 import { programsInPath } from './programs.ts';
@@ -142,13 +143,7 @@ export function run(command: readonly string[], cwd: string, env: Variables): Pr
       detached: true,
     },
   );
-  const kill = () => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      // No process of the group is left.
-    }
-  };
+  const kill = () => killGroup(child.pid);
   const cancel = atEarlyEnd(kill);
   const timer = setTimeout(kill, TIMEOUT);
   const [output, log, status] = [1, 2, 3].map((descriptor) => {
@@ -167,14 +162,9 @@ export function run(command: readonly string[], cwd: string, env: Variables): Pr
       resolve({
         output: Buffer.concat(output).toString('latin1'),
         log: String(Buffer.concat(log)),
-        end: end === '' ? undefined : describeEnd(Number(end)),
+        end: end === '' ? undefined : describeExitStatus(Number(end)),
         milliseconds,
       });
     });
   });
-}
-
-function describeEnd(status: number): string {
-  const signal = Object.entries(constants.signals).find(([, number]) => number === status - 128);
-  return signal ? signal[0] : `exit status ${status}`;
 }

@@ -8,9 +8,9 @@ import { findAccount } from '../doctor/account.ts';
 import { examine } from '../doctor/index.ts';
 import { isWell, toJson, toText } from '../doctor/report.ts';
 import { SERVER_NAMES } from '../doctor/server/facts.ts';
+import { isFile } from '../file-type.ts';
 import { UserError } from '../load/user-error.ts';
 import { parseArguments } from './arguments.ts';
-import { isFile } from './target.ts';
 
 export const usage = `Usage: run-with-cgi doctor <script> [options]
 

@@ -5,6 +5,7 @@ import { openErrors } from '../cgi/stderr.ts';
 import { LOG, printTo, takeStdout } from '../cgi/stdout.ts';
 import { decodeUtf8, encodeUtf8 } from '../environ/byte-string.ts';
 import { percentEncode } from '../environ/path.ts';
+import { isFile } from '../file-type.ts';
 import { UserError } from '../load/user-error.ts';
 import { startTimer } from '../timer.ts';
 import type { Header } from '../types.ts';
@@ -13,7 +14,7 @@ import { Client } from './client.ts';
 import { Cookies } from './cookies.ts';
 import { JSON_TYPE, lengthOf, parseBody, type RequestBody, readBody, readText } from './request-body.ts';
 import { Outputs, ResponseOutput } from './response-output.ts';
-import { applicationOf, isFile } from './target.ts';
+import { applicationOf } from './target.ts';
 import { inSeconds, writeOut } from './write-out.ts';
 
 export const usage = `Usage: run-with-cgi request <app> [path] [options]

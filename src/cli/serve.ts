@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { resolve } from 'node:path';
 import { codeOf } from '../error-code.ts';
+import { isFolder } from '../file-type.ts';
 import { errorStream } from '../gateway/error-stream.ts';
 import { formatFailure } from '../gateway/format-failure.ts';
 import { cgiBin, cgiScript } from '../host/index.ts';
@@ -15,7 +16,7 @@ import type { Application } from '../types.ts';
 import { LISTENS } from '../withheld-ports.ts';
 import { DRAIN, onUncaught } from '../workers/uncaught.ts';
 import { parseArguments } from './arguments.ts';
-import { applicationOf, checkPrograms, isFolder } from './target.ts';
+import { applicationOf, checkPrograms } from './target.ts';
 
 export const usage = `Usage: run-with-cgi serve <app or folder> [options]
 

@@ -3,6 +3,7 @@
 import cluster from 'node:cluster';
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { isFolder } from '../file-type.ts';
 import { cgiBin, cgiScript } from '../host/index.ts';
 import { parseShebang, readStart } from '../host/shebang.ts';
 import { type Loaded, loadApplication, parseTarget } from '../load/application.ts';
@@ -13,14 +14,6 @@ import { makeStandardStreams } from '../wait-until-idle.ts';
 const MODULE_NAME = /\.[mc]?[jt]sx?$/;
 /** Names that a module may have as well as a program. */
 const AMBIGUOUS_NAME = /(?:^|\/)[^.]*$|\.cgi$/;
-
-export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
-
-export function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-}
 
 /** Returns the application that `target` names. `kind` is the --interface option. Throws a `UserError` when there is none. */
 export async function applicationOf(target: string | undefined, kind?: string): Promise<Loaded> {

@@ -2,6 +2,7 @@
 
 import { lstatSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { codeOf } from '../error-code.ts';
 import { readStart } from '../host/shebang.ts';
 import { type Account, canBecome, findAccount, guessServerAccount, ownAccount, userName } from './account.ts';
 import { examineCompiledCode, findNode, readBuiltFile } from './built-file.ts';
@@ -142,7 +143,7 @@ function readBeginning(path: string, unseen: string[]): string {
   try {
     return statSync(path).isFile() ? readStart(path) : '';
   } catch (error) {
-    const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const isGone = codeOf(error) === 'ENOENT';
     const isLink = isGone && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
     unseen.push(
       `${isLink ? `${path} is a link that leads nowhere` : `This process may not read ${path}`}, so its format and its first line were not examined.`,

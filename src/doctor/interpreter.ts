@@ -2,6 +2,7 @@
 
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { isFile } from '../file-type.ts';
 import { parseShebang, type Shebang } from '../host/shebang.ts';
 import { homeOwner, isAllowed } from './account.ts';
 import type { Deployment, Program } from './deployment.ts';
@@ -356,10 +357,6 @@ function candidates(name: string): string[] {
 /** Returns the path of a program of this machine; undefined where there is none. */
 export function findProgram(name: string): string | undefined {
   return candidates(name)[0];
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 function realpath(path: string): string {

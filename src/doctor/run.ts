@@ -5,8 +5,8 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { dirname } from 'node:path';
+import { describeExitStatus, killGroup } from '../child-process.ts';
 import { type Account, asAccount } from './account.ts';
 import type { Limits } from './server/facts.ts';
 
@@ -80,11 +80,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<Run> 
     detached: true,
   });
   const kill = () => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      // No process of the group is left.
-    }
+    killGroup(child.pid);
     killMarked(mark);
   };
   process.once('exit', kill);
@@ -158,7 +154,7 @@ export function run(argv: readonly string[], options: RunOptions): Promise<Run> 
       resolve({
         output: Buffer.concat(output),
         log,
-        end: exit === undefined || isTooLate ? undefined : endOf(Number(exit)),
+        end: exit === undefined || isTooLate ? undefined : describeExitStatus(Number(exit)),
         firstByte,
         milliseconds: outputEnded ?? performance.now() - began,
         ended,
@@ -213,9 +209,4 @@ function limitCommands({ addressSpace, processes }: Limits): string {
   if (addressSpace !== undefined) commands.push(`ulimit -v ${Math.floor(addressSpace / 1024)};`);
   if (processes !== undefined) commands.push(`if (ulimit -p ${processes}); then ulimit -p ${processes}; else ulimit -u ${processes}; fi;`);
   return commands.join(' ');
-}
-
-function endOf(status: number): string {
-  const signal = Object.entries(constants.signals).find(([, number]) => number === status - 128);
-  return signal ? signal[0] : `exit status ${status}`;
 }
