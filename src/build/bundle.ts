@@ -13,6 +13,7 @@ import { loadEsbuild } from './esbuild.ts';
 import { lazyBuiltIns } from './lazy-built-ins.ts';
 import { mimeTypes } from './mime-types.ts';
 import { ownPaths } from './own-paths.ts';
+import { packageFolder } from './package-folder.ts';
 import { bunModules, mayListen } from './standalone/bun-program.ts';
 import { viewEngines, viewEnginesOf } from './view-engines.ts';
 
@@ -47,7 +48,6 @@ const LARGE = 10_000;
 
 const requireHere = createRequire(import.meta.url);
 const { resolve: resolveOwn } = requireHere;
-export const packageFolder = dirname(resolveOwn('run-with-cgi/package.json'));
 
 /** Bundles `entry`, a module's path, or JavaScript whose imports start from `folder`. Throws a `UserError` when something cannot be bundled. */
 export async function bundle(entry: Entry, folder: string, options: BundleOptions): Promise<Bundle> {

@@ -3,9 +3,9 @@
 
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { assemble, wrap, wrapMain } from '../built-script/boot.ts';
+import { packageFolder } from './package-folder.ts';
 import { type Answer, run } from './trial.ts';
 
 export interface PackOptions {
@@ -20,7 +20,7 @@ export interface PackOptions {
 }
 
 /** The text that scripts/build.ts makes of built-script/code-cache.ts. */
-const CODE_CACHE = join(dirname(createRequire(import.meta.url).resolve('run-with-cgi/package.json')), 'dist/built-script/code-cache.js');
+const CODE_CACHE = join(packageFolder, 'dist/built-script/code-cache.js');
 
 /** Returns the bytes of the file. V8 takes the compiled code only if its own version and flags are the same; otherwise it compiles the source. */
 export function pack(source: string, { name, opening, before, code = Buffer.alloc(0) }: PackOptions): Buffer {

@@ -2,8 +2,8 @@
 // them from, too; this module reads them from there.
 
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { packageFolder } from '../build/package-folder.ts';
 
 /** Where a recipe stands: the page, the section, and the name of the block with its file where a section has several. */
 type Place = readonly [page: 'deploy' | 'resident-servers', section: string, block?: string];
@@ -52,8 +52,7 @@ export interface Recipe {
 /** Returns the recipe `name` as its page has it. */
 export function readRecipe(name: RecipeName): Recipe {
   const [page, title, wanted]: Place = PLACES[name];
-  const folder = dirname(createRequire(import.meta.url).resolve('run-with-cgi/package.json'));
-  const sections = readFileSync(join(folder, `docs/${page}.md`), 'utf8').split(/^## /m);
+  const sections = readFileSync(join(packageFolder, `docs/${page}.md`), 'utf8').split(/^## /m);
   const section = sections.find((text) => text.startsWith(`${title}\n`)) ?? '';
   const files = [...section.matchAll(/^```\w+ (\S+)\n([\s\S]*?)^```$/gm)];
   const [, file, content = ''] = files.find(([, path]) => wanted === undefined || path === wanted) ?? [];

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import type { Plugin } from 'esbuild';
 import { wrap } from '../../built-script/boot.ts';
+import { forkGuard } from './fork-guard.ts';
 
 /** The name of the file that Bun compiles. */
 export const PROGRAM = 'program.cjs';
@@ -105,13 +106,11 @@ return Error.prepareStackTrace(error,sites)\
 
 /**
  * Runs the program. A module that is not bundled is required from the folder of the executable; Node's `Module`, which does
- * that, is loaded only then. A rejection that nobody handles is an uncaught exception, as under Node. A program that starts
- * process.execPath, as fork() does, expects that to be Node; it would start itself again and again, and is stopped.
+ * that, is loaded only then. A rejection that nobody handles is an uncaught exception, as under Node.
  */
 const MAIN = `builtIns=>{\
 const file=process.execPath;\
-let parent;try{parent=builtIns["node:fs"]().readlinkSync("/proc/"+process.ppid+"/exe")}catch{}\
-if(parent===file){console.error("run-with-cgi: "+file+" was started by itself, by fork() for example; a standalone executable runs no other module [standalone-forked]");process.exit(1)}\
+${forkGuard('builtIns["node:fs"]()')}\
 process.argv.splice(0,2,file,file);\
 ${STACKS}\
 module.filename=file;\

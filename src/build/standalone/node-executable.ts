@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { wrapMain } from '../../built-script/boot.ts';
 import { UserError } from '../../load/user-error.ts';
 import { FIELD, fillHeader, HEAD, type Instructions, LIST, LOAD, loadedPart, NOTE, programHeaders, toCode, toNumber } from './elf.ts';
+import { forkGuard } from './fork-guard.ts';
 
 /** The name of the note that Node looks for. */
 const NAME = 'NODE_SEA_BLOB';
@@ -142,17 +143,9 @@ function toNote(content: Buffer): Buffer {
   return Buffer.concat([head, name, content]);
 }
 
-/**
- * The main module of the executable. The program in it takes the executable for its own file, as a built script does. A program that
- * starts itself, by fork() or by process.execPath, means Node; it would start itself again and again.
- */
+/** The main module of the executable. The program in it takes the executable for its own file, as a built script does. */
 const MAIN = `const file=process.execPath,{getRawAsset}=require("node:sea"),bytes=name=>Buffer.from(getRawAsset(name));
-let parent;
-try{parent=require("node:fs").readlinkSync("/proc/"+process.ppid+"/exe")}catch{}
-if(parent===file){
-console.error("run-with-cgi: "+file+" was started by itself, by fork() for example; a standalone executable runs no other module [standalone-forked]");
-process.exit(1)
-}
+${forkGuard('require("node:fs")')}
 process.argv.splice(1,3,file);
 new(require("node:vm").Script)(bytes("source").toString(),{filename:NAME,lineOffset:-1,cachedData:bytes("code")}).runInThisContext()(false,false,false);
 `;
