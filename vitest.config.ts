@@ -7,7 +7,7 @@ const src = fileURLToPath(new URL('src/', import.meta.url));
 /** Tests that run alike whatever Node they run on: of executables that have a runtime in them, and of doctor under real web servers. */
 const ONCE = [
   ...['test/build/standalone/**', 'test/servers/standalone-{bun,node}.test.ts'],
-  ...['test/doctor/servers.test.ts', 'test/doctor/configurations.test.ts'],
+  ...['test/doctor/servers.test.ts', 'test/doctor/configurations.test.ts', 'test/doctor/page.test.ts'],
 ];
 
 /** Tests against real web servers: they need Debian's packages, and root. */
@@ -16,7 +16,7 @@ const SERVERS = [
   'test/machines/**',
   'test/servers/**',
   'test/*/storm.test.ts',
-  'test/doctor/{configurations,servers}.test.ts',
+  'test/doctor/{configurations,page,servers}.test.ts',
 ];
 
 /** Tests that take long, since they build, install or start many processes, or that need Debian's interpreters and tools. */

@@ -51,6 +51,7 @@ const { metafile } = await build({
     'cli/commands',
     'built-script/prepare-process',
     'built-script/withhold-ports',
+    'doctor/page',
     'fastcgi/index',
     'fetch/index',
     'fetch/light',

@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
+import { buildDoctor } from '../build/doctor-script.ts';
 import { buildScript, refuseToOverwrite, withModule } from '../build/index.ts';
 import { type Machine, parseMachine } from '../build/standalone/bun.ts';
 import { parseShebang, readStart } from '../host/shebang.ts';
@@ -12,6 +13,7 @@ import { makeStandardStreams } from '../wait-until-idle.ts';
 import { parseArguments } from './arguments.ts';
 
 export const usage = `Usage: run-with-cgi build <app> [options]
+       run-with-cgi build --doctor [options]
 
 Makes one executable CGI script of an application and all that it imports. The
 script needs no node_modules. Before build leaves the script behind, it tries
@@ -46,6 +48,11 @@ the script out, in an empty environment and an empty folder.
   --env <NAME=value>      a variable for the trial
   --trial-path </path>    the path of the trial's request. Default: /
   --no-trial              do not try the script out
+  --doctor                make a script of the command "doctor", for a host
+                          without a shell. It reports once on the scripts in
+                          its folder, to whoever sends the token that build
+                          prints. With it: --output (default: doctor.cgi),
+                          --interpreter, --standalone=node
 
 The source map beside the script makes the stacks in the log readable. The
 script runs without it.
@@ -66,13 +73,18 @@ const options = {
   env: { type: 'string', multiple: true },
   'trial-path': { type: 'string' },
   'no-trial': { type: 'boolean' },
+  doctor: { type: 'boolean' },
 } as const;
+
+/** The options that --doctor allows beside it. */
+const WITH_DOCTOR = ['doctor', 'output', 'interpreter', 'standalone', 'runtime'];
 
 export async function run(args: string[]): Promise<number> {
   // "--standalone=node" is short for "--standalone --runtime node".
   const words = args.flatMap((word) => (word.startsWith('--standalone=') ? ['--standalone', '--runtime', word.slice(13)] : [word]));
   const { values, positionals } = parseArguments(words, options);
   const [target, ...more] = positionals;
+  if (values.doctor) return runDoctor(values, target);
   if (target === undefined || more.length > 0) throw new UserError('option-wrong', 'Name one module to build');
   const { standalone = false, runtime = standalone ? 'bun' : 'node', external = [], warm = false } = values;
   if (runtime !== 'node' && runtime !== 'bun') throw new UserError('option-wrong', `The runtime must be node or bun, got ${runtime}`);
@@ -124,6 +136,24 @@ export async function run(args: string[]): Promise<number> {
     `; answers in ${times.script.toFixed(1)} ms; ${standalone ? 'node' : runtime} takes ${times.emptyFile.toFixed(1)} ms for an empty file`;
   console.log(`${script}: ${Math.ceil(size / 1000)} kB${time ?? ''}`);
   if (assets > 0) console.log(`${script}.assets: ${assets} ${assets === 1 ? 'file' : 'files'}; copy it along with the script`);
+  return 0;
+}
+
+/** Makes the script of --doctor, and prints its token with the request that it is for. */
+async function runDoctor(
+  values: { output?: string; interpreter?: string; standalone?: boolean; runtime?: string },
+  target: string | undefined,
+): Promise<number> {
+  const other = Object.keys(values).find((name) => !WITH_DOCTOR.includes(name));
+  if (other !== undefined) throw new UserError('option-wrong', `--${other} is not for --doctor`);
+  if (target !== undefined) throw new UserError('option-wrong', `--doctor takes no module, got ${target}`);
+  const { output: script = 'doctor.cgi', interpreter, standalone = false, runtime = standalone ? 'bun' : 'node' } = values;
+  if (runtime !== 'node') throw new UserError('option-wrong', '--doctor is for Node: --standalone=node');
+  if (standalone && interpreter !== undefined) throw new UserError('option-wrong', '--interpreter is not for --standalone');
+  const { token, expires, size } = await buildDoctor(script, { interpreter, standalone });
+  console.log(`${script}: ${Math.ceil(size / 1000)} kB; reports once, until ${expires.toISOString().slice(0, 16).replace('T', ' ')} UTC
+Copy it beside your scripts, and send it its token:
+  curl -d token=${token} https://example.org/cgi-bin/${basename(script)}`);
   return 0;
 }
 

@@ -21,6 +21,8 @@ export interface ExamineOptions {
   server?: ServerName | undefined;
   /** The path of that configuration. Default: where the system has it. */
   config?: string | undefined;
+  /** The PATH that the server gives to scripts, null for none. Default: as its configuration says. */
+  serverPath?: string | null;
   /** Whether the server starts scripts by suexec. Default: as its configuration says, or false. */
   suexec?: boolean | undefined;
   /** Whether to run the script. Default: true. */
@@ -51,7 +53,8 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
   const script = resolve(path);
   const own = ownAccount();
   const reading = options.server && readServer(options.server, script, options.config);
-  const server = reading?.facts ?? UNKNOWN_SERVER;
+  const facts = reading?.facts ?? UNKNOWN_SERVER;
+  const server = options.serverPath === undefined ? facts : { ...facts, path: options.serverPath };
   const suexec = options.suexec ?? server.suexec ?? false;
   const configured = server.user === undefined ? undefined : findAccount(server.user);
   const found = options.account ?? configured ?? (suexec ? ownerOf(script) : guessServerAccount()) ?? own;
