@@ -4,8 +4,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageFolder } from './bundle.ts';
 import { buildScript } from './index.ts';
+import { packageFolder } from './package-folder.ts';
 import { withFolder } from './temporary.ts';
 
 /** Milliseconds for which a token is good. */
