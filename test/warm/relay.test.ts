@@ -23,7 +23,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
 import { warmOpening } from '../../src/warm/opening.ts';
-import { versionOf, WWW_DATA } from './scripts.ts';
+import { collect, type Run, versionOf, WWW_DATA } from './scripts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-relay-'));
 const script = join(folder, 'app.cgi');
@@ -139,13 +139,6 @@ function variables(got: Got | undefined): Record<string, string> {
   return found;
 }
 
-interface Run {
-  status: number | null;
-  signal: NodeJS.Signals | null;
-  out: Buffer;
-  errors: string;
-}
-
 const ENV = {
   PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
   TMPDIR: folder,
@@ -161,15 +154,7 @@ function start(env: Record<string, string> = {}, command: string[] = [script]): 
   const [program = '', ...args] = command;
   const child = spawn(program, args, { cwd: folder, env: { ...ENV, ...env } });
   children.add(child);
-  const out: Buffer[] = [];
-  let errors = '';
-  child.stdout.on('data', (block: Buffer) => out.push(block));
-  child.stderr.on('data', (text: Buffer) => {
-    errors += text;
-  });
-  child.stdin.on('error', () => {});
-  const result = once(child, 'close').then(([status, signal]): Run => ({ status, signal, out: Buffer.concat(out), errors }));
-  return Object.assign(child, { result });
+  return Object.assign(child, { result: collect(child) });
 }
 
 async function run(env: Record<string, string> = {}, body?: Buffer | string, command?: string[]): Promise<Run> {

@@ -1,7 +1,8 @@
 // Warm scripts, and requests to them as a web server makes them: a process for each. To import this registers the hooks that
 // end the workers after each test, and remove all at the end.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -145,7 +146,15 @@ export interface Answer {
 
 const children = new Set<ChildProcess>();
 
-export function ask({ path = '/', body = '', env = {}, tmp = 'tmp', file = script, command = [file], uid }: Request = {}): Promise<Answer> {
+export async function ask({
+  path = '/',
+  body = '',
+  env = {},
+  tmp = 'tmp',
+  file = script,
+  command = [file],
+  uid,
+}: Request = {}): Promise<Answer> {
   const place = join(folder, tmp);
   mkdirSync(place, { recursive: true });
   if (uid !== undefined) chownSync(place, uid, uid);
@@ -170,6 +179,23 @@ export function ask({ path = '/', body = '', env = {}, tmp = 'tmp', file = scrip
     ...(uid !== undefined && { uid, gid: uid }),
   });
   children.add(child);
+  child.stdin.end(body);
+  const { out, errors } = await collect(child);
+  children.delete(child);
+  const output = out.toString('latin1');
+  const end = output.indexOf('\r\n\r\n');
+  return { head: output.slice(0, end), body: output.slice(end + 4), errors };
+}
+
+export interface Run {
+  status: number | null;
+  signal: string | null;
+  out: Buffer;
+  errors: string;
+}
+
+/** Resolves with what `child` has written when it has ended and its pipes are closed. Rejects when it cannot be started. */
+export async function collect(child: ChildProcessWithoutNullStreams): Promise<Run> {
   const out: Buffer[] = [];
   let errors = '';
   child.stdout.on('data', (block: Buffer) => out.push(block));
@@ -177,16 +203,8 @@ export function ask({ path = '/', body = '', env = {}, tmp = 'tmp', file = scrip
     errors += text;
   });
   child.stdin.on('error', () => {});
-  child.stdin.end(body);
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', () => {
-      children.delete(child);
-      const output = Buffer.concat(out).toString('latin1');
-      const end = output.indexOf('\r\n\r\n');
-      resolve({ head: output.slice(0, end), body: output.slice(end + 4), errors });
-    });
-  });
+  const [status, signal] = await once(child, 'close');
+  return { status, signal, out: Buffer.concat(out), errors };
 }
 
 /** Returns the path of the only file below the folder of sockets whose name ends in `ending`. */

@@ -1,12 +1,11 @@
 // run-with-cgi build --standalone: an executable that has its runtime in it, and does what it does whatever is around it.
 
-import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -15,52 +14,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { Project, root } from '../project.ts';
+import { application, ask, body, builder, elsewhere, project, REQUEST } from './executable.ts';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-const command = join(root, 'dist/cli/main.cjs');
 const bun = join(root, 'test/build/bun/node_modules/bun/bin/bun.exe');
-const project = mkdtempSync(join(tmpdir(), 'run-with-cgi-standalone-'));
-const elsewhere = mkdtempSync(join(tmpdir(), 'run-with-cgi-elsewhere-'));
 /** With Bun, which scripts/prepare puts there. */
-const PATH = `${join(root, 'test/build/bun/node_modules/.bin')}:${process.env.PATH}`;
-/** Without a PATH: there is nothing to be found by it. */
-const REQUEST = { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', SCRIPT_NAME: '/app.cgi', PATH_INFO: '/x' };
-
-beforeAll(() => {
-  mkdirSync(join(project, 'node_modules'));
-  symlinkSync(root, join(project, 'node_modules/run-with-cgi'));
-});
-afterAll(() => {
-  rmSync(project, { recursive: true });
-  rmSync(elsewhere, { recursive: true });
-});
-
-function runBuild(words: string[], path = PATH): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [command, 'build', ...words], { cwd: project, encoding: 'utf8', env: { PATH: path } });
-}
-
-/** Builds the first of `files` into an executable where nothing else is, and returns its path. */
-function build(files: Record<string, string>, words: string[] = [], script = join(elsewhere, 'app.cgi')): string {
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(project, name)), { recursive: true });
-    writeFileSync(join(project, name), content);
-  }
-  const { stderr, status } = runBuild([Object.keys(files)[0] ?? '', '-o', script, '--standalone', ...words]);
-  expect([stderr, status]).toEqual(['', 0]);
-  return script;
-}
-
-function ask(script: string, env: Record<string, string> = {}, words: string[] = [], cwd = elsewhere): SpawnSyncReturns<string> {
-  return spawnSync(script, words, { cwd, encoding: 'utf8', env: { ...REQUEST, ...env } });
-}
-
-const application = (expression: string, head = '') =>
-  `${head}\nexport default (environ, startResponse) => { startResponse('200 OK', [['Content-Type', 'text/plain']]); return String(${expression}); };\n`;
-const body = ({ stdout }: SpawnSyncReturns<string>) => stdout.split('\r\n\r\n')[1];
+const { build, runBuild } = builder('--standalone', `${join(root, 'test/build/bun/node_modules/.bin')}:${process.env.PATH}`);
+/** Runs `run-with-cgi build` with `path` as the PATH. */
+const buildBy = (path: string, ...words: string[]) => new Project(project, { PATH: path }).build(...words);
 
 describe('an executable answers, of an application', () => {
   test.each([
@@ -90,7 +53,7 @@ export default app;`,
 
   test.each(['Hono', 'Express', 'Koa', 'Fastify'])('of %s, and build says how long it takes', (name) => {
     const script = join(elsewhere, 'framework.cgi');
-    const { stdout, stderr, status } = runBuild([join(root, `cgi-bin/${name.toLowerCase()}.ts`), '-o', script, '--standalone']);
+    const { stdout, stderr, status } = runBuild(join(root, `cgi-bin/${name.toLowerCase()}.ts`), '-o', script, '--standalone');
     expect([stderr, status]).toEqual(['', 0]);
     expect(stdout).toMatch(/framework\.cgi: \d{6} kB; answers in [\d.]+ ms; node takes [\d.]+ ms for an empty file\n$/);
     const answer = ask(script, { SCRIPT_NAME: '', PATH_INFO: '/' });
@@ -120,10 +83,7 @@ describe('an executable answers the same, whatever surrounds it:', () => {
       'node_modules/fs/index.js': readFileSync(trap, 'utf8'),
     };
     const folder = join(project, 'hostile');
-    for (const [name, content] of Object.entries(files)) {
-      mkdirSync(dirname(join(folder, name)), { recursive: true });
-      writeFileSync(join(folder, name), content);
-    }
+    new Project(folder, {}).write(files);
     copyFileSync(script, join(folder, 'app.cgi'));
     expect(ask(join(folder, 'app.cgi'), { HOME: folder, XDG_CONFIG_HOME: folder, NODE_ENV: 'production' }, [], folder)).toMatchObject(
       HELLO,
@@ -338,7 +298,7 @@ describe('build says in one line', () => {
   beforeAll(() => writeFileSync(join(project, 'a.mjs'), application('1')));
 
   test('that there is no Bun', () => {
-    const { stderr, status } = runBuild(['a.mjs', '--standalone'], '/bin');
+    const { stderr, status } = buildBy('/bin', 'a.mjs', '--standalone');
     expect(stderr).toBe('run-with-cgi: --standalone needs Bun, and it is not installed; npm install --save-dev bun [runtime-missing]\n');
     expect(status).toBe(2);
   });
@@ -347,14 +307,14 @@ describe('build says in one line', () => {
     const old = join(project, 'old');
     mkdirSync(old, { recursive: true });
     writeFileSync(join(old, 'bun'), '#!/bin/sh\necho 1.3.14\n', { mode: 0o755 });
-    expect(runBuild(['a.mjs', '--standalone'], `${old}:/bin`).stderr).toBe(
+    expect(buildBy(`${old}:/bin`, 'a.mjs', '--standalone').stderr).toBe(
       `run-with-cgi: --standalone needs Bun 1.4 or later, and ${old}/bun is 1.3.14; npm install --save-dev bun [runtime-missing]\n`,
     );
   });
 
   test('that there is no Bun for the other machine', () => {
     const version = spawnSync(bun, ['--version'], { encoding: 'utf8' }).stdout.trim();
-    expect(runBuild(['a.mjs', '--standalone', '--target', 'linux-arm64-musl']).stderr).toBe(
+    expect(runBuild('a.mjs', '--standalone', '--target', 'linux-arm64-musl').stderr).toBe(
       `run-with-cgi: --target linux-arm64-musl needs the package @oven/bun-linux-aarch64-musl, and it is not installed; npm install --no-save --force @oven/bun-linux-aarch64-musl@${version} [runtime-missing]\n`,
     );
   });
@@ -368,7 +328,7 @@ describe('build says in one line', () => {
       'The target must be one of linux-x64, linux-x64-baseline, linux-x64-musl, linux-x64-musl-baseline, linux-arm64, linux-arm64-musl, got windows',
     ],
   ])('%j', (words, message) => {
-    expect(runBuild(['a.mjs', ...words])).toMatchObject({ stderr: `run-with-cgi: ${message} [option-wrong]\n`, status: 2 });
+    expect(runBuild('a.mjs', ...words)).toMatchObject({ stderr: `run-with-cgi: ${message} [option-wrong]\n`, status: 2 });
   });
 });
 
@@ -386,6 +346,6 @@ test('Bun is found when npm ran no install scripts, and Bun for another machine 
   writeFileSync(join(place, 'a.mjs'), application('environ.PATH_INFO'));
   const script = join(elsewhere, 'apart.cgi');
   const words = [join(place, 'a.mjs'), '-o', script, '--standalone', '--target', 'linux-x64-baseline', '--no-trial'];
-  expect(runBuild(words, '/usr/bin:/bin')).toMatchObject({ stderr: '', status: 0 });
+  expect(buildBy('/usr/bin:/bin', ...words)).toMatchObject({ stderr: '', status: 0 });
   expect([body(ask(script)), statSync(script).mode & 0o777]).toEqual(['/x', 0o755]);
 });

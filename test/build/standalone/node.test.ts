@@ -1,51 +1,17 @@
 // run-with-cgi build --standalone=node: an executable that has Node in it, and is a built script for Node in everything else.
 
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { command, Project, root } from '../project.ts';
+import { application, ask, body, builder, elsewhere, project, REQUEST } from './executable.ts';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-const command = join(root, 'dist/cli/main.cjs');
-const project = mkdtempSync(join(tmpdir(), 'run-with-cgi-standalone-'));
-const elsewhere = mkdtempSync(join(tmpdir(), 'run-with-cgi-elsewhere-'));
-/** Without a PATH: there is nothing to be found by it. */
-const REQUEST = { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', SCRIPT_NAME: '/app.cgi', PATH_INFO: '/x' };
-
-beforeAll(() => {
-  mkdirSync(join(project, 'node_modules'));
-  symlinkSync(root, join(project, 'node_modules/run-with-cgi'));
-});
-afterAll(() => {
-  rmSync(project, { recursive: true });
-  rmSync(elsewhere, { recursive: true });
-});
-
-function runBuild(words: string[], cwd = project): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [command, 'build', ...words], { cwd, encoding: 'utf8', env: { PATH: process.env.PATH } });
-}
-
-/** Builds the first of `files` into an executable where nothing else is, and returns its path. */
-function build(name: string, source: string, words: string[] = [], script = join(elsewhere, 'app.cgi')): string {
-  writeFileSync(join(project, name), source);
-  const { stderr, status } = runBuild([name, '-o', script, '--standalone=node', ...words]);
-  expect([stderr, status]).toEqual(['', 0]);
-  return script;
-}
-
-function ask(script: string, env: Record<string, string> = {}, words: string[] = [], cwd = elsewhere): SpawnSyncReturns<string> {
-  return spawnSync(script, words, { cwd, encoding: 'utf8', env: { ...REQUEST, ...env } });
-}
-
-const application = (expression: string, head = '') =>
-  `${head}\nexport default (environ, startResponse) => { startResponse('200 OK', [['Content-Type', 'text/plain']]); return String(${expression}); };\n`;
-const body = ({ stdout }: SpawnSyncReturns<string>) => stdout.split('\r\n\r\n')[1];
+const { build, runBuild } = builder('--standalone=node', process.env.PATH);
 
 test.each(['Hono', 'Express', 'Koa', 'Fastify'])('%s answers, and build says how long it takes', (name) => {
   const script = join(elsewhere, 'framework.cgi');
-  const { stdout, stderr, status } = runBuild([join(root, `cgi-bin/${name.toLowerCase()}.ts`), '-o', script, '--standalone=node']);
+  const { stdout, stderr, status } = runBuild(join(root, `cgi-bin/${name.toLowerCase()}.ts`), '-o', script, '--standalone=node');
   expect([stderr, status]).toEqual(['', 0]);
   expect(stdout).toMatch(/framework\.cgi: \d{5,6} kB; answers in [\d.]+ ms; node takes [\d.]+ ms for an empty file\n$/);
   const answer = ask(script, { SCRIPT_NAME: '', PATH_INFO: '/' });
@@ -53,7 +19,7 @@ test.each(['Hono', 'Express', 'Koa', 'Fastify'])('%s answers, and build says how
 });
 
 test('the same source gives the same bytes', () => {
-  const bytes = () => readFileSync(build('same.mjs', application('1'), [], join(elsewhere, 'same.cgi')));
+  const bytes = () => readFileSync(build({ 'same.mjs': application('1') }, [], join(elsewhere, 'same.cgi')));
   expect(bytes().equals(bytes())).toBe(true);
 });
 
@@ -63,7 +29,7 @@ describe('whatever is around it, it does the same:', () => {
   const trap = join(project, 'trap.js');
   const sprung = join(project, 'sprung');
   beforeAll(() => {
-    script = build('plain.mjs', application('process.env.FROM_A_FILE'), ['--no-trial'], join(elsewhere, 'plain.cgi'));
+    script = build({ 'plain.mjs': application('process.env.FROM_A_FILE') }, ['--no-trial'], join(elsewhere, 'plain.cgi'));
     writeFileSync(trap, `require('node:fs').writeFileSync(${JSON.stringify(sprung)}, '');`);
   });
 
@@ -76,10 +42,7 @@ describe('whatever is around it, it does the same:', () => {
       'node_modules/fs/index.js': readFileSync(trap, 'utf8'),
     };
     const folder = join(project, 'hostile');
-    for (const [name, content] of Object.entries(files)) {
-      mkdirSync(dirname(join(folder, name)), { recursive: true });
-      writeFileSync(join(folder, name), content);
-    }
+    new Project(folder, {}).write(files);
     copyFileSync(script, join(folder, 'app.cgi'));
     expect(ask(join(folder, 'app.cgi'), { HOME: folder, XDG_CONFIG_HOME: folder }, [], folder)).toMatchObject(HELLO);
     expect(existsSync(sprung)).toBe(false);
@@ -145,7 +108,7 @@ module.exports = (environ, start) => {
   return JSON.stringify({ ...seen, outside: require(name).main, builtIn: typeof require('f' + 's').readFileSync, version: process.version });
 };
 `;
-    const script = build('seen.cjs', source, ['--no-trial']);
+    const script = build({ 'seen.cjs': source }, ['--no-trial']);
     expect(JSON.parse(body(ask(script, {}, ['a', '-b'])) ?? '')).toEqual({
       argv: [script, script, 'a', '-b'],
       execPath: script,
@@ -164,7 +127,7 @@ module.exports = (environ, start) => {
   return JSON.stringify([process.argv.slice(2), process.execArgv, process.title]);
 };
 `;
-    const script = build('words.cjs', source, ['--no-trial']);
+    const script = build({ 'words.cjs': source }, ['--no-trial']);
     for (const words of [[], ['--'], ['--', '--', 'a'], ['', '--title=x'], ['-'.repeat(100_000)]]) {
       expect(JSON.parse(body(ask(script, {}, words)) ?? '')).toEqual([words, [], words.length > 0 ? 'a title' : expect.any(String)]);
     }
@@ -183,7 +146,7 @@ module.exports = (environ, start) => { start('200 OK', []); return String(reject
       `const vm = require('node:vm'), { Script } = vm;
 vm.Script = class extends Script { constructor(...args) { super(...args); require('node:fs').writeSync(2, 'rejected: ' + this.cachedDataRejected + '\\n'); } };`,
     );
-    const { stderr } = ask(build('code.cjs', source), { NODE_OPTIONS: `--require ${preload}` });
+    const { stderr } = ask(build({ 'code.cjs': source }), { NODE_OPTIONS: `--require ${preload}` });
     expect(stderr).toBe('rejected: false\n');
   });
 
@@ -192,14 +155,12 @@ vm.Script = class extends Script { constructor(...args) { super(...args); requir
 const page = readFileSync('views/page.html', 'utf8') + readFileSync(new URL('./views/page.html', import.meta.url), 'utf8');
 export default { fetch: () => new Response(page) };
 `;
-    mkdirSync(join(project, 'views'));
-    writeFileSync(join(project, 'views/page.html'), 'page');
-    expect(body(ask(build('page.mjs', source, ['--assets', 'views'])))).toBe('pagepage');
+    expect(body(ask(build({ 'page.mjs': source, 'views/page.html': 'page' }, ['--assets', 'views'])))).toBe('pagepage');
   });
 
   test('that throws while it is loaded leaves the file and the line in the log, and ends with 1', () => {
     const head = '\n\nif (process.env.REQUEST_METHOD) throw new Error("broken");';
-    const { stdout, stderr, status } = ask(build('broken.mjs', application('1', head), ['--no-trial']));
+    const { stdout, stderr, status } = ask(build({ 'broken.mjs': application('1', head) }, ['--no-trial']));
     expect([stdout, status]).toEqual(['', 1]);
     expect(stderr).toMatch(/Error: broken\n {4}at .*broken\.mjs:3:39\n/);
   });
@@ -213,13 +174,13 @@ export default async (environ, start) => {
   return exit + ' ' + status;
 };
 `;
-    const { stdout, stderr } = ask(build('forks.mjs', source, ['--no-trial']));
+    const { stdout, stderr } = ask(build({ 'forks.mjs': source }, ['--no-trial']));
     expect(stdout).toBe('Status: 200 OK\r\nContent-Length: 3\r\n\r\n1 1');
     expect(stderr.split('\n').filter((line) => line.endsWith('[standalone-forked]'))).toHaveLength(2);
   });
 
   test('is a FastCGI server where its descriptor 0 is a socket that listens', () => {
-    const script = build('stays.mjs', application('process.pid'), ['--no-trial']);
+    const script = build({ 'stays.mjs': application('process.pid') }, ['--no-trial']);
     const listener = `import os, socket, subprocess, sys
 server = socket.socket(socket.AF_UNIX)
 server.bind(sys.argv[2])
@@ -241,7 +202,7 @@ test.each([
   [['--standalone=deno'], 'The runtime must be node or bun, got deno'],
 ])('%j', (words, message) => {
   writeFileSync(join(project, 'a.mjs'), application('1'));
-  expect(runBuild(['a.mjs', ...words])).toMatchObject({ stderr: `run-with-cgi: ${message} [option-wrong]\n`, status: 2 });
+  expect(runBuild('a.mjs', ...words)).toMatchObject({ stderr: `run-with-cgi: ${message} [option-wrong]\n`, status: 2 });
 });
 
 test('a Node that is not one file is refused', () => {
