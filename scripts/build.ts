@@ -54,7 +54,7 @@ const { metafile } = await build({
     'doctor/page',
     'fastcgi/index',
     'fetch/index',
-    'fetch/light',
+    'fetch/index-light',
     'fetch/light/index',
     'node/index',
     'workers/serve-until-stopped',

@@ -231,7 +231,7 @@ function ownPackage(isLight: boolean): Plugin {
     name: 'run-with-cgi',
     setup({ onResolve }) {
       onResolve({ filter: /^run-with-cgi(?:\/|$)/ }, ({ path }) => ({
-        path: path === 'run-with-cgi/fetch' && isLight ? join(packageFolder, 'dist/fetch/light.js') : resolveOwn(path),
+        path: path === 'run-with-cgi/fetch' && isLight ? join(packageFolder, 'dist/fetch/index-light.js') : resolveOwn(path),
       }));
     },
   };

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type FetchContext, type FetchFunction, fromFetch } from '../../src/fetch/index.ts';
-import { fromFetch as fromFetchLight } from '../../src/fetch/light.ts';
+import { fromFetch as fromFetchLight } from '../../src/fetch/index-light.ts';
 import { call as callApplication } from '../../src/testing/index.ts';
 import { serve } from '../server/raw.ts';
 import { ask } from '../servers/client.ts';
