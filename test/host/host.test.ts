@@ -340,15 +340,15 @@ describe('what goes wrong', () => {
   test('RFC 3875 #53: a program that is silent for too long is ended: 504, or a response that ends short', async () => {
     const stuck = await call(cgiScript(join(scripts, 'stuck.sh'), { timeout: 100 }));
     expect(stuck).toMatchObject({ status: '504 Gateway Timeout', errors: expect.stringContaining('it was silent for 100 ms') });
-    const silent = await call(cgiScript(join(scripts, 'silent.sh'), { timeout: 300 }));
+    const silent = await call(cgiScript(join(scripts, 'silent.sh'), { timeout: 1000 }));
     expect(silent).toMatchObject({ status: '200 OK', text: 'begun', complete: false });
   });
 
   test('a program behind a slow reader is not silent', async () => {
-    const application = cgiScript(join(scripts, 'first.sh'), { timeout: 300 });
+    const application = cgiScript(join(scripts, 'first.sh'), { timeout: 1000 });
     let count = 0;
     for await (const block of blocksOf(application, emptyEnviron())) {
-      if (count === 0) await sleep(600);
+      if (count === 0) await sleep(1500);
       count += block.length;
     }
     expect(count).toBe(3_000_002);

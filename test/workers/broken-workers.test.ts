@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { request } from '../fastcgi/client.ts';
-import { isRunning, until } from '../host/processes.ts';
-import { areUp, ask, ended, file, isHeld, release, serve, source, workersOf } from './gateway.ts';
+import { until } from '../host/processes.ts';
+import { areGone, areUp, ask, ended, file, isHeld, release, serve, source, workersOf } from './gateway.ts';
 
 describe('an error that nobody catches', () => {
   /** Returns a pattern for the lines of the log about the first error, and its stack. */
@@ -89,7 +89,7 @@ describe('an error that nobody catches', () => {
     await sleep(300);
     release();
     expect(await held).toMatch(/^old \d+$/);
-    await until(() => !isRunning(broken) && !isRunning(successor));
+    await areGone(gateway, [broken, successor]);
     while (!(await ask(gateway)).startsWith('new ')) await sleep(20);
     await sleep(500);
     expect(workersOf(gateway)).toHaveLength(1);
@@ -104,7 +104,7 @@ describe('an error that nobody catches', () => {
       answers.push(await ask(gateway, '/reject'));
       await until(() => gateway.said().includes(`worker ${broken} takes no more requests`));
       answers.push(await ask(gateway));
-      await until(() => !isRunning(broken));
+      await areGone(gateway, [broken]);
     }
     expect(answers.filter((answer) => !/^old \d+$/.test(answer))).toEqual([]);
     expect(new Set(answers).size).toBeGreaterThanOrEqual(5);

@@ -51,11 +51,11 @@ export interface Gateway {
 }
 
 export const gateways: Gateway[] = [];
+let served = 0;
 
 /** Starts a gateway in a process group of its own, as a shell or systemd does. */
 export function serve(...words: string[]): Gateway {
-  const name = `app${gateways.length}`;
-  const place = file(`${name}.sock`);
+  const place = file(`app${served++}.sock`);
   for (const left of ['held', 'released', 'caught', 'worked']) rmSync(file(left), { force: true });
   if (!existsSync(file('app.mjs'))) writeFileSync(file('app.mjs'), source('old'));
   const child = spawn(process.execPath, [command, 'fastcgi', 'app.mjs', '--socket', place, ...words], {
@@ -75,6 +75,11 @@ export function serve(...words: string[]): Gateway {
 
 export function workersOf({ process: { pid } }: Gateway): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+}
+
+/** Waits until the supervisor has noticed the end of each of `workers`. */
+export async function areGone(gateway: Gateway, workers: number[]): Promise<void> {
+  await until(() => !workersOf(gateway).some((pid) => workers.includes(pid)));
 }
 
 /** Waits until each of `count` workers listens. */
@@ -120,7 +125,8 @@ export const release = () => writeFileSync(file('released'), '');
 
 afterEach(async () => {
   release();
-  for (const gateway of gateways) {
+  // Each is killed once: its process id may soon be that of another process.
+  for (const gateway of gateways.splice(0)) {
     try {
       process.kill(-(gateway.process.pid ?? 0), 'SIGKILL');
     } catch {

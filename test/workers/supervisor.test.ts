@@ -2,8 +2,8 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { isRunning, until } from '../host/processes.ts';
-import { areUp, ask, file, isHeld, release, serve, source, workersOf } from './gateway.ts';
+import { until } from '../host/processes.ts';
+import { areGone, areUp, ask, file, isHeld, release, serve, source, workersOf } from './gateway.ts';
 
 describe('a worker that ends', () => {
   test('by a crash is replaced, after delays that grow while workers keep crashing', async () => {
@@ -64,7 +64,7 @@ describe('SIGHUP', () => {
     const [old = 0] = workersOf(gateway);
     writeFileSync(file('app.mjs'), source('new'));
     gateway.process.kill('SIGHUP');
-    await until(() => !isRunning(old));
+    await areGone(gateway, [old]);
     expect(await ask(gateway)).toBe(`new ${workersOf(gateway)[0]}`);
   });
 
@@ -81,7 +81,7 @@ describe('SIGHUP', () => {
     expect(await ask(gateway)).toMatch(/^old \d+$/);
     writeFileSync(file('app.mjs'), source('new'));
     gateway.process.kill('SIGHUP');
-    await until(() => workers.filter(isRunning).length === 0);
+    await areGone(gateway, workers);
     expect(await ask(gateway)).toMatch(/^new \d+$/);
   });
 
@@ -98,7 +98,7 @@ throw new Error('broken');`,
     gateway.process.kill('SIGHUP');
     await until(() => workersOf(gateway).length === 2);
     process.kill(old, 'SIGKILL');
-    await until(() => !isRunning(old));
+    await areGone(gateway, [old]);
     release();
     await until(() => gateway.said().includes('did not start, and'));
     writeFileSync(file('app.mjs'), source('mended'));
@@ -110,7 +110,7 @@ throw new Error('broken');`,
     await until(() => workersOf(gateway).length === 1);
     const [first = 0] = workersOf(gateway);
     gateway.process.kill('SIGHUP');
-    await until(() => !isRunning(first));
+    await areGone(gateway, [first]);
     await areUp(gateway, 2);
     expect(await ask(gateway)).toMatch(/^old \d+$/);
   });
@@ -120,7 +120,7 @@ throw new Error('broken');`,
     await areUp(gateway, 2);
     const workers = workersOf(gateway);
     for (let times = 0; times < 5; times++) gateway.process.kill('SIGHUP');
-    await until(() => workers.filter(isRunning).length === 0);
+    await areGone(gateway, workers);
     await areUp(gateway, 2);
     expect(gateway.said()).toBe('');
   });
@@ -130,7 +130,7 @@ throw new Error('broken');`,
     await areUp(gateway, 2);
     const workers = workersOf(gateway);
     process.kill(-(gateway.process.pid ?? 0), 'SIGHUP');
-    await until(() => workers.filter(isRunning).length === 0);
+    await areGone(gateway, workers);
     expect(await ask(gateway)).toMatch(/^old \d+$/);
   });
 
