@@ -4,7 +4,8 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { nearest } from '../load/nearest.ts';
 import { UserError } from '../load/user-error.ts';
 
-type Options = NonNullable<ParseArgsConfig['options']>;
+/** The options of a command, as `parseArgs` of node:util takes them. */
+export type Options = NonNullable<ParseArgsConfig['options']>;
 
 /** An option and its value, as they stood on the command line. */
 export type OptionValue = readonly [option: string, value: string];
@@ -41,6 +42,17 @@ export function parseArguments<Known extends Options>(args: readonly string[], o
     );
     throw new UserError('option-wrong', `There is no option ${option}${meant ? `; did you mean ${meant}?` : ''}`);
   }
+}
+
+/** Whether `args` have --help or -h, and not as the value of another option. Options that the command does not know do no harm. */
+export function asksForHelp(args: readonly string[], options: Options): boolean {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { ...options, help: { type: 'boolean', short: 'h' } },
+    allowPositionals: true,
+    strict: false,
+  });
+  return values.help !== undefined;
 }
 
 /**

@@ -58,7 +58,7 @@ The source map beside the script makes the stacks in the log readable. The
 script runs without it.
 `;
 
-const options = {
+export const options = {
   output: { type: 'string', short: 'o' },
   interpreter: { type: 'string' },
   runtime: { type: 'string' },

@@ -7,11 +7,13 @@ import { RequestError } from '../errors.ts';
 import { isAborted } from '../gateway/interruptions.ts';
 import { nearest } from '../load/nearest.ts';
 import { UserError } from '../load/user-error.ts';
+import { asksForHelp, type Options } from './arguments.ts';
 import { COMMAND_NAMES, type CommandName, isCommandName } from './command-names.ts';
 
 interface Command {
   /** Runs the command and returns the exit status. */
   run(args: string[]): Promise<number>;
+  options: Options;
   usage: string;
 }
 
@@ -78,8 +80,8 @@ async function dispatch(name: string | undefined, args: string[]): Promise<numbe
     return 0;
   }
   if (!isCommandName(name)) throw unknownCommand(name);
-  const { run, usage } = await COMMANDS[name]();
-  if (args.includes('--help') || args.includes('-h')) {
+  const { run, options, usage } = await COMMANDS[name]();
+  if (asksForHelp(args, options)) {
     print(usage);
     return 0;
   }

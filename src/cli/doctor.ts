@@ -37,7 +37,7 @@ The exit status is 0 if all is well, 1 if something fails or may fail, and 2 if
 the command line is wrong.
 `;
 
-const options = {
+export const options = {
   as: { type: 'string' },
   server: { type: 'string' },
   config: { type: 'string' },

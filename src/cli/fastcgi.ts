@@ -3,6 +3,8 @@
 import { serveFastCgi } from '../fastcgi/index.ts';
 import { runResident, usageOf } from './resident.ts';
 
+export { options } from './resident.ts';
+
 export const usage = usageOf('fastcgi', 'FastCGI');
 
 export function run(args: string[]): Promise<number> {

@@ -30,7 +30,7 @@ the configuration goes, what to do then, and what to know.
                       Default: /srv/app/app.cgi
 `;
 
-const options = {
+export const options = {
   root: { type: 'string' },
   path: { type: 'string' },
   socket: { type: 'string' },

@@ -68,7 +68,7 @@ when it is binary and standard output is a terminal; 28 after --max-time; and 47
 after more redirects than --max-redirs.
 `;
 
-const options = {
+export const options = {
   request: { type: 'string', short: 'X' },
   header: { type: 'string', short: 'H', multiple: true },
   'user-agent': { type: 'string', short: 'A' },

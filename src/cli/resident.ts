@@ -42,7 +42,7 @@ workers, one by one, with the new code.
 `;
 }
 
-const options = {
+export const options = {
   socket: { type: 'string' },
   mode: { type: 'string' },
   port: { type: 'string' },

@@ -3,6 +3,8 @@
 import { serveScgi } from '../scgi/index.ts';
 import { runResident, usageOf } from './resident.ts';
 
+export { options } from './resident.ts';
+
 export const usage = usageOf('scgi', 'SCGI');
 
 export function run(args: string[]): Promise<number> {

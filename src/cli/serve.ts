@@ -32,7 +32,7 @@ served as CGI programs below /cgi-bin/, with a process for each request.
   --interface <kind>   wsgi, fetch or node, if another kind is guessed
 `;
 
-const options = {
+export const options = {
   host: { type: 'string' },
   port: { type: 'string', short: 'p' },
   cgi: { type: 'boolean' },

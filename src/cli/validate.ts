@@ -18,6 +18,8 @@ status is 1 when it breaks a rule, or when a request failed.
   --interface <kind>  wsgi, fetch or node, if another kind is guessed
 `;
 
+export const options = { interface: { type: 'string' } } as const;
+
 const KINDS: [name: string, request: (path: string) => TestRequest][] = [
   ['GET', (path) => ({ path })],
   ['HEAD', (path) => ({ path, method: 'HEAD' })],
@@ -33,11 +35,11 @@ function withQuery(path: string): string {
 }
 
 export async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseArguments(args, { interface: { type: 'string' } });
+  const { values, positionals } = parseArguments(args, options);
   const [target, ...paths] = positionals;
   // The application prints to standard error: standard output is for the report.
   printTo(openErrors(2));
-  const { application, origin, options } = await applicationOf(target, values.interface);
+  const { application, origin, options: given } = await applicationOf(target, values.interface);
   const wrong = paths.find((path) => !path.startsWith('/'));
   if (wrong !== undefined) throw new UserError('path-wrong', `A path must begin with "/", got ${wrong}; make it "/${wrong}"`);
 
@@ -48,7 +50,7 @@ export async function run(args: string[]): Promise<number> {
     for (const [name, request] of KINDS) {
       const violations: ContractError[] = [];
       const validated = validator(application, { report: (violation) => violations.push(violation) });
-      const response = await call(validated, { ...request(path), environ: options.env ?? {} });
+      const response = await call(validated, { ...request(path), environ: given.env ?? {} });
       const failed = violations.length > 0 || response.status.startsWith('500') || !response.complete;
       if (failed) failures++;
       say(`  ${failed ? 'not ok' : 'ok'}  ${path}: ${name}: ${response.status}`);

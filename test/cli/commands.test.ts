@@ -30,6 +30,13 @@ test.each(['request', 'serve', 'validate', 'build', 'fastcgi', 'scgi'])(
   },
 );
 
+test('-h and --help ask for help, but not as the value of an option', async () => {
+  const { stdout } = await run(['request', '--help']);
+  expect((await run(['request', 'app.mjs', '-h'])).stdout).toBe(stdout);
+  expect((await run(['request', 'app.mjs', '/', '-d', '-h'])).stdout).toBe('POST / -h');
+  expect((await run(['request', 'app.mjs', '/', '--data', '--help'])).stdout).toBe('POST / --help');
+});
+
 test('--version, -V and -v tell the version of the package', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   for (const option of ['--version', '-V', '-v']) expect(await run([option])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
