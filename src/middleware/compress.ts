@@ -2,6 +2,7 @@
 
 import type { BrotliCompress, Gzip } from 'node:zlib';
 import { toFunction } from '../gateway/application.ts';
+import { checkHeaders, checkStatus } from '../gateway/checks.ts';
 import { ResponseHeaders } from '../headers.ts';
 import type { Application, ApplicationFunction, Block, Body, Header, StartResponse, Write } from '../types.ts';
 import { type Blocks, isBlocks, withClose } from './body.ts';
@@ -54,7 +55,19 @@ async function chooseCoding(accepted: string): Promise<Coding | undefined> {
 
 /** Returns `startResponse` with Vary added to every response that would be compressed for another client. */
 function addingVary(startResponse: StartResponse): StartResponse {
-  return (status, headers, ...excInfo) => startResponse(status, mayCompress(status, headers) ? withVary(headers) : headers, ...excInfo);
+  return (status, headers, ...excInfo) =>
+    startResponse(status, areValid(status, headers) && mayCompress(status, headers) ? withVary(headers) : headers, ...excInfo);
+}
+
+/** Whether the server takes such a status and such headers. */
+function areValid(status: unknown, headers: unknown): boolean {
+  try {
+    checkStatus(status);
+    checkHeaders(headers);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function withVary(headers: Header[]): Header[] {
@@ -85,6 +98,9 @@ class CompressedResponse {
   #coding: Coding;
   #startServerResponse: StartResponse;
   #threshold: number;
+  /** Whether the application has called startResponse(), even with arguments that the server refuses. */
+  #startCalled = false;
+  /** The arguments of that call. */
   #head: Parameters<StartResponse> | undefined;
   /** Whether the server has got the head. */
   #started = false;
@@ -100,9 +116,14 @@ class CompressedResponse {
   }
 
   readonly startResponse: StartResponse = (...head) => {
-    const hasFailed = head[2] !== undefined && head[2] !== null;
-    if (this.#started || (this.#head && !hasFailed)) return this.#startServerResponse(...head);
-    this.#head = head;
+    const [status, headers, excInfo] = head;
+    const replaces = excInfo !== undefined && excInfo !== null;
+    const isSecond = this.#startCalled && !replaces;
+    this.#startCalled = true;
+    if (this.#started || isSecond) return this.#startServerResponse(...head);
+    // The server refuses what is wrong at once, and says why.
+    this.#head = areValid(status, headers) ? head : undefined;
+    if (!this.#head) return this.#startServerResponse(...head);
     const write: Write = (block) => this.#inTurn(() => this.#writeOne(block));
     write.flushHeaders = () => this.#inTurn(() => this.#flushHeaders());
     return write;
@@ -154,7 +175,7 @@ class CompressedResponse {
   }
 
   #start(knownLength?: number): void {
-    // The application has not called startResponse(). The server reports that.
+    // The application has not called startResponse(), or not rightly. The server reports that.
     if (this.#head === undefined) return;
     this.#started = true;
     const [status, list, ...excInfo] = this.#head;

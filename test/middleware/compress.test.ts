@@ -206,6 +206,48 @@ test('PEP 3333 #44: a second startResponse() is an error, with null for excInfo 
   }
 });
 
+describe('PEP 3333 #43, #46: a status or headers that are wrong are refused at once, as without compress()', () => {
+  const bad: [string, unknown, unknown][] = [
+    ['a status that is a number', 200, TEXT],
+    ['a status without a reason', '200', TEXT],
+    ['headers that are no list', '200 OK', { 'Content-Type': 'text/plain' }],
+    ['a header with a line end', '200 OK', [['Content-Type', 'text/plain\n']]],
+  ];
+  const cases = bad.flatMap((one) => ['gzip', 'identity', ''].map((accepted) => [...one, accepted] as const));
+
+  test.each(cases)('%s: the application can still answer (%#)', async (_what, status, headers, accepted) => {
+    const application: Application = (_environ, startResponse) => {
+      try {
+        startResponse(status as string, headers as Header[]);
+      } catch (error) {
+        startResponse('200 OK', TEXT, error);
+        return (error as { code: string }).code;
+      }
+      return 'not refused';
+    };
+    const plain = await call(application);
+    const response = await call(compress(application), { headers: { 'Accept-Encoding': accepted } });
+    expect(String(response.body)).toBe(String(plain.body));
+    expect(String(plain.body)).not.toBe('not refused');
+  });
+
+  test.each(cases)('%s: the log says the same (%#)', async (_what, status, headers, accepted) => {
+    const application: Application = (_environ, startResponse) => {
+      try {
+        startResponse(status as string, headers as Header[]);
+      } catch {
+        // The application goes on as if nothing had happened.
+      }
+      return 'text';
+    };
+    const plain = await call(application);
+    const response = await call(compress(application), { headers: { 'Accept-Encoding': accepted } });
+    const message = (text: string) => /^.*Error: .*$/m.exec(text)?.[0];
+    expect([response.status, message(response.errors)]).toEqual([plain.status, message(plain.errors)]);
+    expect(message(plain.errors)).toMatch(/write\(\) after a startResponse\(\) that was refused/);
+  });
+});
+
 describe('the native memory of an encoder', () => {
   afterEach(() => vi.restoreAllMocks());
 
