@@ -1,7 +1,8 @@
 // The examination of a script: looks at it and its surroundings, runs it, and says what a web server would fail at.
 
-import { lstatSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { chownSync, lstatSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { codeOf } from '../error-code.ts';
 import { readStart } from '../host/shebang.ts';
 import { type Account, canBecome, findAccount, guessServerAccount, ownAccount, userName } from './account.ts';
@@ -90,7 +91,7 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
   const selinux = selinuxEnforces();
   if (selinux)
     unseen.push(
-      `SELinux is enforcing on this machine, and its labels were not examined: ls -Z ${quote(script)}; ausearch -m avc -ts recent`,
+      `SELinux is enforcing on this machine, and its labels were not examined: ls -Z -- ${quote(script)}; ausearch -m avc -ts recent`,
     );
 
   const blocks = findings.some(({ severity, code }) => severity === 'fails' && !/^(?:suexec|setuid|cgi-|access-|socket-)/.test(code));
@@ -103,23 +104,39 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
       unseen.push('The script was not run, because the server could not start it. Mend this first, and examine it again.');
     return { script, user: account.name, findings: order(findings), answers: [], unseen };
   }
-  // A warm script keeps its workers below TMPDIR. There is no folder below /dev/null, so it starts none, and asks none.
-  const variables: Record<string, string> = built?.isWarm ? { TMPDIR: '/dev/null' } : {};
-  const trials = await tryScript({
-    variables,
-    path: script,
-    account: runner,
-    server: deployment.server,
-    program,
-    askedPath,
-    sendsPosts,
-    timeout,
-  });
+  const runTrials = (variables: Record<string, string>) =>
+    tryScript({
+      variables,
+      path: script,
+      account: runner,
+      server: deployment.server,
+      program,
+      isBuilt: built !== undefined,
+      askedPath,
+      sendsPosts,
+      timeout,
+    });
+  const trials = built?.isWarm ? await withoutWorkers(runner, (TMPDIR) => runTrials({ TMPDIR })) : await runTrials({});
   if (built && program?.path !== undefined && trials.answers.length > 1)
     findings.push(...(await examineCompiledCode({ ...deployment, account: runner }, program.path)));
   if (server.name === 'busybox') for (const finding of trials.findings) raiseForBusybox(finding);
   unseen.push(...trials.unseen);
   return { script, user: account.name, findings: order([...findings, ...trials.findings]), answers: trials.answers, unseen };
+}
+
+/**
+ * Calls `use` with the path of a temporary folder for the files of `account`, in which a warm script neither starts a worker nor
+ * finds one: there is a file where it would make the folder of its sockets. Then removes the folder.
+ */
+async function withoutWorkers<Result>(account: Account, use: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-'));
+  try {
+    writeFileSync(join(folder, `run-with-cgi-${account.uid}`), '');
+    if (process.getuid?.() === 0) chownSync(folder, account.uid, account.gid);
+    return await use(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Raises what other servers put right, and busybox httpd does not. */

@@ -201,7 +201,8 @@ function examineProgram(deployment: Deployment, path: string, name: string): Fin
     );
   }
   if (!stats.isFile()) {
-    return fault('interpreter-missing', `The first line names the interpreter ${path}, which is a folder.`, suggestLine(deployment, path));
+    const kind = stats.isDirectory() ? 'a folder' : 'no program: it is neither a file nor a link to one';
+    return fault('interpreter-missing', `The first line names the interpreter ${path}, which is ${kind}.`, suggestLine(deployment, path));
   }
   const mount = mountOf(realpath(path));
   if (mount?.options.includes('noexec')) {

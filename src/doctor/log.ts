@@ -260,7 +260,7 @@ function refusedFile(path: string): Cause {
     problem: `The user that runs the script may not open ${path}.`,
     mend: [
       { change: 'Give that user the permission on the file, and x on the folders above it.' },
-      { run: `ls -ld ${quote(path)}; namei -m ${quote(path)}` },
+      { run: `ls -ld -- ${quote(path)}; namei -m -- ${quote(path)}` },
     ],
   };
 }

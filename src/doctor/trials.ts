@@ -20,6 +20,8 @@ export interface TrialOptions {
   server: ServerFacts;
   /** The program that reads the script, for its shortest time; undefined where that is not known. */
   program: Program | undefined;
+  /** Whether `build` has made the script. */
+  isBuilt: boolean;
   /** Variables for every request, beside those of CGI. */
   variables: Readonly<Record<string, string>>;
   /** The path behind the script that is asked for, with its query. Default: none. */
@@ -43,6 +45,8 @@ const SECRET = 'cnVuLXdpdGgtY2dpOmRvY3Rvcg';
 /** Milliseconds above the interpreter's own start from which a script is slow, and from which it is very slow. */
 const SLOW = 300;
 const VERY_SLOW = 3_000;
+/** How often a request is sent that seems to be slow. */
+const ROUNDS = 3;
 /** What people forget who have only run a script by hand. */
 const VARIABLES = 'The script got no variables but those of a request, as under a server: what your shell exports is not there.';
 /** Interpreters that end at once when they run an empty file. */
@@ -95,13 +99,18 @@ class TrialRuns implements Trials {
 
   /** Sends a request again, and returns its time in milliseconds; compares that with the time of the interpreter alone. */
   async measure(request: RequestOptions): Promise<number> {
-    const { account, server, program, timeout, path } = this.#options;
+    const { account, server, program, isBuilt, timeout, path } = this.#options;
     const made = this.#make(request);
-    const { milliseconds } = await this.#run(made);
     const empty = program !== undefined && MEASURED.test(program.name) ? program.path : undefined;
     const alone = { account, limits: server.limits, variables: { PATH: made.variables.PATH ?? '' }, timeout };
-    const shortest = empty === undefined ? undefined : await run([empty, '/dev/null'], alone);
-    const floor = shortest?.end === 'exit status 0' ? shortest.milliseconds : undefined;
+    let milliseconds = Infinity;
+    let floor: number | undefined;
+    // A single slow run may come from whatever else the machine does. The shortest times count.
+    for (let round = 0; round < ROUNDS && milliseconds - (floor ?? 0) > SLOW; round++) {
+      milliseconds = Math.min(milliseconds, (await this.#run(made)).milliseconds);
+      const shortest = empty === undefined ? undefined : await run([empty, '/dev/null'], alone);
+      if (shortest?.end === 'exit status 0') floor = Math.min(floor ?? Infinity, shortest.milliseconds);
+    }
     const compared = floor === undefined ? '' : `; ${program?.name} takes ${Math.round(floor)} ms for an empty file`;
     this.answers.push(`${made.name} again: ${Math.round(milliseconds)} ms${compared}`);
     const over = milliseconds - (floor ?? 0);
@@ -112,9 +121,11 @@ class TrialRuns implements Trials {
         made.name,
         `The answer takes ${Math.round(milliseconds)} ms${compared}. A server starts the script anew for each request, so this is the time of every page.`,
         [
-          /^(?:node|run-with-cgi|sh)$/.test(program?.name ?? '')
-            ? { change: `Build the script (npx run-with-cgi build), or let it stay: build --warm, or the commands fastcgi and scgi.` }
-            : { change: `Find out what ${basename(path)} loads and connects to when it starts.` },
+          isBuilt
+            ? { change: 'Let it stay between requests: build --warm, or the commands fastcgi and scgi.' }
+            : /^(?:node|run-with-cgi)$/.test(program?.name ?? '')
+              ? { change: 'Build the script (npx run-with-cgi build), or let it stay: build --warm, or the commands fastcgi and scgi.' }
+              : { change: `Find out what ${basename(path)} loads and connects to when it starts.` },
         ],
       );
     }
@@ -242,16 +253,15 @@ class TrialRuns implements Trials {
     const { account, server, timeout } = this.#options;
     const made = this.#make({ ...request, method: 'POST', body: 'name=doctor' });
     const inputStaysOpen = Math.min(timeout / 2, 1_500 + 3 * usual);
-    const done = await run(this.#argv, {
-      account,
-      limits: server.limits,
-      variables: made.variables,
-      body: made.body,
-      inputStaysOpen,
-      timeout,
-    });
+    const runWith = (inputStaysOpen: number) =>
+      run(this.#argv, { account, limits: server.limits, variables: made.variables, body: made.body, inputStaysOpen, timeout });
+    const done = await runWith(inputStaysOpen);
     const response = this.#examine(made, done);
-    if (response === undefined || (done.ended ?? Infinity) < inputStaysOpen) return;
+    if (response === undefined || done.ended === undefined || done.ended < inputStaysOpen) return;
+    // The script may just be slow. One that waits for the end of its input waits twice as long for an end that comes as late.
+    const later = Math.min(2 * done.ended, 0.8 * timeout);
+    const again = later > done.ended ? await runWith(later) : undefined;
+    if ((again?.ended ?? 0) < later) return;
     this.#add(
       'reads-past-body',
       'may-fail',

@@ -351,6 +351,56 @@ describe('an examination', () => {
     });
   });
 
+  test('takes no slow POST request for one that reads past the body', async () => {
+    await inFolder(async (own) => {
+      const slow = '[ "$REQUEST_METHOD" = GET ] || sleep 2';
+      const all = '[ "$REQUEST_METHOD" != POST ] || cat >/dev/null';
+      const codes = async (lines: string) => {
+        script(own, HELLO.replace('\n', `\n${lines}\n`));
+        const { findings } = await examine(join(own, 'script.cgi'), { account });
+        return findings.map(({ code }) => code);
+      };
+      expect(await codes(slow)).toEqual(['body-on-head']);
+      expect(await codes(all)).toEqual(['reads-past-body', 'body-on-head']);
+    });
+  }, 60_000);
+
+  test('takes no single slow answer for a slow start', async () => {
+    await inFolder(async (own) => {
+      script(own, '', 'count', 0o666);
+      const count = `echo >>${own}/count; [ $(wc -l <${own}/count) != 2 ] || sleep 1`;
+      script(own, HELLO.replace('\n', `\n${count}\n`));
+      const { findings } = await examine(join(own, 'script.cgi'), { account, sendsPosts: false });
+      expect(findings.map(({ code }) => code)).toEqual(['body-on-head']);
+    });
+  });
+
+  test('does not advise to build a slow script of the shell', async () => {
+    await inFolder(async (own) => {
+      script(own, HELLO.replace('\n', '\nsleep 0.6\n'));
+      const { findings } = await examine(join(own, 'script.cgi'), { account, sendsPosts: false });
+      expect(findings.find(({ code }) => code === 'slow-start')?.mend).toEqual([
+        { change: 'Find out what script.cgi loads and connects to when it starts.' },
+      ]);
+    });
+  });
+
+  test('of a script whose interpreter is a FIFO says that, and waits for nothing', async () => {
+    await inFolder(async (own) => {
+      execFileSync('mkfifo', ['-m', '755', join(own, 'fifo')]);
+      for (const line of [`#!${own}/fifo`, `#!/usr/bin/env ${own}/fifo`]) {
+        script(own, `${line}\n`);
+        const { findings } = await examine(join(own, 'script.cgi'), { account });
+        expect(findings.map(({ code, problem }) => [code, problem])).toEqual([
+          [
+            'interpreter-missing',
+            `The first line names the interpreter ${own}/fifo, which is no program: it is neither a file nor a link to one.`,
+          ],
+        ]);
+      }
+    });
+  });
+
   test('without root says what it could not look at', async () => {
     await inFolder(async (own) => {
       script(own, HELLO);
@@ -377,7 +427,14 @@ test.each([undefined, '/usr/bin/perl'])('the examination of a warm script starts
     const module = join(own, 'app.mjs');
     writeFileSync(
       module,
-      "export const application = (environ, startResponse) => (startResponse('200 OK', [['Content-Type', 'text/plain']]), 'hello');\n",
+      `import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+export const application = (environ, startResponse) => {
+  rmdirSync(mkdtempSync(tmpdir() + '/of-the-application-'));
+  startResponse('200 OK', [['Content-Type', 'text/plain']]);
+  return 'hello';
+};
+`,
     );
     const path = join(own, 'script.cgi');
     await buildScript(module, path, { exportName: 'application', warm: true, perl });

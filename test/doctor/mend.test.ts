@@ -70,6 +70,11 @@ describe('a module that is missing', () => {
   });
 });
 
+test('a path that begins with "-" is no option of a command', () => {
+  const [command = ''] = commandsOf(findCause("EACCES: permission denied, open '-R'", '/srv/app.cgi')?.mend ?? []);
+  expect(command).toBe("ls -ld -- '-R'; namei -m -- '-R'");
+});
+
 describe('a command takes a path as one word', () => {
   const own = join(folder, 'x y');
   mkdirSync(own);

@@ -252,6 +252,13 @@ The token is used up. Remove this file from the server.
       expect(text).toContain('can write neither into');
     }, 0));
 
+  test('takes a link in the place of its mark for a mark, and does not follow it', () =>
+    inFolder((folder) => {
+      symlinkSync(join(folder, 'made'), join(folder, mark));
+      expect(ask(folder, `token=${token}`)).toEqual({ status: '403', text: USED });
+      expect(existsSync(join(folder, 'made'))).toBe(false);
+    }));
+
   test('uses no folder of the temporary files that another user has made', () =>
     inFolder((folder) => {
       const shared = mkdtempSync(join(tmpdir(), 'run-with-cgi-doctor-shared-'));
