@@ -36,6 +36,8 @@ class Supervisor {
   #socket: SharedSocket;
   #options: SupervisorOptions;
   #workers = new Set<Worker>();
+  /** Workers that take no more requests after an error that nobody caught. */
+  #broken = new Set<Worker>();
   /** Connections that wait for a worker. */
   #waiting: ConnectionHandle[] = [];
   #delay = FIRST_RESTART_DELAY;
@@ -129,6 +131,7 @@ class Supervisor {
 
   #onEnded(worker: Worker): void {
     this.#workers.delete(worker);
+    this.#broken.delete(worker);
     for (const connection of worker.unconfirmed.splice(0)) this.#giveToNext(connection);
     // A worker that was told to end, or that is being replaced, has a successor already, or needs none.
     if (this.#isEnding || worker.isEnding || !worker.isNeeded) this.#stopIfIdle();
@@ -137,16 +140,16 @@ class Supervisor {
 
   /** Replaces a broken worker, which still answers what runs. There are never more broken workers than sound ones. */
   #onBroken(worker: Worker): void {
-    worker.isBroken = true;
+    this.#broken.add(worker);
     worker.end('leave', this.#options.deadline);
     if (this.#isEnding || !worker.isNeeded) return; // another worker replaces it already
     worker.isNeeded = false;
     this.#startAnother(worker, 'takes no more requests');
-    const broken = [...this.#workers].filter(({ isBroken }) => isBroken);
-    const [oldest] = broken;
-    if (!oldest || broken.length <= this.#options.count) return;
-    this.#options.log(`worker ${oldest.pid} is killed with its unfinished requests, because others have broken since`);
-    oldest.end('end', 0);
+    // A set keeps the order of insertion: the first worker in it has been broken for the longest time.
+    const [first] = this.#broken;
+    if (!first || this.#broken.size <= this.#options.count) return;
+    this.#options.log(`worker ${first.pid} is killed with its unfinished requests, because others have broken since`);
+    first.end('end', 0);
   }
 
   /** Starts another worker in the place of `worker`, after a delay. `what` says in the log what happened to it. */

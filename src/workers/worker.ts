@@ -32,8 +32,6 @@ export class Worker {
   isIdle = false;
   /** Whether the supervisor has told it to end. */
   isEnding = false;
-  /** Whether an error that nobody caught has broken it. */
-  isBroken = false;
   /** Whether it is one of the workers that must be there: when it ends unasked, another one starts in its place. */
   isNeeded = false;
   /** Connections that the worker was given and has not confirmed. They are not lost with it. */
