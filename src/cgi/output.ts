@@ -33,16 +33,16 @@ export interface OutputOptions {
   input: Input;
   /** Whether the server may send the whole request body before it reads a byte of the response: Apache, uwsgi, civetweb, fcgiwrap. */
   serverSendsBodyFirst: boolean;
-  /** Is called before the first byte is written. */
-  onStart(): void;
-  /** Is called after the last byte. */
-  onEnd(): void | Promise<void>;
 }
 
 /** The sink for one response. */
 export class Output implements Sink {
   /** Sends a file through one buffer, which is used again for each piece. So it is there only where no write has to wait. */
   sendFile?: NonNullable<Sink['sendFile']>;
+  /** Called before the first byte is written. */
+  onStart = (): void => {};
+  /** Called after the last byte. */
+  onEnd = (): void | Promise<void> => {};
   #options: OutputOptions;
   /** How many bytes have been written while the server may still send the request body. */
   #written = 0;
@@ -55,9 +55,8 @@ export class Output implements Sink {
   }
 
   start(status: string, headers: readonly Header[], block: Block = ''): void | Promise<void> {
-    const { onStart, renderHead } = this.#options;
-    onStart();
-    const head = renderHead(status, headers);
+    this.onStart();
+    const head = this.#options.renderHead(status, headers);
     // Head and block go in one piece, because busybox looks only at the first 8 bytes of its first read.
     if (typeof block === 'string' && block.length <= FIRST_PIECE && Buffer.byteLength(head) === head.length) {
       return this.write(head + block);
@@ -70,31 +69,35 @@ export class Output implements Sink {
   }
 
   write(block: Block): void | Promise<void> {
-    if (this.#ended) return;
     const { input, serverSendsBodyFirst } = this.#options;
-    if (serverSendsBodyFirst && !input.received) {
-      this.#written += Buffer.byteLength(block);
-      if (this.#written > PIPE_CAPACITY) {
-        // The application is reading. The rest of the body can be spooled only when that read has ended.
-        if (input.reading) return input.reading.then(() => this.write(block));
-        input.spool();
-      }
+    if (serverSendsBodyFirst && !input.received) this.#written += Buffer.byteLength(block);
+    return this.#writeCounted(block);
+  }
+
+  /** Writes a block that is counted, after it has spooled the rest of the body where the server might wait for that. */
+  #writeCounted(block: Block): void | Promise<void> {
+    if (this.#ended) return;
+    const { input } = this.#options;
+    if (this.#written > PIPE_CAPACITY && !input.received) {
+      // The application is reading. The rest of the body can be spooled only when that read has ended.
+      if (input.reading) return input.reading.then(() => this.#writeCounted(block));
+      input.spool();
     }
     return this.#options.write(block);
   }
 
   end(): void | Promise<void> {
     this.#ended = true;
-    const { input, serverSendsBodyFirst, onEnd } = this.#options;
+    const { input, serverSendsBodyFirst } = this.#options;
     if (serverSendsBodyFirst && input.reading) {
       const timeout = new Promise((resolve) => setTimeout(resolve, READ_TIMEOUT));
       return Promise.race([input.reading, timeout]).then(() => {
         input.discard(MAX_DISCARDED);
-        return onEnd();
+        return this.onEnd();
       });
     }
     if (serverSendsBodyFirst) input.discard(MAX_DISCARDED);
-    return onEnd();
+    return this.onEnd();
   }
 
   #sendFile(descriptor: number, length: number): number | Promise<number> {

@@ -18,7 +18,7 @@ import { offerApplication } from './capture.ts';
 import { writeDescriptor, writeText } from './descriptor.ts';
 import { headFor, isNph, nphHead } from './head.ts';
 import { Output } from './output.ts';
-import { guardProcess, type ProcessGuard } from './process-guard.ts';
+import { guardProcess } from './process-guard.ts';
 import { type LogTarget, openErrors } from './stderr.ts';
 import { isPipeOrSocket, type Stdin, toSource } from './stdin.ts';
 import { closeLog, closeResponse, hasStartedChildren, printTo, takeStdout } from './stdout.ts';
@@ -38,7 +38,10 @@ export interface RunWithCgiOptions {
   stderr?: LogTarget;
   /** Whether to send a whole HTTP response, which the server passes on unchanged. Default: whether the script's name begins with "nph-". */
   nph?: boolean;
-  /** Milliseconds after which an application that waits is ended, and the client gets a 504 or a response that ends short. Default: no limit. */
+  /**
+   * Milliseconds that an application may wait for things. Afterwards the client gets a 504, or a response that ends short. 0 ends
+   * it at its first wait. Default: no limit.
+   */
   timeout?: number;
   /** The largest request body, in bytes. A larger one is answered with 413. Default: no limit. */
   maxBodySize?: number;
@@ -87,27 +90,27 @@ function answerRequest(stdout: Stdout, application: Application, options: RunWit
     runOnce: true,
   });
 
-  let guard: ProcessGuard | undefined;
-  const work = isScript ? workAfterResponse() : undefined;
   const output = new Output({
     write: typeof stdout === 'number' ? descriptorWriter(stdout) : objectWriter(stdout),
     isSynchronous: typeof stdout === 'number',
     renderHead: isNphScript(options, environ) ? nphHead(environ.SERVER_PROTOCOL) : headFor(environ.SERVER_SOFTWARE),
     input,
     serverSendsBodyFirst: length > 0 && isPipeOrSocket(stdin),
-    onStart() {
-      if (guard && (exchange.needsClose || work)) guard.watchSignals();
-    },
-    onEnd() {
-      if (!guard || typeof stdout !== 'number') return;
+  });
+  const exchange = new Exchange(refusal ?? application, environ, output, report);
+  const guard = isScript ? guardProcess(exchange, input, report) : undefined;
+  const work = isScript ? workAfterResponse() : undefined;
+  if (guard && typeof stdout === 'number') {
+    output.onStart = () => {
+      if (exchange.needsClose || work) guard.watchSignals();
+    };
+    output.onEnd = () => {
       // With nothing left to do the process ends at once, and that closes the response, unless children have inherited it.
       if (!exchange.needsClose && !work && !(stdout === 1 && hasStartedChildren())) return;
       guard.limitGrace();
       return closeResponse(stdout);
-    },
-  });
-  const exchange = new Exchange(refusal ?? application, environ, output, report);
-  if (isScript) guard = guardProcess(exchange, input, report);
+    };
+  }
   const finished = exchange.start();
   if (!exchange.isOver) {
     guard?.watchSignals();
