@@ -3,7 +3,7 @@
 
 import { joinRepeated } from '../environ/repeated-headers.ts';
 import type { Variables } from '../environ/variables.ts';
-import { toBytes } from '../gateway/block.ts';
+import { MAX_COPIED, toBytes } from '../gateway/block.ts';
 import type { Block } from '../types.ts';
 
 // Types of records. §8
@@ -33,8 +33,6 @@ const HEADER = 8;
 const LARGEST = 65_535;
 /** The most bytes of content in a STDERR record. HAProxy writes beyond the end of its buffer, 16 KiB, when a record fills it. */
 const LARGEST_ERROR = 8_192;
-/** Copying a block of up to so many bytes costs less than giving the system one more piece to write. */
-const COPIED = 32_768;
 const NOTHING = Buffer.alloc(0);
 
 /** The methods that a parser calls for each record, in order. */
@@ -247,7 +245,7 @@ export function stdoutRecords(id: number, head: string, block: Block | undefined
   const isText = typeof block === 'string';
   const blockLength = block === undefined ? 0 : isText ? Buffer.byteLength(block) : block.length;
   const length = head.length + blockLength;
-  if (length > COPIED) return manyRecords(id, head, block ?? '', isLast, endsStderr);
+  if (length > MAX_COPIED) return manyRecords(id, head, block ?? '', isLast, endsStderr);
 
   const end = length === 0 ? 0 : HEADER + length;
   const bytes = Buffer.allocUnsafe(end + (isLast ? endLength(endsStderr) : 0));

@@ -12,7 +12,7 @@ import { isBodiless, reasonOf } from '../gateway/status.ts';
 import { show } from '../show.ts';
 import type { ApplicationFunction, Block, Closable, Environ, StartResponse, Write } from '../types.ts';
 import type { Platform, ResponseBody } from './platform.ts';
-import { urlOf } from './url.ts';
+import { fetchUrl } from './url.ts';
 
 /** The third argument of a handler, as Cloudflare Workers have it. */
 export interface FetchContext {
@@ -118,7 +118,7 @@ class FetchResponse implements AsyncIterable<Block>, Closable {
   async #callHandler(): Promise<Response> {
     const environ = this.#environ;
     const request = this.#platform.request({
-      url: urlOf(environ, this.#wholePath),
+      url: fetchUrl(environ, this.#wholePath),
       method: environ.REQUEST_METHOD,
       headers: requestHeaders(environ),
       body: () => (hasBody(environ) ? environ['wsgi.input'] : undefined),

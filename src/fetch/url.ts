@@ -9,7 +9,7 @@ import type { Environ } from '../types.ts';
  * Returns the URL of the request: scheme, Host, path and query. The path is what follows SCRIPT_NAME, or the whole path if
  * `wholePath` is true, as the client wrote it. Throws a `RequestError` for a Host header that is not a host.
  */
-export function urlOf(environ: Environ, wholePath: boolean): string {
+export function fetchUrl(environ: Environ, wholePath: boolean): string {
   const { scriptName, pathInfo } = rawPath(environ);
   const path = (wholePath ? scriptName : '') + pathInfo || '/';
   const host = environ.HTTP_HOST || `${environ.SERVER_NAME}:${environ.SERVER_PORT}`;

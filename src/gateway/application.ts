@@ -18,7 +18,7 @@ export function toFunction(application: Application): ApplicationFunction {
   );
 }
 
-/** Only a class has a `prototype` that is read-only. A class cannot be called without `new`. */
-function isClass(callable: ApplicationFunction | ApplicationClass): callable is ApplicationClass {
-  return callable.prototype !== undefined && Object.getOwnPropertyDescriptor(callable, 'prototype')?.writable === false;
+/** Whether `callable` is a class, which cannot be called without `new`. Only a class has a `prototype` that is read-only. */
+export function isClass(callable: object): callable is ApplicationClass {
+  return Object.getOwnPropertyDescriptor(callable, 'prototype')?.writable === false;
 }

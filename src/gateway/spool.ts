@@ -7,13 +7,13 @@ import type { Source } from './source.ts';
 
 /** How many bytes stay in memory. */
 const MEMORY_LIMIT = 1024 * 1024;
-/** The size of a block in memory. Small pieces are joined to blocks: a Buffer for each would take far more than its bytes. */
+/** Bytes of a block in memory, and of one read. Small pieces are joined to blocks: a Buffer for each would take far more than its bytes. */
 const BLOCK_SIZE = 65_536;
 
 /** Reads `source` to its end, or up to `length` bytes, and returns a spool of them. */
 export function spoolSource(source: Source, length: number): Spool {
   const spool = new Spool();
-  const buffer = Buffer.allocUnsafe(65_536);
+  const buffer = Buffer.allocUnsafe(BLOCK_SIZE);
   while (spool.length < length) {
     const count = source.read(buffer.subarray(0, Math.min(length - spool.length, buffer.length)));
     if (count === 0) break;

@@ -1,5 +1,6 @@
 // Tells of which kind an application is, mostly by its methods and parameters.
 
+import { isClass } from '../gateway/application.ts';
 import { show } from '../show.ts';
 import { UserError } from './user-error.ts';
 
@@ -59,10 +60,6 @@ function parametersOf(callable: object): Parameters {
   const names = (taken ?? (list || single)).split(',').map((name) => name.replace(/=.*$/s, '').trim());
   const [first, second] = names.map((name) => (/^[\w$]+$/.test(name) ? name : undefined));
   return { first, second, hasMore: list.includes('...') };
-}
-
-function isClass(callable: object): boolean {
-  return Object.getOwnPropertyDescriptor(callable, 'prototype')?.writable === false;
 }
 
 /** Returns the kind called `name`; undefined for no name or an empty one. Throws a `UserError` for an unknown name. */

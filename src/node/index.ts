@@ -1,4 +1,5 @@
-// run-with-cgi/node: makes applications of listeners of node:http (Express, Koa, Fastify), and listeners of applications.
+// run-with-cgi/node: makes applications of listeners of node:http (Express, Koa, Fastify), and listeners of
+// applications; catches the listener of a program that listens on a port.
 
 export type { ServerOptions } from '../server/server.ts';
 export { captureListen } from './capture.ts';

@@ -10,7 +10,7 @@ import { isHopByHop } from '../gateway/hop-by-hop.ts';
 import { pairHeaders, sanitizeHeaders, sanitizeReason } from '../gateway/sanitize.ts';
 import type { Block, Closable, Environ, StartResponse } from '../types.ts';
 import type { ListenerFunction } from './listener.ts';
-import { announcesBody, headersOf, pretendAddresses, urlOf } from './request.ts';
+import { announcesBody, headersOf, pretendAddresses, urlProperties } from './request.ts';
 
 /** Bytes of headers that both ends take. The gateway has limited them before. */
 const MAX_HEADER_SIZE = 16 * 1024 * 1024;
@@ -32,7 +32,7 @@ export class ConnectedAnswer implements AsyncIterable<Block>, Closable {
     this.#server = new Server(options, async (request, response) => {
       response.sendDate = false;
       response.on('close', () => response.errored && this.#fail(response.errored));
-      Object.assign(request, urlOf(environ));
+      Object.assign(request, urlProperties(environ));
       try {
         await handle(request, response);
       } catch (error) {
@@ -74,7 +74,7 @@ export class ConnectedAnswer implements AsyncIterable<Block>, Closable {
     const request = openRequest({
       createConnection: () => ours,
       method: environ.REQUEST_METHOD,
-      path: urlOf(environ).url,
+      path: urlProperties(environ).url,
       setHost: false,
       maxHeaderSize: MAX_HEADER_SIZE,
     });

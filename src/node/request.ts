@@ -10,8 +10,8 @@ import { rawPath } from '../environ/path.ts';
 import { rawQuery } from '../environ/uri.ts';
 import type { Environ, Header } from '../types.ts';
 
-/** The URL of a request, and the properties that a router of Express adds to it. */
-export interface RequestUrl {
+/** The properties of a request that hold its URL: `url`, and what a router of Express adds. */
+export interface UrlProperties {
   url: string;
   /** The path up to the application. */
   baseUrl?: string;
@@ -30,7 +30,7 @@ export function requestOf(environ: Environ, onError: (error: unknown) => void): 
   const socket = new Socket();
   pretendAddresses(socket, environ);
   const request = new IncomingMessage(socket);
-  Object.assign(request, urlOf(environ));
+  Object.assign(request, urlProperties(environ));
   request.method = environ.REQUEST_METHOD;
   Object.assign(request, { upgrade: false });
   const [, version = '1.1'] = /^HTTP\/(\d\.\d)$/.exec(environ.SERVER_PROTOCOL) ?? [];
@@ -88,7 +88,8 @@ export function requestOf(environ: Environ, onError: (error: unknown) => void): 
   return { request, release };
 }
 
-export function urlOf(environ: Environ): RequestUrl {
+/** Returns the properties that hold the URL of the request of `environ`. */
+export function urlProperties(environ: Environ): UrlProperties {
   if (environ.REQUEST_URI === '*') return { url: '*' }; // OPTIONS of the server itself
   const { scriptName, pathInfo } = rawPath(environ);
   const query = rawQuery(environ) || (String(environ.REQUEST_URI).endsWith('?') ? '?' : '');

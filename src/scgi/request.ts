@@ -1,13 +1,10 @@
 // One request of SCGI. Its response looks like that of a CGI script, and ends with the connection.
 
-import { toBytes } from '../gateway/block.ts';
+import { MAX_COPIED, toBytes } from '../gateway/block.ts';
 import { clientGone } from '../gateway/interruptions.ts';
 import type { ResidentSettings } from '../resident/options.ts';
 import { ResidentRequest } from '../resident/request.ts';
 import type { Block, ErrorStream, Header } from '../types.ts';
-
-/** Copying a block of up to so many bytes costs less than giving the system one more piece to write. */
-const COPIED = 32_768;
 
 /** The connection, as its request needs it. */
 export interface RequestConnection {
@@ -32,7 +29,7 @@ export class ScgiRequest extends ResidentRequest {
     const head = this.renderHead(status, headers);
     if (typeof block === 'string' && Buffer.byteLength(block) === block.length) return this.#send([Buffer.from(head + block, 'latin1')]);
     const pieces = [Buffer.from(head, 'latin1'), toBytes(block)];
-    return this.#send(head.length + block.length > COPIED ? pieces : [Buffer.concat(pieces)]);
+    return this.#send(head.length + block.length > MAX_COPIED ? pieces : [Buffer.concat(pieces)]);
   }
 
   override write(block: Block): void | Promise<void> {

@@ -31,6 +31,7 @@ export function checkedErrors(errors: ErrorStream, { application }: Enforcer): E
       errors.flush();
     },
     /// - **`errors-close`** The application does not close `wsgi.errors`.
+    // The type ErrorStream has no close(), so TypeScript takes one only by way of a spread.
     ...{
       close() {
         application('errors-close', false, () => "wsgi.errors is the server's and must not be closed");

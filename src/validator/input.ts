@@ -78,6 +78,7 @@ export function checkedInput(input: InputStream, response: ResponseChecker, { ap
       }
     },
     /// - **`input-close`** The application does not close `wsgi.input`.
+    // The type InputStream has no close(), so TypeScript takes one only by way of a spread.
     ...{
       close() {
         application('input-close', false, () => "wsgi.input is the server's and must not be closed");
