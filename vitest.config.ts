@@ -50,8 +50,8 @@ export default defineConfig({
       group('servers', SERVERS, ONCE),
       group('once', ONCE),
     ],
-    // One more than processors: many tests wait for a process or a clock.
-    maxWorkers: availableParallelism() + 1,
+    // More than twice as many as processors: most tests wait for a process or a clock.
+    maxWorkers: 2 * availableParallelism() + 1,
     testTimeout: 30_000,
     // A test that compares nothing cannot fail.
     expect: { requireAssertions: true },

@@ -27,6 +27,7 @@ test('docs/errors.md lists the codes of errors before anything runs', () => {
   const source = [
     'build/assets',
     'build/standalone/bun-program',
+    'build/standalone/fork-guard',
     'build/standalone/node-executable',
     'built-script/boot',
     'built-script/shell-line',

@@ -242,7 +242,10 @@ export async function askAllTheTime(meanwhile: () => Promise<void>): Promise<See
   const all: Seen[] = [];
   let isDone = false;
   const clients = Array.from({ length: 4 }, async () => {
-    while (!isDone) all.push(await see());
+    while (!isDone) {
+      all.push(await see());
+      await sleep(20);
+    }
   });
   await meanwhile().finally(() => {
     isDone = true;
