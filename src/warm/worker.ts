@@ -11,8 +11,9 @@ import { ResidentServer } from '../resident/server.ts';
 import { secondsOf } from '../timer.ts';
 import type { Application } from '../types.ts';
 import { DRAIN, onUncaught } from '../workers/uncaught.ts';
+import { removeLeftovers } from './leftovers.ts';
 import { limitLog } from './start.ts';
-import { removeLeftovers } from './sweep.ts';
+import { identity, WorkerSocket } from './worker-socket.ts';
 
 /** Milliseconds between two checks whether it is time to end. */
 const CHECK_INTERVAL = 2_000;
@@ -27,15 +28,9 @@ export function runWorker(application: Application, { maxBodySize, timeout, env 
   const version = identity(script);
   const idleExit = secondsOf('RUN_WITH_CGI_IDLE_EXIT', process.env.RUN_WITH_CGI_IDLE_EXIT || IDLE_EXIT);
 
-  // The socket gets a name of its own first. rename() then replaces an older socket without a gap. And Node removes the name
-  // that it listened on when the server closes; the other name may be another worker's by then. The path leads through a
-  // descriptor because the address of a socket is short, as in shell-steps.ts.
-  const slash = path.lastIndexOf('/');
-  const descriptor = fs.openSync(path.slice(0, slash), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-  const folder = `/proc/self/fd/${descriptor}`;
-  const ownPath = `${folder}${path.slice(slash)}.${process.pid}`;
+  const place = new WorkerSocket(path);
   const server = serveFastCgi(application, {
-    socket: ownPath,
+    socket: place.firstPath,
     mode: 0o600,
     ...(maxBodySize !== undefined && { maxBodySize }),
     ...(timeout !== undefined && { timeout }),
@@ -51,37 +46,31 @@ export function runWorker(application: Application, { maxBodySize, timeout, env 
       idleSince = Date.now();
     });
   });
-  let ownSocket: string | undefined;
-  const livenessLink = livenessLinkAt(`${path}.pid`, `/proc/${process.pid}/fd/${descriptor}`);
   server.on('listening', () => {
     server.on('error', (error) => errors.write(formatFailure('warm', error))); // a connection could not be accepted
-    fs.renameSync(ownPath, path);
-    ownSocket = identity(path);
-    livenessLink.create();
-    fs.rmSync(`${path}.lock`, { force: true });
-    removeLeftovers(folder, path.slice(slash + 1));
+    place.take();
+    removeLeftovers(place.folder, place.name);
   });
   server.on('close', async () => {
     // An application may work on after its response.
     if (server instanceof ResidentServer) await Promise.race([server.exchangesOver(), sleep(DRAIN)]);
     // A log with text in it stays, for somebody to read. That of an older version of the script goes.
     const isLogUseless = identity(script) !== version || fs.fstatSync(2).size === 0;
-    const isReplaced = fs.existsSync(path) || fs.existsSync(`${path}.lock`);
-    if (isLogUseless && !isReplaced) fs.rmSync(`${path}.log`, { force: true });
+    if (isLogUseless && !place.isOccupied) fs.rmSync(`${path}.log`, { force: true });
     process.exit(status);
   });
 
   const end = () => {
     clearInterval(timer);
-    livenessLink.remove();
+    place.hide();
     setTimeout(() => {
-      if (identity(path) === ownSocket) fs.rmSync(path, { force: true });
+      place.remove();
       server.close();
     }, GRACE);
   };
   const timer = setInterval(() => {
     const isUnused = openConnections === 0 && Date.now() - idleSince >= idleExit;
-    if (isUnused || identity(path) !== ownSocket || identity(script) !== version) end();
+    if (isUnused || !place.isOurs || identity(script) !== version) end();
     limitLog(2);
   }, CHECK_INTERVAL);
   let status = 0;
@@ -97,32 +86,4 @@ export function runWorker(application: Application, { maxBodySize, timeout, env 
     },
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) process.on(signal, end);
-}
-
-/**
- * The link that tells the shell whether this process lives (shell-steps.ts). `target` is a folder that this process has open: its
- * path in /proc exists only as long as the process. (The number of a process alone would not do: a zombie keeps it.)
- */
-function livenessLinkAt(link: string, target: string): { create(): void; remove(): void } {
-  return {
-    create() {
-      const name = `${link}.${process.pid}`;
-      fs.rmSync(name, { force: true });
-      fs.symlinkSync(target, name);
-      fs.renameSync(name, link);
-    },
-    remove() {
-      try {
-        if (fs.readlinkSync(link) === target) fs.unlinkSync(link);
-      } catch {
-        // Another worker has put its own link there, or somebody has removed it.
-      }
-    },
-  };
-}
-
-/** Returns a text that differs for a later file of the same name; undefined when there is no file. */
-function identity(path: string): string | undefined {
-  const status = fs.statSync(path, { throwIfNoEntry: false });
-  return status && `${status.ino} ${status.mtimeMs}`;
 }

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 
 const src = fileURLToPath(new URL('../../src', import.meta.url));
 
-/** Names with an underscore that Node documents: what a stream's author implements. */
+/** Names with an underscore that Node documents, for those who implement streams. An IncomingMessage is a Readable. */
 const DOCUMENTED = ['_read', '_write', '_final', '_destroy', '_construct', '_transform'];
 
 /** Names without one that Node does not document. */
