@@ -16,19 +16,24 @@ import { REMOVE_EVAL_TEXT } from '../node-internals/eval-text.ts';
  * - V8 looks at the source before it finds out that it must refuse the code. So where its version is not that of build, the code
  *   is not tried.
  * - It calls few functions of Node, because the first call of each costs up to a hundred microseconds.
+ * - A file that cannot be read, or is damaged, is answered by 500. The log gets the cause, but not where it is the response.
  */
 const BOOT = `(function(module,require,file){\
-var get=process.getBuiltinModule,path=file||process.argv[1];\
-if(!get){\
-console.error("run-with-cgi: Node "+process.version.slice(1)+" is too old for "+path+"; it has to be 20.19, 22.12 or later [node-too-old]");\
+var get=process.getBuiltinModule,path=file||process.argv[1],fail=function(message){\
+if(message)console.error("run-with-cgi: "+message);\
 process.exitCode=1;\
-console.log((/(^|\\/)nph-[^\\/]*$/.test(path)?"HTTP/1.1":"Status:")+" 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error");\
-return}\
+console.log((/(^|\\/)nph-[^\\/]*$/.test(path)?"HTTP/1.1":"Status:")+" 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error")};\
+if(!get)return fail("Node "+process.version.slice(1)+" is too old for "+path+"; it has to be 20.19, 22.12 or later [node-too-old]");\
+try{\
 var bytes=get("fs").readFileSync(path),end=bytes.length-11,list=end-bytes.toString("latin1",end,end+8),parts=JSON.parse(bytes.toString("latin1",list,end)),cache=list-parts[4],code=cache-parts[3],source=code-parts[2],Script=get("vm").Script;\
 for(var at=7;at<parts.length;at++)bytes[source+parts[at]]=47;\
 var compile=function(data,column){return new Script(bytes.toString(parts[1],source,code),{filename:parts[0],lineOffset:-1,columnOffset:column,cachedData:data})},\
 script=process.versions.v8.indexOf(parts[5])||compile(bytes.subarray(code,cache),0);\
-if(script.cachedDataRejected!==false)script=new Script(bytes.toString("latin1",cache,list)).runInThisContext()(compile,parts[6],script.cachedDataRejected&&script);\
+if(script.cachedDataRejected!==false)script=new Script(bytes.toString("latin1",cache,list)).runInThisContext()(compile,parts[6],script.cachedDataRejected&&script)\
+}catch(error){\
+var link=function(number){return get("fs").readlinkSync("/proc/self/fd/"+number)},isSame;\
+try{isSame=/^(pipe|socket):/.test(link(1))&&link(1)==link(2)}catch(e){}\
+return fail(!isSame&&path+" could not be loaded: "+error)}\
 script.runInThisContext()(module,require,file)\
 })(typeof module=="object"&&module,typeof require=="function"&&require,typeof __filename=="string"&&__filename!="[eval]"&&__filename)`;
 

@@ -12,13 +12,13 @@ const SELF = '/proc/self/fd/';
 /** Codes of the errors that mean that nothing reads what is written any more. */
 const PEER_GONE: ReadonlySet<string | undefined> = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN', 'ESHUTDOWN', 'ETIMEDOUT']);
 
-/** Waits for bytes, puts them at the start of `buffer`, and returns how many. Returns 0 at the end, and after an error. */
+/** Waits for bytes, puts them at the start of `buffer`, and returns how many; 0 at the end. Throws the error of a read that fails. */
 export function readDescriptor(descriptor: number, buffer: Uint8Array): number {
   for (let tries = 0; ; tries++) {
     try {
       return fs.readSync(descriptor, buffer, 0, buffer.length, null);
     } catch (error) {
-      if (!isTemporary(error)) return 0;
+      if (!isTemporary(error)) throw error;
       pause(tries);
     }
   }
@@ -31,7 +31,7 @@ export async function readDescriptorAsync(descriptor: number, buffer: Uint8Array
       fs.read(descriptor, buffer, 0, buffer.length, null, (...result) => resolve([result[0], result[1]]));
     });
     if (!error) return count;
-    if (!isTemporary(error)) return 0;
+    if (!isTemporary(error)) throw error;
     await new Promise((resume) => setTimeout(resume, delay(tries)));
   }
 }
@@ -98,8 +98,12 @@ export function target(descriptor: number): string {
   const link = linkOf(descriptor);
   // Only a path can be that of a FIFO. The first fstat() of a process costs more than reading all the links.
   if (!link.startsWith('/') || link === '/dev/null') return link;
-  const found = fs.fstatSync(descriptor);
-  return found.isFIFO() ? `pipe:${found.dev}:${found.ino}` : link;
+  try {
+    const found = fs.fstatSync(descriptor);
+    return found.isFIFO() ? `pipe:${found.dev}:${found.ino}` : link;
+  } catch {
+    return link;
+  }
 }
 
 function linkOf(descriptor: number): string {

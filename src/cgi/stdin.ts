@@ -47,7 +47,10 @@ function asyncReader(descriptor: number): (buffer: Uint8Array) => number | Promi
   };
 }
 
-/** Whether a server may still be writing the body into `stdin`, as it may into a pipe or a socket. A file is complete. */
+/**
+ * Whether a server may still be writing the body into `stdin`, as it may into a pipe or a socket, and into what the system does
+ * not show. A file is complete.
+ */
 export function isPipeOrSocket(stdin: Stdin): boolean {
-  return typeof stdin === 'number' && /^(?:pipe|socket):/.test(target(stdin));
+  return typeof stdin === 'number' && /^(?:pipe:|socket:|$)/.test(target(stdin));
 }

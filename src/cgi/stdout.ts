@@ -59,8 +59,12 @@ export function closeLog(): void {
  * and with it what is printed.
  */
 function replace(descriptor: number, path: string): void {
+  try {
+    fs.closeSync(descriptor);
+  } catch {
+    // Linux gives the number free all the same.
+  }
   // open() takes the lowest free number, which is the one just closed.
-  fs.closeSync(descriptor);
   for (const candidate of [path, '/dev/null']) {
     try {
       // Without O_NONBLOCK, to open a pipe that has lost its reader would wait for another.

@@ -2,6 +2,7 @@
 // behind it does. PEP 3333 #24 to #30, RFC 3875 #8
 
 import { bodyTooLarge } from '../environ/body-length.ts';
+import { codeOf, isSystemError } from '../error-code.ts';
 import { ApplicationError, RequestError } from '../errors.ts';
 import type { InputStream } from '../types.ts';
 import type { Source } from './source.ts';
@@ -116,7 +117,12 @@ export class Input implements InputStream {
     if (this.#reading || this.#source instanceof Spool) return;
     const buffer = Buffer.allocUnsafe(CHUNK_SIZE);
     for (let left = Math.min(this.#left, limit); left > 0; ) {
-      const count = this.#source.read(buffer.subarray(0, Math.min(left, CHUNK_SIZE)));
+      let count = 0;
+      try {
+        count = this.#source.read(buffer.subarray(0, Math.min(left, CHUNK_SIZE)));
+      } catch {
+        // Nobody wants these bytes.
+      }
       if (count === 0) return;
       left -= count;
     }
@@ -162,7 +168,14 @@ export class Input implements InputStream {
 
   #readInto(buffer: Buffer): number {
     this.#refuseWhileReading();
-    return this.#left === 0 ? 0 : this.#countReceived(this.#source.read(buffer));
+    if (this.#left === 0) return 0;
+    let count: number;
+    try {
+      count = this.#source.read(buffer);
+    } catch (error) {
+      throw isSystemError(error) ? this.#endedEarly(error) : error;
+    }
+    return this.#countReceived(count);
   }
 
   async #readChunkAsync(): Promise<Buffer> {
@@ -175,6 +188,8 @@ export class Input implements InputStream {
     });
     try {
       return this.#claim(this.#countReceived(await this.#source.readAsync(buffer)));
+    } catch (error) {
+      throw isSystemError(error) ? this.#endedEarly(error) : error;
     } finally {
       this.#reading = undefined;
       endReading();
@@ -188,17 +203,18 @@ export class Input implements InputStream {
 
   /** Counts `count` bytes that a read has given. Throws if the body has ended early, or is too large. */
   #countReceived(count: number): number {
-    if (count === 0 && this.#left !== Infinity) {
-      throw new RequestError(
-        'body-ended-early',
-        `The request body ended after ${this.#received} of ${this.#length} bytes; the client has probably left`,
-        400,
-      );
-    }
+    if (count === 0 && this.#left !== Infinity) throw this.#endedEarly();
     this.#received += count;
     this.#left = count === 0 ? 0 : this.#left - count;
     if (this.#received > this.#limit) throw bodyTooLarge(this.#limit);
     return count;
+  }
+
+  /** Returns the error for a body that ends here. `cause` is that of a read that has failed. */
+  #endedEarly(cause?: unknown): RequestError {
+    const length = this.#length === Infinity ? '' : ` of ${this.#length}`;
+    const reason = cause === undefined ? 'the client has probably left' : `the next read failed: ${codeOf(cause)}`;
+    return new RequestError('body-ended-early', `The request body ended after ${this.#received}${length} bytes; ${reason}`, 400, { cause });
   }
 }
 

@@ -1,6 +1,7 @@
 // A request body kept for later: in memory up to 1 MiB, then in a temporary file that is already unlinked. A gateway spools
 // what the application has not read yet, when the server hands over the whole body before it reads the response.
 
+import { codeOf } from '../error-code.ts';
 import { RequestError } from '../errors.ts';
 import { fs } from '../fs.ts';
 import type { Source } from './source.ts';
@@ -10,12 +11,21 @@ const MEMORY_LIMIT = 1024 * 1024;
 /** Bytes of a block in memory, and of one read. Small pieces are joined to blocks: a Buffer for each would take far more than its bytes. */
 const BLOCK_SIZE = 65_536;
 
-/** Reads `source` to its end, or up to `length` bytes, and returns a spool of them. */
+/**
+ * Reads `source` to its end, or up to `length` bytes, and returns a spool of them. Never throws: an error of `source` waits behind
+ * the bytes that came before it.
+ */
 export function spoolSource(source: Source, length: number): Spool {
   const spool = new Spool();
   const buffer = Buffer.allocUnsafe(BLOCK_SIZE);
   while (spool.length < length) {
-    const count = source.read(buffer.subarray(0, Math.min(length - spool.length, buffer.length)));
+    let count: number;
+    try {
+      count = source.read(buffer.subarray(0, Math.min(length - spool.length, buffer.length)));
+    } catch (error) {
+      spool.fail(error);
+      break;
+    }
     if (count === 0) break;
     spool.add(buffer.subarray(0, count));
   }
@@ -36,7 +46,8 @@ export class Spool implements Source {
   #inFile = 0;
   /** How many bytes have been read from the file. */
   #position = 0;
-  #failure: RequestError | undefined;
+  /** What `read` throws behind the last byte. */
+  #failure: { error: unknown } | undefined;
 
   /** Takes the next bytes out of the spool. Throws a `RequestError` where bytes could not be kept. */
   read(buffer: Uint8Array): number {
@@ -54,12 +65,25 @@ export class Spool implements Source {
       return count;
     }
     if (this.#file !== undefined && this.#position < this.#inFile) {
-      const count = fs.readSync(this.#file, buffer, 0, Math.min(buffer.length, this.#inFile - this.#position), this.#position);
+      const count = this.#readFile(this.#file, buffer);
       this.#position += count;
       return count;
     }
-    if (this.#failure) throw this.#failure;
+    if (this.#failure) throw this.#failure.error;
     return 0;
+  }
+
+  #readFile(file: number, buffer: Uint8Array): number {
+    try {
+      return fs.readSync(file, buffer, 0, Math.min(buffer.length, this.#inFile - this.#position), this.#position);
+    } catch (error) {
+      throw bodyLost(error);
+    }
+  }
+
+  /** Makes `read` throw `error` when it has returned all bytes that were added. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
   }
 
   /** Frees the memory and the temporary file. */
@@ -87,7 +111,7 @@ export class Spool implements Source {
       this.#inFile += bytes.length;
     } catch (error) {
       // The server must still be able to hand over the rest. Only the application must not read on.
-      this.#failure = new RequestError('body-lost', `The request body could not be kept in ${spoolFolder()}`, 507, { cause: error });
+      this.fail(bodyLost(error));
     }
   }
 
@@ -109,6 +133,10 @@ export class Spool implements Source {
   }
 }
 
+function bodyLost(cause: unknown): RequestError {
+  return new RequestError('body-lost', `The request body could not be kept in ${spoolFolder()}: ${codeOf(cause)}`, 507, { cause });
+}
+
 function spoolFolder(): string {
   return process.env.TMPDIR || '/tmp';
 }
@@ -116,6 +144,11 @@ function spoolFolder(): string {
 function openUnlinked(): number {
   const path = `${spoolFolder()}/run-with-cgi-${process.pid}-${process.hrtime.bigint()}`;
   const file = fs.openSync(path, 'wx+', 0o600);
-  fs.unlinkSync(path);
+  try {
+    fs.unlinkSync(path);
+  } catch (error) {
+    fs.closeSync(file);
+    throw error;
+  }
   return file;
 }

@@ -1,0 +1,88 @@
+// Which faults to try: each fault that a call can meet, at each step of a run.
+
+import type { Fault, Step } from './run.ts';
+
+const EINTR = 4;
+const EIO = 5;
+const EAGAIN = 11;
+const ENOMEM = 12;
+const EACCES = 13;
+const ENOENT = 2;
+const ENFILE = 23;
+const EMFILE = 24;
+const EFBIG = 27;
+const ENOSPC = 28;
+const EROFS = 30;
+const EPIPE = 32;
+const ECONNABORTED = 103;
+const ECONNRESET = 104;
+const ENOTCONN = 107;
+const ECONNREFUSED = 111;
+
+/** The errors of calls, and those of them that stay once they have come. */
+const ERRORS: Readonly<Record<string, readonly [once: readonly number[], lasting: readonly number[]]>> = {
+  read: [
+    [EIO, EINTR, EAGAIN, ECONNRESET],
+    [EIO, ECONNRESET],
+  ],
+  write: [
+    [EIO, EINTR, EAGAIN, EPIPE, ECONNRESET, ENOSPC, EFBIG],
+    [EIO, EPIPE, ENOSPC],
+  ],
+  open: [
+    [EMFILE, ENFILE, EACCES, EINTR, ENOENT, ENOSPC, EIO],
+    [EMFILE, EACCES],
+  ],
+  close: [[EIO, EINTR, ENOSPC], [EIO]],
+  stat: [[EIO, EACCES], [EIO]],
+  readlink: [[EIO, EACCES, ENOENT], [EACCES]],
+  fork: [[EAGAIN, ENOMEM], [EAGAIN]],
+  socket: [[EMFILE, ENFILE], [EMFILE]],
+  connect: [[ECONNREFUSED, EAGAIN, EINTR, EMFILE], [ECONNREFUSED]],
+  bind: [[EACCES, EIO, ENOSPC], [EACCES]],
+  listen: [[EIO], [EIO]],
+  accept: [
+    [EMFILE, ENFILE, ECONNABORTED, EINTR, EAGAIN],
+    [EMFILE, ECONNABORTED],
+  ],
+  shutdown: [[ENOTCONN, EIO], [ENOTCONN]],
+  sendmsg: [[EAGAIN, EINTR, EPIPE], [EPIPE]],
+  recvmsg: [[EAGAIN, EINTR, ECONNRESET], [ECONNRESET]],
+};
+/** Those of calls that change files. */
+const FILE_ERRORS = [[EACCES, EIO, ENOSPC, EROFS], [EROFS]] as const;
+
+/** USR1 is left out, since Node takes it for a debugger. */
+/** Signals by their numbers on x86 and ARM: HUP, INT, QUIT, KILL, USR2, PIPE, ALRM, TERM, CHLD, CONT, XCPU, XFSZ, WINCH. */
+const SIGNALS = [1, 2, 3, 9, 12, 13, 14, 15, 17, 18, 24, 25, 28];
+/** Signals that come when a call has just been made. */
+const SIGNALS_AFTER = [1, 2, 9, 15];
+
+/** Returns the faults that the call of `step` can meet in a scenario with the `options`. */
+export function faultsAt({ number, call, thing }: Step, options: readonly string[]): Fault[] {
+  const faults: Fault[] = [];
+  const add = (kind: Fault['kind'], ...theArguments: readonly number[]) => {
+    for (const argument of theArguments) faults.push({ step: number, kind, argument });
+  };
+  // Node aborts when a file that it has read cannot be closed.
+  const [once, lasting] = call === 'close' && thing === 'file' ? [[EINTR], []] : (ERRORS[call] ?? FILE_ERRORS);
+  // A server that reads nothing before its whole request is taken would wait for ever for a script that cannot read it. No
+  // server lives on behind a descriptor that has failed.
+  const isAwaited = options.includes('first') && call === 'read' && thing === 'stdin';
+  add('error', ...(isAwaited ? [EINTR, EAGAIN] : once));
+  if (!isAwaited) add('fail', ...lasting);
+  if (call === 'read' || call === 'write') {
+    add('short', 1);
+    add('shorts', 7);
+  }
+  if (call === 'read' && !isAwaited) add('eof', 0);
+  add('signal', ...SIGNALS);
+  add('after', ...SIGNALS_AFTER);
+  if (options.includes('server')) add('parent', 0);
+  return faults;
+}
+
+/** Returns faults as fault.c takes them: "3:error:5,7:signal:15". */
+export function faultText(faults: readonly Fault[]): string {
+  return faults.map(({ step, kind, argument }) => `${step}:${kind}:${argument}`).join();
+}
