@@ -217,7 +217,7 @@ int main(int count, char **words) {
   if (!is_server) close(journal_pipe[1]);
   if (in >= 0) fcntl(in, F_SETFL, fcntl(in, F_GETFL) | O_NONBLOCK);
 
-  size_t sent = 0;
+  size_t sent = 0, received = 0;
   long long limit = milliseconds() + wait_for;
   int status = 0, has_ended = 0, hung = 0, left_early = 0;
   int journal_end = is_server ? -1 : journal_pipe[0];
@@ -242,15 +242,17 @@ int main(int count, char **words) {
       else if (errno != EAGAIN && errno != EINTR) sent = end;
     }
     if (polled[1].revents) {
-      size_t most = leave >= 0 ? leave - response.length : 65536;
+      /* Behind a server it is the server who leaves. */
+      size_t most = leave >= 0 && !is_supervisor ? leave - received : 65536;
       size_t before = response.length;
       int more = most > 0 && take(out, &response, most);
-      if (signal_after && before == 0 && response.length > 0 && script > 0) kill(script, signal_after);
+      if (signal_after && received == 0 && response.length > 0 && script > 0) kill(script, signal_after);
+      received += response.length - before;
       if (is_server) {
         write_all(server_out[1], response.bytes, response.length);
         response.length = 0;
       }
-      if (leave >= 0 && response.length >= (size_t)leave) left_early = 1;
+      if (leave >= 0 && !is_supervisor && received >= (size_t)leave) left_early = 1;
       if (!more || left_early) {
         close(out);
         out = -1;
