@@ -21,7 +21,7 @@ const SERVERS = [
 
 /** Tests that take long, since they build, install or start many processes, or that need Debian's interpreters and tools. */
 const PROCESSES = [
-  ...['test/build/**', 'test/cgi/**', 'test/doctor/**', 'test/host/**', 'test/warm/**', 'test/workers/**'],
+  ...['test/build/**', 'test/cgi/**', 'test/doctor/**', 'test/faults/**', 'test/host/**', 'test/warm/**', 'test/workers/**'],
   ...['test/docs.test.ts', 'test/package.test.ts', 'test/cli/{curl,listen}.test.ts', 'test/fastcgi/spawn-fcgi.test.ts'],
   ...['test/fetch/applications.test.ts', 'test/middleware/limit-rate-processes.test.ts', 'test/resident/{memory,run,socket-path}.test.ts'],
 ];

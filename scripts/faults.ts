@@ -1,8 +1,8 @@
 // Does a campaign of test/faults, with as many runs as asked for.
 
 import { Campaign, type Planned, showFailure } from '../test/faults/campaign.ts';
-import { type Fault, Workshop } from '../test/faults/run.ts';
-import { makeScenarios, type Scenario } from '../test/faults/scenarios.ts';
+import { Workshop } from '../test/faults/run.ts';
+import { makeScenarios } from '../test/faults/scenarios.ts';
 
 const [runsText = '1000', seedText = String(Date.now() % 1e9), only, plan] = process.argv.slice(2);
 const seed = Number(seedText);
@@ -25,24 +25,14 @@ function shuffle<Value>(values: Value[]): Value[] {
   return values;
 }
 
-/** Reads the fourth argument: faults, and options of parent.c, with spaces between. */
-function planned(scenario: Scenario, text: string): Planned {
-  const words = text.split(/[ ,]+/).filter(Boolean);
-  const faults = words.flatMap((word) => {
-    const [step, kind, argument] = word.split(':');
-    return argument === undefined ? [] : { step: Number(step), kind: kind as Fault['kind'], argument: Number(argument) };
-  });
-  return { scenario: { ...scenario, options: [...scenario.options, ...words.filter((word) => !word.includes(':'))] }, faults };
-}
-
 const workshop = new Workshop();
 try {
   const scenarios = makeScenarios(workshop).filter(({ name }) => only === undefined || name === only);
   const campaign = new Campaign(workshop, scenarios);
   const [first] = scenarios;
   if (first === undefined) throw new Error(`There is no scenario "${only}"`);
-  const planOf = function* (): Generator<Planned> {
-    if (plan !== undefined) return yield planned(first, plan);
+  const planned = function* (): Generator<Planned> {
+    if (plan !== undefined) return yield campaign.plan(first, plan);
     yield* shuffle([...campaign.singles(), ...campaign.disturbed()]);
     if (runsText !== '0') yield* campaign.pairs(random);
   };
@@ -52,7 +42,7 @@ try {
     const seconds = Math.round((performance.now() - began) / 1000);
     console.log(`${campaign.runs} runs of ${scenarios.length} scenarios, seed ${seed}, ${seconds} s: ${campaign.failures} broke a claim.`);
   };
-  for (const run of planOf()) {
+  for (const run of planned()) {
     if (campaign.runs >= runs) break;
     const failure = campaign.try(run);
     if (failure) console.log(showFailure(failure));

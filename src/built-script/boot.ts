@@ -20,9 +20,9 @@ import { REMOVE_EVAL_TEXT } from '../node-internals/eval-text.ts';
  */
 const BOOT = `(function(module,require,file){\
 var get=process.getBuiltinModule,path=file||process.argv[1],fail=function(message){\
-if(message)console.error("run-with-cgi: "+message);\
 process.exitCode=1;\
-console.log((/(^|\\/)nph-[^\\/]*$/.test(path)?"HTTP/1.1":"Status:")+" 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error")};\
+console.log((/(^|\\/)nph-[^\\/]*$/.test(path)?"HTTP/1.1":"Status:")+" 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error");\
+if(message)console.error("run-with-cgi: "+message)};\
 if(!get)return fail("Node "+process.version.slice(1)+" is too old for "+path+"; it has to be 20.19, 22.12 or later [node-too-old]");\
 try{\
 var bytes=get("fs").readFileSync(path),end=bytes.length-11,list=end-bytes.toString("latin1",end,end+8),parts=JSON.parse(bytes.toString("latin1",list,end)),cache=list-parts[4],code=cache-parts[3],source=code-parts[2],Script=get("vm").Script;\

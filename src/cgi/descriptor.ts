@@ -97,9 +97,10 @@ export function writeText(descriptor: number, text: string): void {
 export function target(descriptor: number): string {
   const link = linkOf(descriptor);
   // Only a path can be that of a FIFO. The first fstat() of a process costs more than reading all the links.
-  if (!link.startsWith('/') || link === '/dev/null') return link;
+  if (link !== '' && (!link.startsWith('/') || link === '/dev/null')) return link;
   try {
     const found = fs.fstatSync(descriptor);
+    if (link === '') return found.isFIFO() ? `pipe:[${found.ino}]` : found.isSocket() ? `socket:[${found.ino}]` : '';
     return found.isFIFO() ? `pipe:${found.dev}:${found.ino}` : link;
   } catch {
     return link;

@@ -55,8 +55,8 @@ export class FileWrapper implements Iterable<Block> {
       // Files of /proc have the size 0, whatever they hold.
       if (!stat.isFile() || stat.size === 0) return undefined;
       // Node has no lseek(), but Linux shows the position of a descriptor.
-      const [, position] = fs.readFileSync(`/proc/self/fdinfo/${this.descriptor}`, 'latin1').split(/\s+/);
-      return Math.max(0, stat.size - Number(position));
+      const position = /^pos:\s*(\d+)/m.exec(fs.readFileSync(`/proc/self/fdinfo/${this.descriptor}`, 'latin1'))?.[1];
+      return position === undefined ? undefined : Math.max(0, stat.size - Number(position));
     } catch {
       return undefined;
     }

@@ -214,7 +214,8 @@ export class Input implements InputStream {
   #endedEarly(cause?: unknown): RequestError {
     const length = this.#length === Infinity ? '' : ` of ${this.#length}`;
     const reason = cause === undefined ? 'the client has probably left' : `the next read failed: ${codeOf(cause)}`;
-    return new RequestError('body-ended-early', `The request body ended after ${this.#received}${length} bytes; ${reason}`, 400, { cause });
+    const message = `The request body ended after ${this.#received}${length} bytes; ${reason}`;
+    return new RequestError('body-ended-early', message, 400, cause === undefined ? undefined : { cause });
   }
 }
 

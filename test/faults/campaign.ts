@@ -65,7 +65,7 @@ export class Campaign {
   /** All single faults, at all steps of all scenarios. */
   *singles(): Generator<Planned> {
     for (const { scenario, steps } of this.#subjects) {
-      for (const step of differing(steps)) for (const fault of faultsAt(step, scenario.options)) yield { scenario, faults: [fault] };
+      for (const step of differing(steps)) for (const fault of faultsAt(step, scenario)) yield { scenario, faults: [fault] };
     }
   }
 
@@ -85,9 +85,29 @@ export class Campaign {
       const { scenario, steps } = subject;
       const disturbance = random(4) === 0 ? (oneOf(DISTURBANCES) ?? []) : [];
       const disturbed = { ...scenario, options: [...scenario.options, ...disturbance] };
-      const faults = [oneOf(steps), oneOf(steps)].flatMap((step) => (step && oneOf(faultsAt(step, disturbed.options))) ?? []);
+      const faults = [oneOf(steps), oneOf(steps)].flatMap((step) => (step && oneOf(faultsAt(step, disturbed))) ?? []);
       yield { scenario: disturbed, faults };
     }
+  }
+
+  /**
+   * Reads a run: faults, and options of parent.c, with spaces between. The step of a fault is its number, or the call, what it is
+   * on, and the how manyth such call it is: "15:error:5 write.stdout.1:short:1 leave=10".
+   */
+  plan(scenario: Scenario, text: string): Planned {
+    const steps = this.#subjects.find((subject) => subject.scenario === scenario)?.steps ?? [];
+    const faults: Fault[] = [];
+    const options: string[] = [];
+    for (const word of text.split(/[ ,]+/).filter(Boolean)) {
+      const [at = '', kind, argument] = word.split(':');
+      const [call, name = '', count] = at.split('.');
+      const found = steps.filter((step) => step.call === call && step.thing.endsWith(name))[Number(count) - 1];
+      const step = count === undefined ? Number(at) : found?.number;
+      if (kind === undefined) options.push(word);
+      else if (!step) throw new Error(`${scenario.name} has no step ${at}`);
+      else faults.push({ step, kind: kind as Fault['kind'], argument: Number(argument) });
+    }
+    return { scenario: { ...scenario, options: [...scenario.options, ...options] }, faults };
   }
 
   /** Does one run, and returns it if it has broken a claim. */

@@ -303,12 +303,16 @@ int main(int count, char **words) {
   }
   if (is_server) exit(WIFSIGNALED(status) ? 200 + WTERMSIG(status) : WEXITSTATUS(status));
 
-  /* What is left has become our child. */
+  /* What is left has become our child. It has a second to find out that its pipes are closed. */
   int left = 0;
-  for (;;) {
+  for (long long until = milliseconds() + (hung ? 0 : 1000);;) {
     pid_t gone = waitpid(-1, NULL, WNOHANG);
     if (gone < 0) break;
     if (gone > 0) continue;
+    if (milliseconds() < until) {
+      poll(NULL, 0, 2);
+      continue;
+    }
     char path[64], children[4096];
     snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
     int file = open(path, O_RDONLY);

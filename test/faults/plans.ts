@@ -1,6 +1,6 @@
 // Which faults to try: each fault that a call can meet, at each step of a run.
 
-import type { Fault, Step } from './run.ts';
+import type { Fault, Launch, Step } from './run.ts';
 
 const EINTR = 4;
 const EIO = 5;
@@ -75,8 +75,8 @@ export function differing(steps: readonly Step[]): Step[] {
   );
 }
 
-/** Returns the faults that the call of `step` can meet in a scenario with the `options`. */
-export function faultsAt({ number, call, thing }: Step, options: readonly string[]): Fault[] {
+/** Returns the faults that the call of `step` can meet in a scenario with these options and variables. */
+export function faultsAt({ number, call, thing }: Step, { options, env }: Pick<Launch, 'options' | 'env'>): Fault[] {
   const faults: Fault[] = [];
   const add = (kind: Fault['kind'], ...theArguments: readonly number[]) => {
     for (const argument of theArguments) faults.push({ step: number, kind, argument });
@@ -88,14 +88,19 @@ export function faultsAt({ number, call, thing }: Step, options: readonly string
   // server lives on behind a descriptor that has failed.
   const isAwaited = options.includes('first') && call === 'read' && thing === 'stdin';
   // A log that is full and that nobody reads blocks a script that cannot open it anew, as one of another user.
-  const isFull = options.includes('mute') && thing === 'stderr' && call !== 'write';
+  // So does it when the script cannot be loaded; then Node writes the message.
+  const isFull = options.includes('mute') && ((thing === 'stderr' && call !== 'write') || number <= 2);
   add('error', ...(isAwaited ? [EINTR, EAGAIN] : isFull ? [] : once));
-  if (!isAwaited && !isFull) add('fail', ...lasting);
+  // A number that has just become free can be filled again. Otherwise libuv aborts where it gets it for something of its own.
+  const isRefilled = call === 'open' && thing === '/dev/null';
+  if (!isAwaited && !isFull && !isRefilled) add('fail', ...lasting);
   if (call === 'read' || call === 'write') {
     add('short', 1);
     add('shorts', 7);
   }
-  if (call === 'read' && !isAwaited) add('eof', 0);
+  // The end of a body of unknown length is its end.
+  const isEnd = thing === 'stdin' && env.CONTENT_LENGTH === '';
+  if (call === 'read' && !isAwaited && !isFull && !isEnd) add('eof', 0);
   add('signal', ...SIGNALS);
   add('after', ...SIGNALS_AFTER);
   if (options.includes('server')) add('parent', 0);

@@ -9,6 +9,10 @@ export interface Scenario extends Omit<Launch, 'faults' | 'trace'> {
   name: string;
   /** The response of a run without faults, as a byte string. */
   right: string;
+  /** Another response that is right, where the system does not tell the length of a file. */
+  unsized: string;
+  /** The responses by which a framework itself answers a request body that cannot be read. */
+  answers?: RegExp | undefined;
   /** Whether the application fails by itself: then the exit status is 1, and the log tells why. */
   fails: boolean;
   /** Whether the script is a built file. Node loads the modules of others by itself, and answers nothing when that fails. */
@@ -42,6 +46,7 @@ interface Words {
   content: string;
   fails?: boolean;
   keeps?: RegExp;
+  answers?: RegExp;
 }
 
 /** Returns a response as a byte string: `lines` are status and headers. */
@@ -144,6 +149,7 @@ runWithCgi((environ, startResponse) => { startResponse('200 OK', [['Content-Type
     },
     {
       name: 'hono echo',
+      answers: /^Status: 500 Internal Server Error\r\ncontent-type: text\/plain;[^\r]*\r\ncontent-length: 21\r\n\r\nInternal Server Error$/,
       command: [hono],
       body: 'small',
       head: ['Status: 200 OK', `content-length: ${SMALL_BODY.length}`],
@@ -188,6 +194,8 @@ runWithCgi((environ, startResponse) => { startResponse('200 OK', [['Content-Type
     },
     options: ['wait=8000', ...options, ...(body ? [`body=${inFolder(body)}`] : [])],
     right: responseOf(rest.head ?? OK, rest.content),
+    answers: rest.answers,
+    unsized: responseOf(OK, rest.content),
     fails: rest.fails ?? false,
     isBuilt: command !== source,
     keeps: rest.keeps ?? NOTHING,

@@ -2,7 +2,8 @@ import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, write
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { fs } from '../../src/fs.ts';
 import { Exchange } from '../../src/gateway/exchange.ts';
 import { FileWrapper } from '../../src/gateway/file-wrapper.ts';
 import type { Sink } from '../../src/gateway/sink.ts';
@@ -96,6 +97,15 @@ describe('PEP 3333 #79 to #85: wsgi.file_wrapper', () => {
     wrapper.close();
     expect(wrapper.remaining()).toBeUndefined();
     expect(new FileWrapper({ read: () => '' }).close()).toBeUndefined();
+  });
+
+  test('a system that does not show the position in the file makes no false length', async () => {
+    for (const shown of ['', 'flags:\t0100000\n']) {
+      const read = vi.spyOn(fs, 'readFileSync').mockReturnValue(shown);
+      const { output } = await run(sending(() => openSync(path, 'r')));
+      read.mockRestore();
+      expect(output).toBe(response('200 OK', [], '0123456789'));
+    }
   });
 
   test.each<[string, unknown, string]>([

@@ -261,6 +261,53 @@ describe('spool() and discard()', () => {
     new Spool().close();
   });
 
+  /** Gives "abc", and then fails as a system call does. */
+  function failing(isAsync = false): Source {
+    const before = source('abc');
+    const error = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', syscall: 'read' });
+    const read = (buffer: Uint8Array) => {
+      if (before.taken < 3) return before.read(buffer);
+      throw error;
+    };
+    return isAsync ? { read, readAsync: async (buffer) => read(buffer) } : { read };
+  }
+  const endedEarly = (length: string) =>
+    expect.objectContaining({
+      code: 'body-ended-early',
+      statusHint: 400,
+      message: `The request body ended after 3${length} bytes; the next read failed: EIO`,
+    });
+
+  test('a read that fails is an error, also of a body whose length is unknown', async () => {
+    expect(() => new Input(failing(), 5).read()).toThrow(endedEarly(' of 5'));
+    expect(() => new Input(failing(), Infinity).read()).toThrow(endedEarly(''));
+    for (const isAsync of [true, false]) {
+      const chunks = new Input(failing(isAsync), Infinity)[Symbol.asyncIterator]();
+      expect(String((await chunks.next()).value)).toBe('abc');
+      await expect(chunks.next()).rejects.toThrow(endedEarly(''));
+    }
+  });
+
+  test('an error of a source that is no system call stays as it is', async () => {
+    const error = new Error('its own');
+    const read = () => {
+      throw error;
+    };
+    expect(() => new Input({ read }, 5).read()).toThrow(error);
+    const chunks = new Input({ read, readAsync: async () => read() }, 5)[Symbol.asyncIterator]();
+    await expect(chunks.next()).rejects.toBe(error);
+  });
+
+  test('spool() and discard() do not throw when a read fails; the application learns of it behind the bytes before', () => {
+    for (const length of [5, Infinity]) {
+      const body = new Input(failing(), length);
+      body.spool();
+      expect(String(body.read(3))).toBe('abc');
+      expect(() => body.read()).toThrow(endedEarly(length === 5 ? ' of 5' : ''));
+      expect(() => new Input(failing(), length).discard(10)).not.toThrow();
+    }
+  });
+
   test('discard() takes the rest of the body, up to its limit', () => {
     const from = source('x'.repeat(200_000));
     new Input(from, 200_000).discard(150_000);

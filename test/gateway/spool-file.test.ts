@@ -21,6 +21,10 @@ function openFiles(): number {
   return readdirSync('/proc/self/fd').filter(isSpool).length;
 }
 
+function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
 /** Reads `spool` to its end, by reads of `size` bytes. */
 function drain(spool: Spool, size = 65_536): Buffer {
   const blocks: Buffer[] = [];
@@ -122,6 +126,35 @@ test('after a write that failed the bytes before it can be read, and then each r
   }
   expect(spool.length).toBe(MIB + 7_000);
   spool.close();
+});
+
+test('a read from the file that fails tells its cause', () => {
+  const spool = new Spool();
+  spool.add(counting(MIB));
+  spool.add(counting(10));
+  expect(spool.read(Buffer.alloc(MIB))).toBe(MIB);
+  const cause = Object.assign(new Error('i/o error'), { code: 'EIO' });
+  vi.spyOn(fs, 'readSync').mockImplementation(() => {
+    throw cause;
+  });
+  const lost = { code: 'body-lost', statusHint: 507, message: expect.stringMatching(/could not be kept in .*: EIO$/), cause };
+  expect(() => spool.read(Buffer.alloc(10))).toThrow(expect.objectContaining(lost));
+  spool.close();
+});
+
+test('a file that cannot be unlinked does not stay open', () => {
+  const before = openDescriptors();
+  const { unlinkSync } = fs;
+  const paths: unknown[] = [];
+  vi.spyOn(fs, 'unlinkSync').mockImplementation((path) => {
+    paths.push(path);
+    throw Object.assign(new Error('not permitted'), { code: 'EPERM' });
+  });
+  const spool = new Spool();
+  spool.add(Buffer.alloc(MIB + 1));
+  expect(() => spool.read(Buffer.alloc(1))).toThrow('could not be kept');
+  expect([paths.length, openDescriptors()]).toEqual([1, before]);
+  unlinkSync(String(paths[0]));
 });
 
 test('a small spool takes no more memory than its bytes', () => {
