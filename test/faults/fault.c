@@ -3,7 +3,8 @@
 
    FAULTS_PROGRAM  the name of the program that meets faults; other programs that inherit the variables do not
    FAULTS_ARM      the end of a path: counting begins when the program has opened it, which is the script; without it, at once
-   FAULTS_PLAN     "step:kind:argument,..." with these kinds:
+   FAULTS_PLAN     "step:kind:argument,..." or "step:kind:argument@call,...", which passes over a step that is another call, with these
+                   kinds:
                      error E   the call fails with errno E
                      fail E    the call and all later ones of its kind, on the same thing, fail with errno E
                      short N   the call reads or writes N bytes at most
@@ -12,7 +13,6 @@
                      signal S  the process gets signal S before the call
                      after S   the process gets signal S after the call
                      parent 0  the parent process is killed before the call
-                     meet 0    nothing; the step is told all the same
    FAULTS_TRACE    if set, each step is told
 
    Steps are told on descriptor 100, a line each: "step <number> <call> <thing> <fault>". */
@@ -38,6 +38,7 @@ struct fault {
   int step;
   char kind[8];
   int argument;
+  char call[12];
 };
 
 /* A fault that stays: for one call on one thing. */
@@ -64,7 +65,7 @@ __attribute__((constructor)) static void begin(void) {
   arm = getenv("FAULTS_ARM");
   while (text && *text && plan_length < MAX_PLAN) {
     struct fault *fault = &plan[plan_length];
-    if (sscanf(text, "%d:%7[a-z]:%d", &fault->step, fault->kind, &fault->argument) == 3) plan_length++;
+    if (sscanf(text, "%d:%7[a-z]:%d@%11[a-z]", &fault->step, fault->kind, &fault->argument, fault->call) >= 3) plan_length++;
     text = strchr(text, ',');
     if (text) text++;
   }
@@ -119,7 +120,7 @@ static struct outcome next_step(const char *call, const char *thing) {
   }
   for (int at = 0; at < plan_length; at++) {
     struct fault *fault = &plan[at];
-    if (fault->step != steps) continue;
+    if (fault->step != steps || (*fault->call && strcmp(fault->call, call))) continue;
     int argument = fault->argument;
     int is_shorts = !strcmp(fault->kind, "shorts");
     if (!strcmp(fault->kind, "error") || !strcmp(fault->kind, "fail")) outcome.error = argument;

@@ -79,7 +79,7 @@ export function differing(steps: readonly Step[]): Step[] {
 export function faultsAt({ number, call, thing }: Step, { options, env }: Pick<Launch, 'options' | 'env'>): Fault[] {
   const faults: Fault[] = [];
   const add = (kind: Fault['kind'], ...theArguments: readonly number[]) => {
-    for (const argument of theArguments) faults.push({ step: number, kind, argument });
+    for (const argument of theArguments) faults.push({ step: number, kind, argument, call });
   };
   // Linux gives such errors for files on a network only, and Node aborts where it has one for a file or a socket of its own.
   const isOwn = call === 'close' && !thing.startsWith('std');
@@ -107,7 +107,7 @@ export function faultsAt({ number, call, thing }: Step, { options, env }: Pick<L
   return faults;
 }
 
-/** Returns faults as fault.c takes them: "3:error:5,7:signal:15". */
+/** Returns faults as fault.c takes them: "3:error:5,7:signal:15@write". */
 export function faultText(faults: readonly Fault[]): string {
-  return faults.map(({ step, kind, argument }) => `${step}:${kind}:${argument}`).join();
+  return faults.map(({ step, kind, argument, call }) => `${step}:${kind}:${argument}${call ? `@${call}` : ''}`).join();
 }

@@ -16,6 +16,8 @@ export interface Fault {
   kind: 'error' | 'fail' | 'short' | 'shorts' | 'eof' | 'signal' | 'after' | 'parent';
   /** An errno, a number of bytes or a signal, by `kind`. */
   argument: number;
+  /** The call that is meant, where another fault may have changed which call this step is. */
+  call?: string;
 }
 
 /** A call that the script has made. */
