@@ -10,6 +10,7 @@ import { UserError } from '../load/user-error.ts';
 import type { AssetPaths } from './assets.ts';
 import type { Entry } from './entry.ts';
 import { loadEsbuild } from './esbuild.ts';
+import { knownPackages } from './known-packages.ts';
 import { lazyBuiltIns } from './lazy-built-ins.ts';
 import { mimeTypes } from './mime-types.ts';
 import { ownPaths } from './own-paths.ts';
@@ -83,7 +84,7 @@ export async function bundle(entry: Entry, folder: string, options: BundleOption
       ...(runtime === 'node' ? ['fetch/light/index'] : []),
     ]),
     plugins: [
-      ...[ownPackage(runtime === 'node'), noAddons, mimeTypes, largeData],
+      ...[ownPackage(runtime === 'node'), noAddons, mimeTypes, knownPackages, largeData],
       ...(assets ? [ownPaths(assets.pathOf, common(external))] : []),
       ...(runtime === 'node' ? [lazyBuiltIns] : []),
       ...(isCompiledByBun ? [bunModules(join(packageFolder, 'dist'))] : []),
