@@ -72,6 +72,14 @@ export function sha1(data: string | Buffer): string {
 /** The greatest length of a text or Buffer that `sha1` hashes. */
 const SHORT = 4096;
 
+/** Returns the change of a constant of which only test() is used. */
+function lazyPattern(name: string, pattern: string): Change {
+  return {
+    text: `const ${name} = ${pattern};`,
+    by: `const ${name} = { test(text) { this.pattern ??= ${pattern}; return this.pattern.test(text); } };`,
+  };
+}
+
 /** The changes of files below node_modules. A file in which one of the texts is missing stays as it is. */
 const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   'body-parser/lib/read.js': [
@@ -106,6 +114,12 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
     { text: 'if (!isRegexSafe(OPTIONAL_PARAM_REGEXP))', by: 'if (false)' },
     { text: 'if (!isRegexSafe(ESCAPE_REGEXP))', by: 'if (false)' },
     { text: 'if (!isRegexSafe(REMOVE_DUPLICATE_SLASHES_REGEXP))', by: 'if (false)' },
+  ],
+  // V8 makes large tables of Unicode for these patterns, which only parameters of routes need.
+  'path-to-regexp/dist/index.js': [
+    lazyPattern('ID_START', '/^[$_\\p{ID_Start}]$/u'),
+    lazyPattern('ID_CONTINUE', '/^[$\\u200c\\u200d\\p{ID_Continue}]$/u'),
+    lazyPattern('ID', '/^[$_\\p{ID_Start}][$\\u200c\\u200d\\p{ID_Continue}]*$/u'),
   ],
   // V8 takes a while to find out which letters of Unicode are other cases of these.
   'toidentifier/index.js': [{ text: '/[^ _0-9a-z]/gi', by: '/[^ _0-9A-Za-z]/g' }],

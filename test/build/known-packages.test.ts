@@ -74,6 +74,18 @@ module.exports = { fetch: () => new Response(JSON.stringify([
   expect(JSON.parse(built)).toHaveLength(11);
 });
 
+test('path-to-regexp does the same', async () => {
+  const [unbuilt, built] = await bothAnswers(`const { match, parse, compile, stringify } = require(${path('path-to-regexp')});
+const caught = (call) => { try { return call(); } catch (error) { return [error.name, error.message]; } };
+module.exports = { fetch: () => new Response(JSON.stringify([
+  match('/:id/*rest')('/ä/b/c'), match('/:ñame1-x')('/y-x'), compile('/:"a b"{/:$c}')({ 'a b': 'x', $c: 'y' }), stringify(parse('/:a\\u200db')),
+  stringify({ tokens: [{ type: 'param', name: '1' }, { type: 'text', value: 'b' }] }), stringify({ tokens: [{ type: 'param', name: 'a' }, { type: 'text', value: 'b' }] }),
+  ...['/:', '/:1', '/:\u{1f600}', '/{a'].map((path) => caught(() => parse(path))),
+])) };
+`);
+  expect(built).toBe(unbuilt);
+});
+
 test('node:assert, node:tty and node:os do the same', async () => {
   const [unbuilt, built] = await bothAnswers(`const assert = require('assert');
 const tty = require('node:tty');
