@@ -13,8 +13,8 @@ Prints the configuration by which a web server runs CGI scripts, or passes
 requests to an application that stays. The first lines, all comments, say where
 the configuration goes, what to do then, and what to know.
 
-  for CGI                    apache, htaccess, lighttpd, busybox,
-                             nginx-fcgiwrap, python
+  for CGI                    apache, htaccess, lighttpd, busybox, uwsgi,
+                             mini-httpd, nginx-fcgiwrap, python
   for FastCGI                nginx-fastcgi, apache-fastcgi, lighttpd-fastcgi,
                              caddy, haproxy, h2o
   for FastCGI, started by    apache-fcgid, lighttpd-bin-path

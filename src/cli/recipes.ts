@@ -13,6 +13,8 @@ const PLACES = {
   htaccess: ['deploy', 'Apache, by .htaccess'],
   lighttpd: ['deploy', 'lighttpd'],
   busybox: ['deploy', 'busybox httpd'],
+  uwsgi: ['deploy', 'uwsgi'],
+  'mini-httpd': ['deploy', 'mini-httpd'],
   'nginx-fcgiwrap': ['deploy', 'nginx with fcgiwrap'],
   python: ['deploy', "Python's http.server"],
   'nginx-fastcgi': ['resident-servers', 'nginx', 'nginx-fastcgi.conf'],

@@ -32,12 +32,17 @@ test.each(RECIPES)('%s is what its page has, with what to know in comments befor
 test('a configuration has the paths of the options', async () => {
   const { stdout } = await run('apache-fcgid', '--path', '/shop', '--script', '/opt/app/app.cgi');
   expect(withoutComments(stdout)).toBe(`ScriptAlias /shop /opt/app/app.cgi
-FcgidMaxRequestLen 100000000
+FcgidMaxRequestLen 104857600
+FcgidIOTimeout 60
+FcgidMaxProcessesPerClass 8
 FcgidOutputBufferSize 0
 <Directory /opt/app>
   SetHandler fcgid-script
   CGIPassAuth On
   Require all granted
+  <If "%{HTTP:Content-Length} -gt 104857600">
+    Redirect 413 /
+  </If>
 </Directory>
 `);
   const scgi = await run('apache-scgi', '--port', '9009', '--path', '/app/2');

@@ -63,6 +63,7 @@ const CHECKS: Check[] = [
     'HTTP_AUTHORIZATION=Basic dXNlcjp3b3Jk\n',
     'busybox httpd', // it is for the server alone
     "Python's http.server",
+    'mini-httpd',
   ],
   [
     'lets people sign the guestbook, whatever other users have put into the shared /tmp',
@@ -79,6 +80,8 @@ const SERVERS: [section: string, log: string | undefined, service: string | unde
   ['lighttpd', '/var/log/lighttpd/breakage.log', 'lighttpd'],
   ['busybox httpd', undefined, undefined, 8080],
   ["Python's http.server", undefined, undefined, 8081],
+  ['uwsgi', undefined, undefined, 8082],
+  ['mini-httpd', undefined, undefined, 8083],
   ['nginx with fcgiwrap', '/var/log/nginx/error.log', 'nginx'],
 ];
 
@@ -97,6 +100,45 @@ a2disconf serve-cgi-bin
 service apache2 restart
 `,
 };
+
+interface Limits {
+  /** The configuration with the limits, and the command that makes the server read it again. */
+  file: string;
+  restart: string;
+  /** The statuses that clients get, as curl prints them: "000" is none. */
+  tooLarge: string;
+  tooLate: string;
+}
+
+const LIMITS: Readonly<Record<string, Limits>> = {
+  Apache: {
+    file: '/etc/apache2/conf-available/scripts.conf',
+    restart: 'service apache2 restart',
+    tooLarge: '413',
+    tooLate: '504',
+  },
+  lighttpd: {
+    file: '/etc/lighttpd/conf-available/50-scripts.conf',
+    restart: 'service lighttpd restart',
+    tooLarge: '413',
+    tooLate: '504',
+  },
+  uwsgi: {
+    file: '/etc/uwsgi-scripts.ini',
+    restart: 'pkill uwsgi; sleep 1; uwsgi --ini /etc/uwsgi-scripts.ini &',
+    tooLarge: '000',
+    tooLate: '000',
+  },
+  'nginx with fcgiwrap': {
+    file: '/etc/nginx/sites-available/scripts',
+    restart: 'service nginx restart',
+    tooLarge: '413',
+    tooLate: '504',
+  },
+};
+
+/** A script that never answers. */
+const SLEEP = `printf '#!/bin/sh\\nexec sleep 30\\n' >/srv/www/cgi-bin/sleep.cgi && chmod 755 /srv/www/cgi-bin/sleep.cgi`;
 
 const MARK = '=== next ===';
 
@@ -123,12 +165,32 @@ for try in 1 2 3 4 5; do grep -o 'thrown before' ${log} && break; sleep 1; done
 `,
     expected: 'thrown before\n',
   };
+  const limits = LIMITS[name];
+  const isUp = `curl -s --retry 30 --retry-delay 1 --retry-connrefused ${site}/hello.cgi`;
+  const status = `curl -s -o /dev/null --max-time 20 -w '%{http_code}\\n'`;
+  const limited = limits && [
+    {
+      claim: 'refuses a body of 200 MB',
+      command: `${status} -X POST -H 'Content-Length: 200000000' ${site}/echo.cgi\n`,
+      expected: `${limits.tooLarge}\n`,
+    },
+    {
+      claim: 'starts once more, with a shorter time-out',
+      command: `sed -i -E 's/\\b60(s?)\\b/2\\1/' ${limits.file}\n(${limits.restart}) >/dev/null 2>&1\n${isUp}\n`,
+      expected: 'Hello, world!\n',
+    },
+    {
+      claim: 'gives up a script that does not answer',
+      command: `${SLEEP}\n${status} ${site}/sleep.cgi\n`,
+      expected: `${limits.tooLate}\n`,
+    },
+  ];
   const again = {
     claim: 'starts once more',
-    command: `service ${service} restart >/dev/null 2>&1; curl -s --retry 30 --retry-delay 1 --retry-connrefused ${site}/hello.cgi\n`,
+    command: `service ${service} restart >/dev/null 2>&1; ${isUp}\n`,
     expected: 'Hello, world!\n',
   };
-  const more = [...checks, ...(log ? [logs] : []), ...(service ? [again] : [])];
+  const more = [...checks, ...(log ? [logs] : []), ...(limited ?? (service ? [again] : []))];
   let outputs: string[] = [];
   beforeAll(() => {
     outputs = run([...host, ...shown, { command: INSTALLED, expected: undefined }, ...more], site).slice(host.length);

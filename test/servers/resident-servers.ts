@@ -15,7 +15,10 @@ const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const page = readFileSync(path('../../docs/resident-servers.md'), 'utf8');
 const files = new Map([...page.matchAll(/^```\w+ (\S+)\n([\s\S]*?)^```$/gm)].map(([, name = '', content = '']) => [name, content]));
 
-/** Returns the file `name` of the page, with the paths and ports of this site in it. */
+/** Seconds that the servers wait for the application here. The page says 60. */
+export const TIMEOUT = 5;
+
+/** Returns the file `name` of the page, with the paths, the ports and the time-out of this site in it. */
 function shown(name: string, { folder, gatewayPort }: Site): string {
   const content = files.get(name);
   if (content === undefined) throw new Error(`docs/resident-servers.md shows no file ${name}`);
@@ -23,7 +26,8 @@ function shown(name: string, { folder, gatewayPort }: Site): string {
     .replaceAll('/run/app/app.sock', `${folder}/app.sock`)
     .replaceAll('/srv/app', `${folder}/root/cgi-bin`)
     .replaceAll(/\b9000\b/g, String(gatewayPort))
-    .replaceAll(/include (?=\w+_params;)/g, 'include /etc/nginx/');
+    .replaceAll(/include (?=\w+_params;)/g, 'include /etc/nginx/')
+    .replaceAll(/\b60(?=s?\b|000\b)/g, String(TIMEOUT));
 }
 
 /** The command run-with-cgi with a socket that the server's user may connect to. */
@@ -73,7 +77,7 @@ export const servers: ResidentServer[] = [
   behind('nginx scgi', onSocket('scgi'), nginxWith('nginx-scgi.conf')),
   behind('nginx scgi, unbuffered', onPort('scgi'), nginxWith('nginx-scgi-unbuffered.conf')),
   behind('Apache mod_proxy_fcgi', onSocket('fastcgi'), (site) =>
-    apache(site, [...APACHE, 'proxy', 'proxy_fcgi'], shown('mod_proxy_fcgi.conf', site)),
+    apache(site, [...APACHE, 'alias', 'proxy', 'proxy_fcgi'], shown('mod_proxy_fcgi.conf', site)),
   ),
   behind('Apache mod_proxy_scgi', onPort('scgi'), (site) =>
     apache(site, [...APACHE, 'proxy', 'proxy_scgi'], shown('mod_proxy_scgi.conf', site)),
@@ -109,10 +113,7 @@ export const servers: ResidentServer[] = [
 listen:
   host: 127.0.0.1
   port: ${site.port}
-hosts:
-  default:
-${shown('h2o.conf', site).replace(/^/gm, '    ').trimEnd()}
-`,
+${shown('h2o.conf', site)}`,
     );
     return ['/usr/bin/h2o', '-c', join(site.folder, 'h2o.conf')];
   }),

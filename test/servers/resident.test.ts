@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { buildScript } from '../../src/build/index.ts';
-import { answering, environ, type Site } from './resident/case.ts';
+import { answering, environ, mark, type Site, STARTED_BY_SERVER } from './resident/case.ts';
 import { failures } from './resident/failures.ts';
 import { paths } from './resident/paths.ts';
 import { requests } from './resident/requests.ts';
 import { responses } from './resident/responses.ts';
 import { servers } from './resident-servers.ts';
 import { start } from './servers.ts';
-import { testCases, withUpstream } from './table.ts';
+import { get, testCases, withUpstream } from './table.ts';
 
 const built = mkdtempSync(join(tmpdir(), 'run-with-cgi-resident-'));
 
@@ -28,9 +28,12 @@ describe.each(servers)('$name', (server) => {
   let site: Site;
   beforeAll(async () => {
     const running = await start(server, (cgiBin) => copyFileSync(join(built, 'app.cgi'), join(cgiBin, 'app.cgi')));
-    site = { ...running, base: '/app', server, pid: 0 };
+    site = { ...running, base: '/app', server, pid: 0, late: undefined };
     await answering(site);
     site.pid = Number((await environ(site, '/')).pid);
+    if (STARTED_BY_SERVER.includes(server.name)) return;
+    const file = mark(site);
+    site.late = { file, answer: get(site, `/held?${file}`) };
   });
   afterAll(() => site?.stop());
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import type { Answer } from '../client.ts';
 import type { ResidentServer } from '../resident-servers.ts';
 import type { Running } from '../servers.ts';
 import { get, type Place, type Case as TableCase, type Check as TableCheck, type Instead as TableInstead } from '../table.ts';
@@ -18,11 +19,15 @@ export const LIGHTTPD = ['lighttpd bin-path', 'lighttpd mod_fastcgi', LIGHTTPD_S
 export const CADDY = 'Caddy';
 export const HAPROXY = 'HAProxy';
 export const H2O = 'h2o';
+/** Servers that start the application themselves. */
+export const STARTED_BY_SERVER = ['Apache mod_fcgid', 'lighttpd bin-path'];
 
 /** A server, and a process of its application. */
 export interface Site extends Running, Place {
   server: ResidentServer;
   pid: number;
+  /** A request that the application answers when there is a file of this name with ".go" behind it. */
+  late: { file: string; answer: Promise<Answer> } | undefined;
 }
 export type Check = TableCheck<Site>;
 export type Instead = TableInstead<Site>;

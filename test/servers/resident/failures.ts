@@ -5,7 +5,20 @@ import { expect } from 'vitest';
 import { isRunning, until } from '../../host/processes.ts';
 import { header, open } from '../client.ts';
 import { answers, get } from '../table.ts';
-import { answering, CADDY, type Case, type Check, H2O, LIGHTTPD_SCGI, mark, NGINX_BUFFERED, PROXY_SCGI, read, type Site } from './case.ts';
+import {
+  answering,
+  CADDY,
+  type Case,
+  type Check,
+  H2O,
+  LIGHTTPD_SCGI,
+  mark,
+  NGINX_BUFFERED,
+  PROXY_SCGI,
+  read,
+  type Site,
+  STARTED_BY_SERVER,
+} from './case.ts';
 
 /** Servers that do not pass on that a response broke off. */
 const HIDE_THE_BREAK = [
@@ -57,7 +70,23 @@ const endsShort =
     expect(status >= 500 || 'the beginning\n'.startsWith(body)).toBe(true);
   };
 
+/** The server has given up the request that the application has not answered since the first case. */
+const givesUp =
+  (expected: number): Check =>
+  async ({ late }) => {
+    const answer = await late?.answer;
+    if (late) writeFileSync(`${late.file}.go`, '');
+    expect(answer?.status).toBe(expected);
+  };
+
 export const failures: Case[] = [
+  // This comes first, because a process that is told to end waits for its requests.
+  [
+    'an application that does not answer in time is given up',
+    givesUp(504),
+    [STARTED_BY_SERVER, 'the process would be busy for the other cases', async ({ late }) => expect(late).toBeUndefined()],
+    [[H2O], 'by another status', givesUp(503)],
+  ],
   ["wsgi.errors is the server's log", logs('a word to the log', (site) => get(site, '/say?a%20word%20to%20the%20log'))],
   ['a megabyte for the log does not hold the response up', answers('/noise', {}, { body: 'noisy\n' })],
   [

@@ -81,5 +81,14 @@ export const requests: Case[] = [
     [[PROXY_SCGI], 'it wants a Content-Length', answers('/echo', chunked('x'.repeat(20_000)), { status: 411 })],
     [[HAPROXY], 'it wants a Content-Length, or all in one buffer', answers('/echo', chunked('x'.repeat(20_000)), { status: 400 })],
   ],
+  [
+    'a body above the limit is refused',
+    answers('/hello', { method: 'POST', headers: [`Content-Length: ${200_000_000}`] }, { status: 413 }),
+    [
+      [CADDY],
+      'it counts what has come',
+      (site) => answers('/hello', { method: 'POST', body: Buffer.alloc(110_000_000) }, { status: 413 })(site),
+    ],
+  ],
   ['20 MB that nobody reads', answers('/hello', { method: 'POST', body: big }, { body: 'Hello, world!\n' })],
 ];
