@@ -1,5 +1,5 @@
-// Folders in which programs keep files between requests, as sockets and compiled code. Only one user can enter such a folder:
-// whoever can write into it decides what the other processes of this user run.
+// Folders in which programs keep files between requests, as sockets and compiled code. Only one user can enter such a folder,
+// because its files decide what the other processes of that user run.
 
 import { fs } from './fs.ts';
 

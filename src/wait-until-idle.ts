@@ -1,8 +1,8 @@
 // Waits for a module that goes on working after it has been loaded, for instance to connect to its database first.
 
-/** Milliseconds after which nothing is waited for any more. */
+/** Milliseconds after which the wait ends, whatever still runs. */
 const MAX_WAIT = 10_000;
-/** Milliseconds between two looks. */
+/** Milliseconds between two checks. */
 const INTERVAL = 5;
 
 /**
@@ -21,7 +21,7 @@ export function idleWaiter(isReady: () => boolean): () => Promise<void> {
 
 /**
  * Makes process.stdout and process.stderr, which Node makes when they are first used. Call this before `idleWaiter`: a module that
- * prints while it is loaded would seem to have work under way. Not for the process of a request, which it would cost milliseconds.
+ * prints while it is loaded would seem to have work under way. It takes milliseconds, so the process of a request does not call it.
  */
 export function makeStandardStreams(): void {
   void process.stdout;

@@ -31,7 +31,7 @@ export function withholdPorts(): WithheldPorts {
   };
   return {
     release: 'bun' in process.versions ? withholdInBun(withhold) : withholdInNode(withhold),
-    // The listeners are looked at late: a program may add its listener for requests after listen().
+    // Only now, because a program may add its listener for requests after listen().
     listener: () => servers.find((server): server is HttpServer => server.listenerCount('request') > 0),
   };
 }

@@ -50,7 +50,7 @@ const LARGE = 10_000;
 const requireHere = createRequire(import.meta.url);
 const { resolve: resolveOwn } = requireHere;
 
-/** Bundles `entry`, a module's path, or JavaScript whose imports start from `folder`. Throws a `UserError` when something cannot be bundled. */
+/** Bundles `entry`: the module at a path, or JavaScript whose imports start from `folder`. Throws a `UserError` when something cannot be bundled. */
 export async function bundle(entry: Entry, folder: string, options: BundleOptions): Promise<Bundle> {
   const { runtime, isCompiledByBun, external, isWarm, keepEnv, withholdsPorts, assets } = options;
   const injected = (names: readonly string[]) => names.map((name) => join(packageFolder, `dist/${name}.js`));
@@ -170,7 +170,7 @@ function isInPackage({ location }: Message): boolean {
   return location?.file.includes('node_modules/') ?? false;
 }
 
-/** Leaves require() of a name that is made at run time to the run time. The bundler would look for matching files, and find none. */
+/** Keeps each require() at `places` as it is. Its name is made at run time: the bundler would look for files that match it, and find none. */
 function keepRequire(places: readonly Location[]): Plugin {
   return {
     name: 'names made at run time',
@@ -270,7 +270,7 @@ const largeData: Plugin = {
   },
 };
 
-/** Returns an expression for a text, compressed: tables of characters would be read and scanned for every request, mostly in vain. */
+/** Returns an expression for a text that the script holds compressed. Node reads and scans less then, and few requests need the text. */
 function compressedText(bytes: Buffer): string {
   const base64 = deflateRawSync(bytes, { level: 9 }).toString('base64');
   return `require("node:zlib").inflateRawSync(Buffer.from("${base64}", "base64")).toString()`;

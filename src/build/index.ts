@@ -106,7 +106,7 @@ export async function buildScript(path: string, script: string, options: BuildSc
     await writeFile(`${file}.map`, map);
     const trial = trialPath === undefined ? undefined : { path: trialPath, name, env };
 
-    /** An executable for this machine is what is tried out, and one for another machine what is kept. */
+    /** With --target, the trial runs an executable for this machine, and `kept` is another one, for that machine. */
     let kept = file;
     if (bun) {
       const settings = { bun, before, folder };

@@ -37,7 +37,7 @@ function defineTable (name, read) {
 }
 `;
 
-/** Leaves a version of the package that makes its tables in another way as it is. */
+/** The plugin. It leaves alone a version of the package that makes its tables in another way. */
 export const mimeTypes: Plugin = {
   name: 'the tables of mime-types',
   setup({ onLoad }) {

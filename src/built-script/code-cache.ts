@@ -115,7 +115,7 @@ function keepCode(script: Script, folder: string, name: string, kept: Kept | und
     if (!makePrivateFolder(folder) || !makePrivateFolder(`${folder}/code`)) return;
     const path = `${folder}/code/${name}`;
     if (!takeLock(`${path}.lock`, RETRY)) return;
-    // What fails leaves the lock: otherwise each of the next requests would try it again.
+    // A failure leaves the lock behind: otherwise each of the next requests would try again.
     if (!wasMadeMeanwhile(path)) writeCode(script, `${folder}/code`, name, kept);
     fs.unlinkSync(`${path}.lock`);
   } catch {

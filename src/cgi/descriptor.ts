@@ -96,7 +96,7 @@ export function writeText(descriptor: number, text: string): void {
  */
 export function target(descriptor: number): string {
   const link = linkOf(descriptor);
-  // Only a path can be that of a FIFO. The first fstat() of a process costs more than reading all the links.
+  // Only a link that is a path can lead to a FIFO. The first fstat() of a process costs more than reading all the links.
   if (link !== '' && (!link.startsWith('/') || link === '/dev/null')) return link;
   try {
     const found = fs.fstatSync(descriptor);

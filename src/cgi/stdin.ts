@@ -28,7 +28,7 @@ const MAX_IN_A_ROW = 16;
 
 /**
  * Returns a function that reads from a pipe without blocking the event loop. Bytes that the server has written already are read
- * at once. Only to wait for more goes through the thread pool, which costs as much as all the rest of a request.
+ * at once. Only a wait for more goes through the thread pool, which costs as much as all the rest of a request.
  */
 function asyncReader(descriptor: number): (buffer: Uint8Array) => number | Promise<number> {
   let nonBlocking: number | undefined;

@@ -62,7 +62,7 @@ export async function run(args: string[]): Promise<number> {
       isAgain = true;
     });
   }
-  // "app.mjs, a Fetch handler," has a comma on both sides.
+  // In the message, "app.mjs, a Fetch handler" gets a comma behind it, too.
   const source = origin.includes(', ') ? `${origin},` : origin;
   console.log(`Serving ${source} at http://${host.includes(':') ? `[${host}]` : host}:${port}${prefix}\nCtrl-C ends it.`);
   let status = 0;

@@ -75,7 +75,7 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
     ...(needsBuild ? way.filter(({ code }) => code !== 'file-not-executable') : way),
     ...startFindings,
   ];
-  // Whoever has not named the server's user may run the script as another one.
+  // Where none of this holds, `account` is a guess, and the web server may run the script as another user.
   const isSure = (options.account ?? configured) !== undefined || suexec || canBecome(account);
   if (!isSure) {
     for (const finding of findings) {
@@ -139,7 +139,7 @@ async function withoutWorkers<Result>(account: Account, use: (folder: string) =>
   }
 }
 
-/** Raises what other servers put right, and busybox httpd does not. */
+/** Raises the severity of a fault that other servers put right and busybox httpd does not. */
 function raiseForBusybox(finding: Finding): void {
   if (finding.code === 'status-not-first') finding.severity = 'fails';
   if (finding.code === 'body-on-head') finding.severity = 'may-fail';

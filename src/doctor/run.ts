@@ -1,6 +1,6 @@
 // Runs a script once as a web server would: as the server's user, in the script's folder, with pipes, under the server's limits,
-// and with no variables but those of the request. A run always ends: by SIGKILL to all that the script has started if need be, and
-// without waiting for a process that even this does not reach.
+// and with no variables but those of the request. A run always ends: it sends SIGKILL to all that the script has started, if need be,
+// and does not wait for a process that it cannot kill.
 
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -40,14 +40,14 @@ export interface Trials {
   unseen: string[];
 }
 
-/** What a client and a parent process would not like to see in a log; nothing else in a request contains it. */
+/** The password and the cookie that `askWithSecrets` sends. Nothing else in a request contains this text. */
 const SECRET = 'cnVuLXdpdGgtY2dpOmRvY3Rvcg';
 /** Milliseconds above the interpreter's own start from which a script is slow, and from which it is very slow. */
 const SLOW = 300;
 const VERY_SLOW = 3_000;
 /** How often a request is sent that seems to be slow. */
 const ROUNDS = 3;
-/** What people forget who have only run a script by hand. */
+/** Reminds people who have only run the script in a shell. */
 const VARIABLES = 'The script got no variables but those of a request, as under a server: what your shell exports is not there.';
 /** Interpreters that end at once when they run an empty file. */
 const MEASURED = /^(?:node|python[\d.]*|perl|ruby|sh|bash|dash)$/;
@@ -160,7 +160,7 @@ class TrialRuns implements Trials {
     );
   }
 
-  /** Finds out where an application that answers 404 believes to be. */
+  /** Finds out whether an application answers 404 because it takes no notice of the path at which it is mounted. */
   async findMount(): Promise<void> {
     const below = await this.ask({ pathInfo: '/' });
     if (below === undefined || below.status !== 404) return;
@@ -200,7 +200,7 @@ class TrialRuns implements Trials {
     );
   }
 
-  /** Sends a request with a password, a cookie and a proxy in it, and looks where these come out. */
+  /** Sends a request with a password, a cookie and a proxy in it, and looks for them in the log and in the answer. */
   async askWithSecrets(request: RequestOptions): Promise<void> {
     const proxy = await listen();
     const variables = {
@@ -258,7 +258,7 @@ class TrialRuns implements Trials {
     const done = await runWith(inputStaysOpen);
     const response = this.#examine(made, done);
     if (response === undefined || done.ended === undefined || done.ended < inputStaysOpen) return;
-    // The script may just be slow. One that waits for the end of its input waits twice as long for an end that comes as late.
+    // The script may just be slow. If it waits for the end of its input, it takes twice as long when that end comes twice as late.
     const later = Math.min(2 * done.ended, 0.8 * timeout);
     const again = later > done.ended ? await runWith(later) : undefined;
     if ((again?.ended ?? 0) < later) return;
@@ -479,7 +479,7 @@ function findStack(page: string): string | undefined {
   return undefined;
 }
 
-/** A port that nobody has a reason to connect to. */
+/** Opens a port of this machine, and tells whether anybody has connected to it. */
 async function listen(): Promise<{ port: number; wasAsked: boolean; close(): void }> {
   const server = createServer();
   const listener = { port: 0, wasAsked: false, close: () => server.close() };

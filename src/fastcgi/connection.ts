@@ -107,7 +107,7 @@ export class FastCgiConnection extends ResidentConnection implements RecordRecei
     super.close();
   }
 
-  /** §5.1 */
+  /** Begins the request that BEGIN_REQUEST announces, or refuses it. §5.1 */
   #begin(id: number, body: Buffer): void {
     if (body.length !== 8) {
       this.#breakOff(`FCGI_BEGIN_REQUEST must have 8 bytes of content, got ${body.length}`);

@@ -1,4 +1,4 @@
-// From "app.ts:callable" on a command line to an application.
+// Loads the application that "app.ts:callable" on a command line names.
 
 import { captureApplications } from '../cgi/capture.ts';
 import type { FetchHandler } from '../fetch/index.ts';

@@ -31,7 +31,7 @@ export function catchExceptions(application: Application, options: CatchExceptio
       environ['wsgi.errors'].write(stack);
       return development ? stack : `${failureStatus(error)}\n`;
     };
-    // An array cannot fail, and the gateway must see its length. A file wrapper it must see to send the file fast.
+    // An array cannot fail, and the gateway must see its length. The gateway must see a file wrapper, too, to send the file fast.
     const passesUnchanged = (body: Body) => !isBlocks(body) || Array.isArray(body) || body instanceof FileWrapper;
     const guard = (body: Body): Body => (isBlocks(body) && !passesUnchanged(body) ? withRecovery(body, recover) : body);
     try {

@@ -175,7 +175,7 @@ class CompressedResponse {
   }
 
   #start(knownLength?: number): void {
-    // The application has not called startResponse(), or not rightly. The server reports that.
+    // The application has not called startResponse(), or the server has refused the call. The server reports that.
     if (this.#head === undefined) return;
     this.#started = true;
     const [status, list, ...excInfo] = this.#head;

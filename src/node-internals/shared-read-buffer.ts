@@ -25,8 +25,8 @@ interface CountingServer extends Server {
 const BUFFER = Buffer.allocUnsafeSlow(65_536);
 
 /**
- * Lets `server`, which listens, call `open` for each connection it accepts from now on. The bytes that a connection is given
- * are the next one's as soon as it returns. Changes nothing where this Node does not allow it.
+ * Lets `server`, which listens, call `open` for each connection it accepts from now on. The function that `open` returns may
+ * use its bytes only until it returns: the next read writes over them. Changes nothing where this Node does not allow it.
  *
  * `server` emits "connection" as always, after `open`. A connection that Node does not let us take emits only that.
  */

@@ -25,7 +25,7 @@ export interface ProcessOptions {
   isWorker?: boolean | undefined;
 }
 
-/** How often the process looks, within the time of `idleExit`, whether it has a request. */
+/** How often within the time of `idleExit` the process checks whether it has a request. */
 const IDLE_CHECKS = 4;
 
 /**

@@ -9,7 +9,7 @@ import { Worker } from './worker.ts';
 
 /** Milliseconds after which a worker that has crashed is replaced. The delay doubles from crash to crash. */
 const FIRST_RESTART_DELAY = 100;
-/** The most of these milliseconds. */
+/** The longest such delay, in milliseconds. */
 const LONGEST_RESTART_DELAY = 10_000;
 /** A worker that has lived for so many milliseconds was sound at its start, and the next delay is the first one again. */
 const SOUND_AFTER = 1_000;
@@ -172,7 +172,7 @@ class Supervisor {
     });
   }
 
-  /** Replaces all workers. A reload that is asked for while another one still waits in the queue is that one. */
+  /** Replaces all workers, one after another. Does nothing while an earlier reload still waits in the queue. */
   #reload(): void {
     if (this.#isReloadQueued) return;
     this.#isReloadQueued = true;

@@ -19,7 +19,7 @@ export interface BunExecutableOptions {
   folder: string;
 }
 
-/** Bun's engine optimizes code only when it has run so many times as often as usual: a single request does not repay that work. */
+/** How many times as often as usual a function must run before Bun's engine optimizes it. A single request does not repay that work. */
 const JIT_POLICY = 10;
 
 /** Makes the executable `file`, which runs `source`, a CommonJS module. Throws a `UserError` that says what Bun complains of. */

@@ -41,7 +41,7 @@ export function programHeaders(head: Buffer): Buffer[] {
   return Array.from({ length: head.readUInt16LE(HEAD.headerCount) }, (_, at) => head.subarray(start + at * size, start + (at + 1) * size));
 }
 
-/** What of `headers` goes into memory: the headers of that, the first address behind it, and the size of a page. */
+/** Returns the headers of what goes into memory, the first address behind that, and the size of a page. */
 export function loadedPart(headers: readonly Buffer[]): { loaded: Buffer[]; end: number; align: number } {
   const loaded = headers.filter((header) => header.readUInt32LE(FIELD.type) === LOAD);
   return {
@@ -51,7 +51,7 @@ export function loadedPart(headers: readonly Buffer[]): { loaded: Buffer[]; end:
   };
 }
 
-/** Makes `header` one for `size` bytes, `offset` bytes from the beginning of the file, that are at `address` in memory. */
+/** Fills `header` in for `size` bytes, which are `offset` bytes from the beginning of the file, and at `address` in memory. */
 export function fillHeader(header: Buffer, type: number, { offset, address, size, align }: Part): void {
   header.writeUInt32LE(type, FIELD.type);
   header.writeUInt32LE(type === LOAD ? READ_AND_EXECUTE : READ, FIELD.flags);

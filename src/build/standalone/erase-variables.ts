@@ -1,6 +1,6 @@
-// The first instructions of a standalone executable. They erase the environment variables by which whoever starts a program
-// of Bun's can make it something else: BUN_BE_BUN=1 turns it into Bun's own command, BUN_OPTIONS has it load a file. Bun
-// obeys them before the first line of JavaScript, so JavaScript comes too late.
+// The first instructions of a standalone executable. They erase the environment variables that would make something
+// else of it: BUN_BE_BUN=1 turns it into Bun's own command, BUN_OPTIONS has it load a file. Bun obeys them before the first line
+// of JavaScript, so JavaScript comes too late.
 
 import { open } from 'node:fs/promises';
 import { UserError } from '../../load/user-error.ts';
@@ -92,7 +92,7 @@ export async function eraseVariables(path: string): Promise<void> {
     const { size } = await file.stat();
     const head = Buffer.alloc(BEGINNING);
     await file.read(head, 0, BEGINNING, 0);
-    // A page of the file is a page of memory: the code begins where a line of sixteen bytes does.
+    // The code begins at a multiple of sixteen bytes, in the file and so in memory.
     const offset = Math.ceil(size / 16) * 16;
     const code = addCode(head, offset);
     await file.write(head, 0, BEGINNING, 0);

@@ -1,5 +1,5 @@
-// A bundle as an executable file that has Node in it: one of Node's "single executable applications", which is a copy of the Node
-// that builds it, and a note in that copy. Instructions of our own run first in it.
+// Makes an executable of a bundle with Node in it: one of Node's "single executable applications", which is a copy of the Node
+// that builds it, with a note in it. Instructions of our own run first.
 
 import { execFile } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
@@ -49,7 +49,7 @@ const CODE: Instructions = {
     e92bbfa9        stp   x9, x10, [sp, #-16]!`,
 };
 
-/** Behind the code: what the two words point to. */
+/** The data behind the code. The two words point to it. */
 const WORDS = '--\0';
 
 export interface NodeExecutableOptions {
@@ -57,7 +57,7 @@ export interface NodeExecutableOptions {
   before: string;
   /** The code that V8 has compiled from the source. Default: none. */
   code?: Buffer | undefined;
-  /** For files of ours. */
+  /** A folder for temporary files. */
   folder: string;
 }
 
@@ -66,7 +66,7 @@ export async function makeNodeExecutable(source: string, file: string, options: 
   const { before, code = Buffer.alloc(0), folder } = options;
   const node = await readFile(process.execPath);
   const assets = { source: join(folder, 'source'), code: join(folder, 'code') };
-  // Paths go into the result: these are the same for each build.
+  // The executable contains these two paths, so they are the same for each build.
   const settings = { main: 'main.cjs', output: 'note', disableExperimentalSEAWarning: true, assets };
   await writeFile(
     join(folder, 'main.cjs'),
@@ -133,7 +133,7 @@ function addNote(node: Buffer, content: Buffer): [beginning: Buffer, added: Buff
   return [Buffer.concat([node, Buffer.alloc(offset - node.length)]), added];
 }
 
-/** A note has the lengths of its name and its content, a type, and both. */
+/** Returns the note with `content`: the lengths of its name and of its content, a type, the name and the content. */
 function toNote(content: Buffer): Buffer {
   const head = Buffer.alloc(12);
   head.writeUInt32LE(NAME.length + 1, 0);
