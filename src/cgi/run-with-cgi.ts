@@ -39,8 +39,8 @@ export interface RunWithCgiOptions {
   /** Whether to send a whole HTTP response, which the server passes on unchanged. Default: whether the script's name begins with "nph-". */
   nph?: boolean;
   /**
-   * Milliseconds that an application may wait for things. Afterwards the client gets a 504, or a response that ends short. 0 ends
-   * it at its first wait. Default: no limit.
+   * Milliseconds that an application may wait for things. Afterwards the client gets a 504, or a response that ends short. 0 gives
+   * it no time to wait. Default: no limit.
    */
   timeout?: number;
   /** The largest request body, in bytes. A larger one is answered with 413. Default: no limit. */

@@ -30,7 +30,7 @@ export interface ResidentOptions extends ListenOptions {
   stallTimeout?: number;
   /**
    * Milliseconds that an application may wait for things. Afterwards the client gets a 504, or a response that ends short.
-   * 0 ends it at its first wait. Default: no limit.
+   * 0 gives it no time to wait. Default: no limit.
    */
   timeout?: number;
   /** The value of `wsgi.multiprocess`: whether other processes serve the same application. Default: true. */

@@ -23,7 +23,7 @@ export interface ServerOptions {
   maxBodySize?: number;
   /**
    * Milliseconds that an application may wait for things. Afterwards the client gets a 504, or a response that ends short.
-   * 0 ends it at its first wait. Default: no limit.
+   * 0 gives it no time to wait. Default: no limit.
    */
   timeout?: number;
   /** Variables that the deployer adds to environ. They win over the request's. */
