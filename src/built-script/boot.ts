@@ -21,7 +21,7 @@ import { REMOVE_EVAL_TEXT } from '../node-internals/eval-text.ts';
 const BOOT = `(function(module,require,file){\
 var get=process.getBuiltinModule,path=file||process.argv[1],fail=function(message){\
 process.exitCode=1;\
-console.log((/(^|\\/)nph-[^\\/]*$/.test(path)?"HTTP/1.1":"Status:")+" 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error");\
+console.log((/(^|\\/)nph-[^\\/]*$/.test(path)?"HTTP/1.1":"Status:")+" 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r"+(process.env.REQUEST_METHOD=="HEAD"?"":"\\n500 Internal Server Error"));\
 if(message)console.error("run-with-cgi: "+message)};\
 if(!get)return fail("Node "+process.version.slice(1)+" is too old for "+path+"; it has to be 20.19, 22.12 or later [node-too-old]");\
 try{\

@@ -35,11 +35,11 @@ export function missingMessage(program: string): string[] {
 /** Returns the command that answers by 500, with a message in the log, where the host has no `program`. The shell alone would only end. */
 function reportMissing(program: string): string {
   const message = missingMessage(program).map(quote).join('"$PATH"');
-  const response =
-    '%s 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n500 Internal Server Error\\n';
+  const head = '%s 500 Internal Server Error\\r\\nContent-Type: text/plain\\r\\nContent-Length: 26\\r\\n\\r\\n';
+  const body = 'case $REQUEST_METHOD in HEAD);; *) echo 500 Internal Server Error;; esac';
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
   const setStart = 'case ${0##*/} in nph-*) s=HTTP/1.1;; *) s=Status:;; esac';
-  return `command -v ${quote(program)} >/dev/null || { printf '%s\\n' ${message} >&2; ${setStart}; printf ${quote(response)} $s; exit 1; }`;
+  return `command -v ${quote(program)} >/dev/null || { printf '%s\\n' ${message} >&2; ${setStart}; printf ${quote(head)} $s; ${body}; exit 1; }`;
 }
 
 /**

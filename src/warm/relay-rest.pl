@@ -110,7 +110,8 @@ sub start_node {
 }
 
 sub server_error {
-  return "Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\nContent-Length: 26\r\n\r\n500 Internal Server Error\n";
+  my $head = "Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\nContent-Length: 26\r\n\r\n";
+  return $ENV{REQUEST_METHOD} eq 'HEAD' ? $head : "${head}500 Internal Server Error\n";
 }
 
 # Returns a record of FastCGI.

@@ -204,6 +204,8 @@ describe('the interpreter', () => {
       stderr,
       status: 1,
     });
+    const toHead = run(script, [], { PATH: '/nowhere', REQUEST_METHOD: 'HEAD' });
+    expect(toHead.stdout).toBe(`Status: 500 Internal Server Error\r\n${body.replace(/500 .*\n$/, '')}`);
     renameSync(script, join(project, 'nph-missing.cgi'));
     const { stdout } = run(join(project, 'nph-missing.cgi'), [], { PATH: '/nowhere' });
     expect(stdout).toBe(`HTTP/1.1 500 Internal Server Error\r\n${body}`);
@@ -222,6 +224,15 @@ test('with a Node that is too old the client gets 500, and the log a message', (
   };
   expect(run(script, [], env)).toMatchObject(expected);
   expect(run(process.execPath, [script], env)).toMatchObject(expected);
+});
+
+test('with a file that is cut off the client gets 500, without a body for HEAD, and the log the cause', () => {
+  const script = build('app.mjs', 'plain/cut.cgi');
+  writeFileSync(script, readFileSync(script).subarray(0, -20));
+  const head = 'Status: 500 Internal Server Error\r\nContent-Type: text/plain\r\nContent-Length: 26\r\n\r\n';
+  const stderr = expect.stringMatching(/^run-with-cgi: .*\/plain\/cut\.cgi could not be loaded: SyntaxError: .*\n$/);
+  expect(run(script)).toMatchObject({ stdout: `${head}500 Internal Server Error\n`, stderr, status: 1 });
+  expect(run(script, [], { REQUEST_METHOD: 'HEAD' })).toMatchObject({ stdout: head, stderr, status: 1 });
 });
 
 /** Builds a module, and returns the part of the script that the shell reads, and the part that Node reads. */

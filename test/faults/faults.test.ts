@@ -15,6 +15,7 @@ const SELECTED: Readonly<Record<string, readonly string[]>> = {
     // The response cannot be written, or only piece by piece.
     ...['write.stdout.1:fail:28', 'write.stdout.1:error:32', 'write.stdout.1:signal:9', 'write.stdout.1:shorts:7', 'out=/dev/full'],
   ],
+  'hello HEAD': ['read.file.1:error:5'],
   // The log is the response.
   'hello same': ['read.file.1:error:5', 'readlink.stdout.1:error:2 readlink.stderr.1:error:2'],
   // Signals before, in and behind the response; a server that dies, or reads no further; pipes that others have made non-blocking.

@@ -425,6 +425,8 @@ describe('Node answers', () => {
       out: Buffer.from(SERVER_ERROR),
       errors: 'run-with-cgi: there is no "node" in PATH (/nowhere); install Node, or name its path by --interpreter [node-missing]\n',
     });
+    const { out } = await run({ PATH: '/nowhere', REQUEST_METHOD: 'HEAD' });
+    expect(out.toString()).toBe(SERVER_ERROR.slice(0, -26));
   });
 });
 
