@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { BuildOptions, Plugin } from 'esbuild';
 import { loadEsbuild } from './esbuild.ts';
 
-/** The paths that a module reads as its own. Each is a JavaScript expression: a name, or JSON. */
+/** The paths that a module reads as its paths. Each is a JavaScript expression: a name, or JSON. */
 export interface OwnPath {
   filename: string;
   dirname: string;
@@ -25,8 +25,8 @@ export function ownPaths(pathOf: (path: string) => OwnPath | undefined, { target
     setup({ onLoad }) {
       onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: 'file' }, async ({ path }) => {
         if (!USES_OWN_PATH.test(await readFile(path, 'utf8'))) return undefined;
-        const own = pathOf(path);
-        if (!own) return undefined;
+        const paths = pathOf(path);
+        if (!paths) return undefined;
         // Each module is translated in a build of its own, since esbuild defines names for a whole build.
         const { build } = await loadEsbuild();
         const result = await build({
@@ -38,11 +38,11 @@ export function ownPaths(pathOf: (path: string) => OwnPath | undefined, { target
           ...(target !== undefined && { target }),
           ...(platform !== undefined && { platform }),
           define: {
-            __dirname: own.dirname,
-            __filename: own.filename,
-            'import.meta.dirname': own.dirname,
-            'import.meta.filename': own.filename,
-            'import.meta.url': own.url,
+            __dirname: paths.dirname,
+            __filename: paths.filename,
+            'import.meta.dirname': paths.dirname,
+            'import.meta.filename': paths.filename,
+            'import.meta.url': paths.url,
           },
         }).catch(() => undefined); // the build of the bundle reports the error
         const text = result?.outputFiles[0]?.text;

@@ -32,13 +32,13 @@ function descriptorWriter(log: number, response: number | undefined): (text: str
   const isClient = name.startsWith('socket:') && isTcp(log);
   if (isClient || (response !== undefined && isTransport(name) && name === target(response))) return () => {};
   // civetweb never reads from this pipe, and others only after the response. A non-blocking copy lets us give up when it is full.
-  const own = name.startsWith('pipe:') ? reopenPipe(log, fs.constants.O_NONBLOCK) : undefined;
+  const copy = name.startsWith('pipe:') ? reopenPipe(log, fs.constants.O_NONBLOCK) : undefined;
   let tries = 0;
   return (text) => {
     const bytes = Buffer.from(text);
     for (let done = 0; done < bytes.length && tries < MAX_TRIES; ) {
       try {
-        done += fs.writeSync(own ?? log, bytes, done);
+        done += fs.writeSync(copy ?? log, bytes, done);
       } catch (error) {
         if (!isTemporary(error)) return;
         pause(tries++);

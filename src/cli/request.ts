@@ -176,7 +176,7 @@ export async function run(args: string[]): Promise<number> {
 }
 
 /** The last request that was sent. */
-interface Last {
+interface LastRequest {
   request: Request;
   response: ResponseOutput;
   redirects: number;
@@ -188,7 +188,7 @@ async function followRedirects(
   send: (request: Request) => Promise<ResponseOutput>,
   outputs: Outputs,
   maxRedirects: number | undefined,
-): Promise<Last> {
+): Promise<LastRequest> {
   for (let redirects = 0, current = request; ; redirects++) {
     const response = await send(current);
     const to = locationOf(current, response);
@@ -229,7 +229,7 @@ function headersOf(values: Values, body: RequestBody | undefined): Header[] {
   const lines = (values.header ?? []).flatMap((line) =>
     line.startsWith('@') ? readText(line.slice(1), 'headers').split(/\r?\n/) : [encodeUtf8(line)],
   );
-  const own = lines.filter((line) => line !== '').map(parseHeader);
+  const given = lines.filter((line) => line !== '').map(parseHeader);
   const { user, 'user-agent': agent, referer, compressed } = values;
   const isJson = values.json !== undefined;
   const others: [name: string, value: string | undefined][] = [
@@ -240,9 +240,9 @@ function headersOf(values: Values, body: RequestBody | undefined): Header[] {
     ['Accept-Encoding', compressed ? 'deflate, gzip, br' : undefined],
     ['Content-Type', body?.type],
   ];
-  const isOwn = (name: string) => own.some(([one]) => one.toLowerCase() === name.toLowerCase());
-  const needed = others.flatMap(([name, value]): Header[] => (value === undefined || isOwn(name) ? [] : [[name, encodeUtf8(value)]]));
-  return [...needed, ...own.flatMap(([name, value]): Header[] => (value === undefined ? [] : [[name, value]]))];
+  const isGiven = (name: string) => given.some(([one]) => one.toLowerCase() === name.toLowerCase());
+  const needed = others.flatMap(([name, value]): Header[] => (value === undefined || isGiven(name) ? [] : [[name, encodeUtf8(value)]]));
+  return [...needed, ...given.flatMap(([name, value]): Header[] => (value === undefined ? [] : [[name, value]]))];
 }
 
 /** Parses a value of -H. The value is undefined for "Name:", which leaves the header out, and empty for "Name;". */

@@ -52,19 +52,19 @@ export interface Report {
 export async function examine(path: string, options: ExamineOptions = {}): Promise<Report> {
   const { runs = true, sendsPosts = true, askedPath, timeout = 10_000 } = options;
   const script = resolve(path);
-  const own = ownAccount();
+  const self = ownAccount();
   const reading = options.server && readServer(options.server, script, options.config);
   const facts = reading?.facts ?? UNKNOWN_SERVER;
   const server = options.serverPath === undefined ? facts : { ...facts, path: options.serverPath };
   const suexec = options.suexec ?? server.suexec ?? false;
   const configured = server.user === undefined ? undefined : findAccount(server.user);
-  const found = options.account ?? configured ?? (suexec ? ownerOf(script) : guessServerAccount()) ?? own;
+  const found = options.account ?? configured ?? (suexec ? ownerOf(script) : guessServerAccount()) ?? self;
   // No server runs scripts as root, and neither does an examination unless it is told to.
   const account = found.uid === 0 && !options.account && !suexec ? (findAccount('nobody') ?? found) : found;
   const unseen = [...(reading?.unseen ?? [])];
   const deployment: Deployment = { path: script, start: readBeginning(script, unseen), account, server, suexec };
 
-  const way = examineWay(deployment);
+  const wayFindings = examineWay(deployment);
   const built = readBuiltFile(deployment);
   const { findings: startFindings, program: reader } = examineStart(deployment);
   const program = built && startFindings.length === 0 ? findNode(deployment, built) : reader;
@@ -72,20 +72,20 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
   const needsBuild = startFindings.some(({ mend }) => mend.some((one) => 'run' in one && one.run.includes('run-with-cgi build')));
   const findings = [
     ...(reading?.findings ?? []),
-    ...(needsBuild ? way.filter(({ code }) => code !== 'file-not-executable') : way),
+    ...(needsBuild ? wayFindings.filter(({ code }) => code !== 'file-not-executable') : wayFindings),
     ...startFindings,
   ];
   // Where none of this holds, `account` is a guess, and the web server may run the script as another user.
   const isSure = (options.account ?? configured) !== undefined || suexec || canBecome(account);
   if (!isSure) {
     for (const finding of findings) {
-      if (/folder-not-entered|not-executable|not-readable|not-reachable/.test(finding.code) && !isAlsoOurs(finding, deployment, own))
+      if (/folder-not-entered|not-executable|not-readable|not-reachable/.test(finding.code) && !isAlsoOurs(finding, deployment, self))
         finding.severity = 'may-fail';
     }
   }
   if (!canBecome(account)) {
     unseen.push(
-      `This process is ${own.name}, and only root can run the script as ${account.name}. The folders were judged by their mode bits, and the script ran as ${own.name}. For the rest: sudo npx run-with-cgi doctor ${quote(script)} --as ${account.name}`,
+      `This process is ${self.name}, and only root can run the script as ${account.name}. The folders were judged by their mode bits, and the script ran as ${self.name}. For the rest: sudo npx run-with-cgi doctor ${quote(script)} --as ${account.name}`,
     );
   }
   const selinux = selinuxEnforces();
@@ -95,7 +95,7 @@ export async function examine(path: string, options: ExamineOptions = {}): Promi
     );
 
   const blocks = findings.some(({ severity, code }) => severity === 'fails' && !/^(?:suexec|setuid|cgi-|access-|socket-)/.test(code));
-  const runner = canBecome(account) ? account : own;
+  const runner = canBecome(account) ? account : self;
   const isUnwantedRoot = runner.uid === 0 && options.account === undefined;
   if (!runs || blocks || isUnwantedRoot) {
     if (isUnwantedRoot && runs && !blocks)
@@ -152,9 +152,9 @@ export function ownerOf(path: string): Account | undefined {
 }
 
 /** Whether the script would fail for this process's own account as well. */
-function isAlsoOurs(finding: Finding, deployment: Deployment, own: Account): boolean {
-  const ours = { ...deployment, account: own };
-  return [...examineWay(ours), ...examineStart(ours).findings].some(
+function isAlsoOurs(finding: Finding, deployment: Deployment, self: Account): boolean {
+  const asSelf = { ...deployment, account: self };
+  return [...examineWay(asSelf), ...examineStart(asSelf).findings].some(
     ({ code, subject }) => code === finding.code && subject === finding.subject,
   );
 }

@@ -259,12 +259,12 @@ function examineElf({ path: script }: Deployment, path: string): Finding[] {
 /** Returns the finding for a text without a #! line. */
 function withoutLine(deployment: Deployment): Finding {
   const { path, start } = deployment;
-  const late = /^[ \t\r\n]+#!/.test(start) || /^(?!#!)[^\n]*\n#!/.test(start);
+  const isPreceded = /^[ \t\r\n]+#!/.test(start) || /^(?!#!)[^\n]*\n#!/.test(start);
   const rule = 'Linux executes a text only if its first two bytes are "#!", followed by the path of an interpreter';
-  const problem = late
+  const problem = isPreceded
     ? `${rule}, and here something stands before "#!".`
     : `${rule}. The first line is ${JSON.stringify((start.split('\n')[0] ?? '').slice(0, 60))}.`;
-  const mend = late ? { run: `sed -i '/#!/,$!d; s/^[ \\t]*#!/#!/' ${quote(path)}` } : suggestLine(deployment);
+  const mend = isPreceded ? { run: `sed -i '/#!/,$!d; s/^[ \\t]*#!/#!/' ${quote(path)}` } : suggestLine(deployment);
   return { code: 'interpreter-line-missing', severity: 'fails', subject: path, problem, mend: [mend] };
 }
 

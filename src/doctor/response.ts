@@ -54,7 +54,7 @@ export function examineResponse(output: Buffer, path: string, method: string, su
       'fails',
       'The output begins with an empty line, which ends the head before it has begun. A head names at least a Content-Type, a Location or a Status.',
       'Write "Content-Type: text/html" before the empty line, and nothing before that.',
-      begin(text),
+      firstLines(text),
     );
     return nothing;
   }
@@ -68,7 +68,7 @@ export function examineResponse(output: Buffer, path: string, method: string, su
         'fails',
         'The output begins with a byte-order mark, which an editor has put before the text of the script or of a file that it includes. The head has to come first.',
         { run: `sed -i '1s/^\\xef\\xbb\\xbf//' ${quote(path)}` },
-        begin(text),
+        firstLines(text),
       );
     } else if (inFirst) {
       add(
@@ -76,7 +76,7 @@ export function examineResponse(output: Buffer, path: string, method: string, su
         'fails',
         `The first line of the output is ${show(line)}, which is no header. The head has to come first: a server takes each line up to the first empty one for "Name: value". Apache answers 500, "malformed header from script".`,
         'Write to standard error what is meant for the log (console.error, print(file=sys.stderr), warn, >&2), and everything else behind the empty line.',
-        begin(text),
+        firstLines(text),
       );
     } else if (isComplete) {
       add(
@@ -84,7 +84,7 @@ export function examineResponse(output: Buffer, path: string, method: string, su
         'fails',
         `A line of the head is ${show(line)}, which is no "Name: value". Apache answers 500 to such a head.`,
         'Mend that line. If it belongs to the page, write an empty line before it.',
-        begin(text),
+        firstLines(text),
       );
     } else {
       add(
@@ -92,7 +92,7 @@ export function examineResponse(output: Buffer, path: string, method: string, su
         'fails',
         `No empty line stands between the head and the body, which begins with ${show(line)}. Servers take all lines up to an empty one for the head; Apache answers 500.`,
         'Write "\\n\\n" behind the last header: printf "Content-Type: text/html\\n\\n".',
-        begin(text),
+        firstLines(text),
       );
     }
     return nothing;
@@ -103,7 +103,7 @@ export function examineResponse(output: Buffer, path: string, method: string, su
       'fails',
       'The output ends within the head: no empty line follows the headers. Apache answers 500, "End of script output before headers".',
       'Write "\\n\\n" behind the last header: printf "Content-Type: text/html\\n\\n".',
-      begin(text),
+      firstLines(text),
     );
     return nothing;
   }
@@ -260,6 +260,6 @@ function show(text: string): string {
 }
 
 /** Returns the first lines of an output. */
-function begin(text: string): string {
+function firstLines(text: string): string {
   return decodeBytes(truncate(text, 300)).split('\n').slice(0, 4).join('\n');
 }

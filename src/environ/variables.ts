@@ -40,8 +40,8 @@ export function exactVariables(env: Readonly<Record<string, string | undefined>>
   for (const name of Object.keys(env)) {
     const value = env[name];
     if (value === undefined || name === BEFORE_THE_SHELL) continue;
-    const twice = repeated?.get(name);
-    const found = twice?.last === undefined ? original?.get(name) : twice;
+    const repeatedValue = repeated?.get(name);
+    const found = repeatedValue?.last === undefined ? original?.get(name) : repeatedValue;
     if (found !== undefined && (isSame(found.first, value) || isSame(found.last, value))) {
       variables[name] = found.joined;
     } else {
@@ -53,7 +53,7 @@ export function exactVariables(env: Readonly<Record<string, string | undefined>>
 }
 
 /** The values that an environment gives one variable, which it may set several times. */
-interface Found {
+interface VariableValues {
   /** The first value, which process.env shows. */
   first: string;
   /** The last value, which process.env shows behind a shell; undefined if there is only one. */
@@ -70,8 +70,8 @@ function isSame(bytes: string | undefined, value: string): boolean {
  * Parses an environment whose variables each have `end` behind them. nginx with fcgiwrap and civetweb give each of two headers
  * of one name a variable of its own.
  */
-function parseBlock(block: string, end = '\0'): Map<string, Found> {
-  const variables = new Map<string, Found>();
+function parseBlock(block: string, end = '\0'): Map<string, VariableValues> {
+  const variables = new Map<string, VariableValues>();
   for (const entry of block.split(end)) {
     const equals = entry.indexOf('=');
     if (equals <= 0) continue;

@@ -9,10 +9,10 @@ export async function hostLookupsDone(): Promise<void> {
   // As a rule nothing at all is under way, and node:dns need not be loaded.
   if (process.getActiveResourcesInfo().length === 0) return;
   if (!isLookingUp()) {
-    const own = process.getBuiltinModule('node:dns/promises').lookup('localhost');
+    const ownLookup = process.getBuiltinModule('node:dns/promises').lookup('localhost');
     // If this Node shows our lookup, it would have shown another one.
     const isShown = isLookingUp();
-    await own.catch(() => {});
+    await ownLookup.catch(() => {});
     if (!isShown) return;
   }
   while (isLookingUp()) await new Promise(setImmediate);

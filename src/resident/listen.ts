@@ -42,7 +42,7 @@ export function checkOnePlace({ socket, port, fd }: ListenOptions): void {
 
 function listenOnPath(server: Server, path: string, mode: number, isClosed: () => boolean): () => void {
   let removePath = (): void => {};
-  const begin = (): void => {
+  const listenNow = (): void => {
     if (isClosed()) return;
     const temporary = temporaryName(path);
     withMode(mode, () => server.listen({ path: temporary, backlog: BACKLOG }));
@@ -63,8 +63,8 @@ function listenOnPath(server: Server, path: string, mode: number, isClosed: () =
     }
   };
   const fail = (error: unknown) => process.nextTick(() => server.emit('error', error));
-  if (fs.existsSync(path)) removeDeadSocket(path).then(begin, fail);
-  else begin();
+  if (fs.existsSync(path)) removeDeadSocket(path).then(listenNow, fail);
+  else listenNow();
   return () => removePath();
 }
 

@@ -46,9 +46,9 @@ export function publishSocket(temporary: string, path: string): () => void {
   } finally {
     fs.unlinkSync(temporary);
   }
-  const own = socketIdentity(path);
+  const published = socketIdentity(path);
   return () => {
-    if (own !== undefined && socketIdentity(path) === own) fs.unlinkSync(path);
+    if (published !== undefined && socketIdentity(path) === published) fs.unlinkSync(path);
   };
 }
 

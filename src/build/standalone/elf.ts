@@ -82,10 +82,10 @@ export function toCode(instructions: Instructions, head: Buffer, address: number
   const processor = head.readUInt16LE(HEAD.machine);
   const [lines, jump] = [instructions[processor], JUMP[processor]];
   if (lines === undefined || jump === undefined) return undefined;
-  const begin = toBytes(lines);
+  const code = toBytes(lines);
   const distance = Buffer.alloc(8);
-  distance.writeBigInt64LE(head.readBigUInt64LE(HEAD.entry) - BigInt(address + begin.length));
-  return Buffer.concat([begin, toBytes(jump), distance, Buffer.from(data)]);
+  distance.writeBigInt64LE(head.readBigUInt64LE(HEAD.entry) - BigInt(address + code.length));
+  return Buffer.concat([code, toBytes(jump), distance, Buffer.from(data)]);
 }
 
 /** Returns the hexadecimal numbers of `lines` as bytes. */

@@ -31,8 +31,8 @@ export function readApache(file: string, script: string): ServerReading {
   const directives = readDirectives(file, unseen);
   const [override] = valuesFor(script, directives, 'allowoverride').at(-1) ?? ['None'];
   const urls = urlsOf(script, directives);
-  const own = /^none$/i.test(override ?? '') ? [] : htaccessFiles(script).flatMap((path) => parse(readText(path) ?? '', path, []));
-  const all = [...directives, ...own];
+  const ofHtaccess = /^none$/i.test(override ?? '') ? [] : htaccessFiles(script).flatMap((path) => parse(readText(path) ?? '', path, []));
+  const all = [...directives, ...ofHtaccess];
   const values = (name: string) => valuesFor(script, all, name, urls, unseen);
   const last = (name: string) => values(name).at(-1);
   const root = last('serverroot')?.[0] ?? '/etc/apache2';

@@ -136,10 +136,10 @@ export function below(root: string, path: string): string {
 /** Whether `path`, or what it leads to, is `folder` or lies in it. */
 export function isIn(folder: string, path: string): boolean {
   const start = folder.endsWith('/') ? folder : `${folder}/`;
-  return [path, real(path)].some((one) => `${one}/` === start || one.startsWith(start));
+  return [path, withRealFolder(path)].some((one) => `${one}/` === start || one.startsWith(start));
 }
 
-function real(path: string): string {
+function withRealFolder(path: string): string {
   try {
     return join(realpathSync(dirname(path)), basename(path));
   } catch {
