@@ -29,8 +29,8 @@ const UNDOCUMENTED = [
   'GetAddrInfoReqWrap',
 ];
 
-/** Text of a package's file, whose properties are the package's own. */
-const TEXT = ['build/mime-types.ts'];
+/** Files with texts for a bundle, whose names are the bundle's own. */
+const TEXT = ['build/mime-types.ts', 'build/known-packages.ts'];
 
 /** The properties in `source` that Node does not document, by name or as a quoted name. */
 function undocumented(source: string): string[] {
