@@ -112,6 +112,8 @@ class ResidentProcess {
       server.on('error', reject);
       server.on('listening', () => {
         this.#supervisor?.send('listening');
+        // A supervisor that ended while this worker loaded the application was gone before anyone listened for "disconnect".
+        if (this.#supervisor && !process.connected) this.#end();
         // From now on an error means that one connection could not be accepted. The others go on.
         server.off('error', reject).on('error', (error) => this.#errors.write(formatFailure(this.#name, error)));
       });

@@ -1,11 +1,11 @@
 // How a gateway with workers ends: what runs is finished, and no process is left.
 
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { isRunning, until } from '../host/processes.ts';
-import { areUp, ask, command, ended, file, folder, gateways, isHeld, release, serve, workersOf } from './gateway.ts';
+import { areUp, ask, command, ended, file, folder, gateways, isHeld, release, serve, source, workersOf } from './gateway.ts';
 
 describe('the end', () => {
   test.each(['SIGTERM', 'SIGINT', 'SIGUSR1'] as const)('%s: running requests are finished, no more are taken', async (signal) => {
@@ -33,6 +33,29 @@ describe('the end', () => {
     release();
     expect(await held).toMatch(/^old \d+$/);
     expect(await ended(gateway)).toEqual([0, null]);
+  });
+
+  test.each([
+    ['while it loads the application', true],
+    ['once it listens', false],
+  ])('of a supervisor that is killed ends a worker, %s', async (_when, isLoading) => {
+    writeFileSync(
+      file('app.mjs'),
+      `import { writeFileSync } from 'node:fs';
+writeFileSync('loading', '');
+while (${isLoading} && !existsSync('released')) await new Promise((resolve) => setTimeout(resolve, 10));
+${source('old')}`,
+    );
+    const gateway = serve('--workers', '1');
+    if (isLoading) await until(() => existsSync(file('loading')));
+    else await areUp(gateway, 1);
+    const [worker = 0] = workersOf(gateway);
+    expect(isRunning(worker)).toBe(true);
+    gateway.process.kill('SIGKILL');
+    await ended(gateway);
+    if (isLoading) await sleep(300); // the worker notices that its supervisor has ended
+    release();
+    await until(() => !isRunning(worker));
   });
 
   test('--drain: requests that take longer are cut off', async () => {

@@ -56,7 +56,7 @@ let served = 0;
 /** Starts a gateway in a process group of its own, as a shell or systemd does. */
 export function serve(...words: string[]): Gateway {
   const place = file(`app${served++}.sock`);
-  for (const left of ['held', 'released', 'caught', 'worked']) rmSync(file(left), { force: true });
+  for (const left of ['held', 'released', 'caught', 'worked', 'loading']) rmSync(file(left), { force: true });
   if (!existsSync(file('app.mjs'))) writeFileSync(file('app.mjs'), source('old'));
   const child = spawn(process.execPath, [command, 'fastcgi', 'app.mjs', '--socket', place, ...words], {
     cwd: folder,
