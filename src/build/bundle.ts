@@ -4,10 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { deflateRawSync } from 'node:zlib';
 import type { BuildFailure, BuildOptions, BuildResult, Location, Message, OnLoadResult, Plugin } from 'esbuild';
 import { UserError } from '../load/user-error.ts';
 import type { AssetPaths } from './assets.ts';
+import { compressedText } from './compressed-text.ts';
 import type { Entry } from './entry.ts';
 import { loadEsbuild } from './esbuild.ts';
 import { knownPackages } from './known-packages.ts';
@@ -269,12 +269,6 @@ const largeData: Plugin = {
     onLoad({ filter: /\/iconv-lite\/encodings\/sbcs-data-generated\.js$/ }, ({ path }) => toModule(requireHere(path)));
   },
 };
-
-/** Returns an expression for a text that the script holds compressed. Node reads and scans less then, and few requests need the text. */
-function compressedText(bytes: Buffer): string {
-  const base64 = deflateRawSync(bytes, { level: 9 }).toString('base64');
-  return `require("node:zlib").inflateRawSync(Buffer.from("${base64}", "base64")).toString()`;
-}
 
 function toModule(data: unknown): OnLoadResult {
   const text = JSON.stringify(data);

@@ -96,6 +96,8 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
       text: 'var site = callSiteLocation(stack[1])\n  var file = site[0]',
       by: 'var file = stack[1].getFileName() || callSiteLocation(stack[1])[0]',
     },
+    // NO_DEPRECATION and TRACE_DEPRECATION are seldom set.
+    { text: 'var vals = str.split(/[ ,]+/)', by: "if (str === '') return false\n  var vals = str.split(/[ ,]+/)" },
   ],
   // The property loads five modules of Node.
   'destroy/index.js': [

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Plugin } from 'esbuild';
+import { compressedText } from './compressed-text.ts';
 
 interface Tables {
   extensions: Record<string, readonly string[]>;
@@ -18,7 +19,7 @@ const LOOK_UP = 'return exports.types[extension]';
 
 /** The extensions in the short table. */
 const COMMON =
-  'html htm txt text json bin js mjs css map svg xml png jpg jpeg gif webp avif ico woff woff2 ttf wasm pdf csv md zip gz mp3 mp4 webm webmanifest urlencoded';
+  'html htm xhtml txt text json jsonld bin js mjs cjs css map svg xml rss atom png jpg jpeg gif webp avif bmp ico tif tiff woff woff2 ttf otf eot wasm pdf csv md rtf doc docx xls xlsx ppt pptx odt ods zip gz tar 7z bz2 mp3 m4a ogg wav flac mp4 webm mov avi ts ics vcf yaml yml webmanifest urlencoded multipart';
 
 /** Makes the tables `extensions` and `types` when a program first reads or replaces them. From then on the short table is not used. */
 const LAZY_TABLES = `var common = COMMON
@@ -57,8 +58,8 @@ export const mimeTypes: Plugin = {
       });
       const statements = [
         LAZY_TABLES.replace('COMMON', () => `{ __proto__: null, ...${JSON.stringify(Object.fromEntries(common))} }`),
-        `defineTable('extensions', () => ${jsonExpression(extensions)})`,
-        `defineTable('types', () => ${jsonExpression(types)})`,
+        `defineTable('extensions', () => ${tableExpression(extensions)})`,
+        `defineTable('types', () => ${tableExpression(types)})`,
         ...(conflicts === undefined ? [] : [`exports._extensionConflicts = ${JSON.stringify(conflicts)}`]),
       ];
       return {
@@ -72,7 +73,7 @@ export const mimeTypes: Plugin = {
   },
 };
 
-/** Returns an expression for `value`. V8 parses JSON faster than the same data as JavaScript. */
-function jsonExpression(value: unknown): string {
-  return `JSON.parse(${JSON.stringify(JSON.stringify(value))})`;
+/** Returns an expression for a table. */
+function tableExpression(table: object): string {
+  return `JSON.parse(${compressedText(Buffer.from(JSON.stringify(table)))})`;
 }
