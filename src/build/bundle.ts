@@ -45,7 +45,7 @@ export interface BundleOptions {
 }
 
 /** A JSON file of so many characters is parsed only when it is used. */
-const LARGE = 10_000;
+const LARGE_JSON = 10_000;
 
 const requireHere = createRequire(import.meta.url);
 const { resolve: resolveOwn } = requireHere;
@@ -263,7 +263,7 @@ const largeData: Plugin = {
   setup({ onLoad }) {
     onLoad({ filter: /\.json$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8');
-      return text.length < LARGE ? undefined : toModule(JSON.parse(text));
+      return text.length < LARGE_JSON ? undefined : toModule(JSON.parse(text));
     });
     // The tables of a hundred encodings: iconv-lite is in every parser of request bodies.
     onLoad({ filter: /\/iconv-lite\/encodings\/sbcs-data-generated\.js$/ }, ({ path }) => toModule(requireHere(path)));

@@ -95,11 +95,11 @@ function introduction(name: RecipeName, { title, file, commands, notes }: Recipe
   const paragraphs = notes.map((note) => fold(`- ${note}`, '  '));
   if (file === undefined) return `${comment([`${title}.`, ...paragraphs])}${commands.map((command) => `${command}\n`).join('')}`;
   const steps = commands.length > 0 ? [`Then, as root:\n${commands.map((command) => `  ${command}`).join('\n')}`] : [];
-  return comment([`${title}: ${file}`, ...starting(name), ...steps, ...paragraphs]);
+  return comment([`${title}: ${file}`, ...startCommand(name), ...steps, ...paragraphs]);
 }
 
 /** The command that starts the application that stays, where the web server does not. */
-function starting(name: RecipeName): string[] {
+function startCommand(name: RecipeName): string[] {
   const [, protocol] = /-(fastcgi|scgi)$/.exec(name) ?? (['caddy', 'haproxy', 'h2o'].includes(name) ? ['', 'fastcgi'] : []);
   if (protocol === undefined) return [];
   const address = ['apache-scgi', 'lighttpd-scgi'].includes(name) ? '--port 9000' : '--socket /run/app/app.sock';

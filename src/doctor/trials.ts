@@ -50,7 +50,7 @@ const ROUNDS = 3;
 /** Reminds people who have only run the script in a shell. */
 const VARIABLES = 'The script got no variables but those of a request, as under a server: what your shell exports is not there.';
 /** Interpreters that end at once when they run an empty file. */
-const MEASURED = /^(?:node|python[\d.]*|perl|ruby|sh|bash|dash)$/;
+const MEASURABLE = /^(?:node|python[\d.]*|perl|ruby|sh|bash|dash)$/;
 /** What shows a reader of a page where an error was thrown, in one line: in Node, Python, Perl and PHP. */
 const STACK =
   / at (?:[^(]{0,300}\()?(?:file:\/\/|node:)?\/?[\w./-]{1,500}:\d+:\d+|&nbsp;at .{0,500}?:\d+:\d+|Traceback \(most recent call last\)|(?:Fatal error|Warning)<?\/?b?>?: .{0,200}? in .{0,200}? on line|at \/[^\s:]{1,500}\.p[lm] line \d+/;
@@ -101,7 +101,7 @@ class TrialRuns implements Trials {
   async measure(request: RequestOptions): Promise<number> {
     const { account, server, program, isBuilt, timeout, path } = this.#options;
     const made = this.#make(request);
-    const empty = program !== undefined && MEASURED.test(program.name) ? program.path : undefined;
+    const empty = program !== undefined && MEASURABLE.test(program.name) ? program.path : undefined;
     const alone = { account, limits: server.limits, variables: { PATH: made.variables.PATH ?? '' }, timeout };
     let milliseconds = Infinity;
     let floor: number | undefined;

@@ -11,7 +11,7 @@ import type { Block, ErrorStream, Header } from '../types.ts';
 import { decodePairs, stderrRecords, stdoutRecords } from './records.ts';
 
 /** While more bytes than this wait for the web server, text for STDERR goes to the log instead. */
-const CONGESTED = 1024 * 1024;
+const STDERR_HIGH_WATER_MARK = 1024 * 1024;
 
 /** The connection, as its request needs it. */
 export interface RequestConnection {
@@ -130,7 +130,7 @@ export class FastCgiRequest extends ResidentRequest {
   /** Sends `text` as STDERR. After the end, or while the web server takes nothing, the log gets it instead. §5.3 */
   sendStderr(text: string): void {
     const connection = this.#connection;
-    if (this.ended || !connection.isOpen || connection.socket.writableLength > CONGESTED) {
+    if (this.ended || !connection.isOpen || connection.socket.writableLength > STDERR_HIGH_WATER_MARK) {
       this.settings.errors.write(text);
       return;
     }

@@ -129,15 +129,15 @@ async function toApplication(value: unknown, kind: Interface): Promise<Applicati
 }
 
 /** How many exports a message lists at most. */
-const LISTED = 10;
+const MAX_LISTED = 10;
 
 function describeExports(exported: unknown): string {
   if (!isObject(exported)) return `it exports ${show(exported)}`;
   if (interfaceOf(exported) !== undefined) return 'what it exports is an application itself, and needs no name';
   const names = Object.keys(exported).filter((name) => name !== '__esModule');
   if (names.length === 0) return 'it exports nothing';
-  const list = names.slice(0, LISTED).map((name) => `${name} (${show(Reflect.get(exported, name))})`);
-  const others = names.length > LISTED ? [`${names.length - LISTED} more`] : [];
+  const list = names.slice(0, MAX_LISTED).map((name) => `${name} (${show(Reflect.get(exported, name))})`);
+  const others = names.length > MAX_LISTED ? [`${names.length - MAX_LISTED} more`] : [];
   const callable = names.find((name) => interfaceOf(Reflect.get(exported, name)) !== undefined);
   return `it exports ${[...list, ...others].join(', ')}${callable === undefined ? '' : `; name one, as in "app.js:${callable}"`}`;
 }

@@ -116,13 +116,13 @@ function targetOf(server: URL, environ: Environ): string {
 }
 
 /** Headers that are not passed on as they are: Expect has been answered already, and the others are set anew. */
-const SET_HERE = /^(?:host|expect|content-(?:type|length)|x-forwarded-(?:for|proto|host|prefix))$/;
+const NOT_PASSED_ON = /^(?:host|expect|content-(?:type|length)|x-forwarded-(?:for|proto|host|prefix))$/;
 
 function forwardedHeaders(server: URL, environ: Environ): Header[] {
   const connection = namesIn(environ.HTTP_CONNECTION);
   const headers: Header[] = [['Host', server.host]];
   for (const [name, value] of requestHeaders(environ)) {
-    if (!isHopByHop(name) && !connection.has(name) && !SET_HERE.test(name)) headers.push([name, value]);
+    if (!isHopByHop(name) && !connection.has(name) && !NOT_PASSED_ON.test(name)) headers.push([name, value]);
   }
   const { REMOTE_ADDR: client, HTTP_X_FORWARDED_FOR: before, HTTP_HOST: host, SCRIPT_NAME: prefix } = environ;
   const clients = [before, client].filter(Boolean).join(', ');

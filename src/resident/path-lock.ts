@@ -8,9 +8,9 @@ import { fs } from '../fs.ts';
 /** The most bytes that the path of a Unix socket may have: unix(7). */
 const LONGEST_PATH = 107;
 /** Milliseconds after which the file of a process in another container, whose end cannot be seen, counts as left behind. */
-const STALE = 120_000;
+const STALE_AFTER = 120_000;
 /** Milliseconds after which a process gives up waiting for the lock. */
-const PATIENCE = 5_000;
+const LOCK_TIMEOUT = 5_000;
 /** The longest pause between two attempts, in milliseconds. */
 const LONGEST_PAUSE = 20;
 
@@ -40,7 +40,7 @@ export function temporaryName(path: string): string {
  * at least one sees the other's claim.
  */
 export async function withPathLock(path: string, step: () => Promise<void>): Promise<boolean> {
-  const end = Date.now() + PATIENCE;
+  const end = Date.now() + LOCK_TIMEOUT;
   while (Date.now() < end) {
     const claim = `${path}${ownEnding()}.claim`;
     try {
@@ -93,7 +93,7 @@ function filesBeside(path: string): FileOfProcess[] {
 
 function isStale(name: string): boolean {
   const status = fs.lstatSync(name, { throwIfNoEntry: false });
-  return status !== undefined && Math.abs(Date.now() - status.mtimeMs) > STALE;
+  return status !== undefined && Math.abs(Date.now() - status.mtimeMs) > STALE_AFTER;
 }
 
 /**

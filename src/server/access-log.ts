@@ -7,7 +7,7 @@ import type { Log } from '../gateway/error-stream.ts';
 /** Milliseconds between two writes. */
 const PERIOD = 100;
 /** The length of the collected lines above which they are written at once. */
-const FULL = 16_384;
+const MAX_PENDING = 16_384;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 export class AccessLog {
@@ -27,7 +27,7 @@ export class AccessLog {
     const status = headersSent ? statusCode : '-';
     const requestLine = `${request.method} ${escaped(request.url ?? '')} HTTP/${request.httpVersion}`;
     this.#lines += `${address} - - ${this.#date} "${requestLine}" ${status} ${bytes || '-'}\n`;
-    if (this.#lines.length > FULL) this.flush();
+    if (this.#lines.length > MAX_PENDING) this.flush();
   }
 
   flush = (): void => {

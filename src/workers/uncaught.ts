@@ -8,7 +8,7 @@ import type { ErrorStream } from '../types.ts';
 export const DRAIN = 30_000;
 
 /** How many errors are logged. A timer that fails again and again could fill the disk. */
-const LOGGED = 10;
+const MAX_LOGGED = 10;
 
 export interface UncaughtOptions {
   /** The name of the gateway in the log. */
@@ -35,8 +35,8 @@ export function onUncaught({ name, errors, deadline, leave }: UncaughtOptions): 
       errors.write(
         `${name}: [error-uncaught] Nobody has caught an error (${origin}); this process takes no more requests, and ends when those that it has are answered\n${formatFailure(name, error)}`,
       );
-    } else if (count <= LOGGED) errors.write(formatFailure(name, error));
-    else if (count === LOGGED + 1) errors.write(`${name}: further errors of this process are not logged\n`);
+    } else if (count <= MAX_LOGGED) errors.write(formatFailure(name, error));
+    else if (count === MAX_LOGGED + 1) errors.write(`${name}: further errors of this process are not logged\n`);
     if (count === 1) leave();
     // A timer would never run while one error follows another without a turn of the event loop.
     else if (Date.now() > end) process.exit(1);

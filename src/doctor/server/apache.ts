@@ -139,7 +139,7 @@ function valuesFor(
       : folder.replace(/\/$/, '').length + 1;
   };
   return directives
-    .filter((directive) => directive.name === name && directive.sections.every((section) => counts(section, script, urls, unseen)))
+    .filter((directive) => directive.name === name && directive.sections.every((section) => holds(section, script, urls, unseen)))
     .map((directive, index) => ({ directive, index }))
     .sort((one, other) => depth(one.directive) - depth(other.directive) || one.index - other.index)
     .map(({ directive }) => directive.words);
@@ -149,7 +149,7 @@ function valuesFor(
  * Whether a section holds for `script`, whose paths in the server are `urls`. A section that only a request decides about is taken for
  * one that holds. Adds to `unseen` a section whose pattern JavaScript does not take; such a section is left out.
  */
-function counts({ name, argument }: Section, script: string, urls: readonly string[], unseen: string[]): boolean {
+function holds({ name, argument }: Section, script: string, urls: readonly string[], unseen: string[]): boolean {
   const matches = (pattern: string, texts: readonly string[]) => {
     const found = matchesAny(pattern, texts);
     const sentence = `The section <${name} ${argument}> was left out, because its pattern is none of JavaScript.`;
