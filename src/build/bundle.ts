@@ -214,7 +214,9 @@ function toUserError(error: unknown): unknown {
 function toBundle({ outputFiles = [], metafile, warnings }: BuildResult): Omit<Bundle, 'before'> {
   const text = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
   const inputs = Object.keys(metafile?.inputs ?? {}).map((path) => resolve(path));
-  return { source: text('.cjs'), inputs, map: text('.map'), warnings: warnings.map(formatMessage) };
+  // The #! line of a module that runs itself becomes a comment, because the source goes into a function.
+  const source = text('.cjs').replace(/^#!/, '//#!');
+  return { source, inputs, map: text('.map'), warnings: warnings.map(formatMessage) };
 }
 
 /** Returns a message of esbuild with its place: "app.mjs:2: …". */

@@ -94,8 +94,18 @@ function checkValue(option: string, value: string): void {
 function introduction(name: RecipeName, { title, file, commands, notes }: Recipe): string {
   const paragraphs = notes.map((note) => fold(`- ${note}`, '  '));
   if (file === undefined) return `${comment([`${title}.`, ...paragraphs])}${commands.map((command) => `${command}\n`).join('')}`;
-  const steps = commands.length > 0 ? [`Then, as root:\n${commands.map((command) => `  ${command}`).join('\n')}`] : [];
-  return comment([`${title}: ${file}`, ...startCommand(name), ...steps, ...paragraphs]);
+  // The file belongs into a folder that the package of the server makes.
+  const isInstallation = (command: string) => command.startsWith('apt-get install');
+  const before = steps('First', commands.filter(isInstallation));
+  const after = steps(
+    'Then',
+    commands.filter((command) => !isInstallation(command)),
+  );
+  return comment([`${title}: ${file}`, ...before, ...startCommand(name), ...after, ...paragraphs]);
+}
+
+function steps(order: 'First' | 'Then', commands: readonly string[]): string[] {
+  return commands.length > 0 ? [`${order}, as root:\n${commands.map((command) => `  ${command}`).join('\n')}`] : [];
 }
 
 /** The command that starts the application that stays, where the web server does not. */

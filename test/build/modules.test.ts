@@ -38,6 +38,16 @@ describe('the module', () => {
   });
 
   test.each([
+    ['.mjs', "import { runWithCgi } from 'run-with-cgi';"],
+    ['.mjs', "import { runWithCgi } from 'run-with-cgi';\nawait 0;"],
+    ['.cjs', "const { runWithCgi } = require('run-with-cgi');"],
+  ])('can be a script that runs itself, with a #! line: %s, %s', (ending, line) => {
+    write({ [`self${ending}`]: `#!/usr/bin/env node\n${line}\nrunWithCgi(${HELLO});\n` });
+    expect(build(`self${ending}`, '-o', 'app.cgi')).toMatchObject({ stderr: '', status: 0 });
+    expect(run()).toMatch(/\r\n\r\nhello$/i);
+  });
+
+  test.each([
     [
       'program.cgi',
       '#!/bin/sh\necho\n',

@@ -18,7 +18,7 @@ const withoutComments = (text: string) => text.replace(/^#.*\n/gm, '');
 test.each(RECIPES)('%s is what its page has, with what to know in comments before it', async (name) => {
   const { stdout, stderr, code } = await run(name);
   expect([stderr, code]).toEqual(['', 0]);
-  expect(stdout).toMatch(/^# \w.*\n# (?: |Then|The|- )/);
+  expect(stdout).toMatch(/^# \w.*\n# (?: |First|Then|The|- )/);
   for (const line of stdout.split('\n').filter((text) => text.startsWith('#') && !text.includes('run-with-cgi')))
     expect(line.length).toBeLessThanOrEqual(80);
   const content = withoutComments(stdout);
