@@ -51,6 +51,6 @@ function descriptorWriter(log: number, response: number | undefined): (text: str
  * Whether `name` is a pipe or a socket. mini_httpd and merecat give the script one pipe for both the response and the log. A
  * terminal or a file that gets both is what the user wants.
  */
-function isTransport(name: string): boolean {
+export function isTransport(name: string): boolean {
   return name.startsWith('pipe:') || name.startsWith('socket:');
 }

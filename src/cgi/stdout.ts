@@ -6,7 +6,7 @@ import { fs } from '../fs.ts';
 import { setConsoleStreams } from '../node-internals/console-streams.ts';
 import type { ErrorStream } from '../types.ts';
 import { reopenPipe, target } from './descriptor.ts';
-import { openErrors } from './stderr.ts';
+import { isTransport, openErrors } from './stderr.ts';
 
 /** The descriptor that `reserveStdout` has taken, until `takeStdout` returns it. */
 let reserved: number | undefined;
@@ -40,10 +40,13 @@ export function takeStdout(printedPath?: string): number {
 
 /**
  * Closes the response, which tells the server that it is complete while this process still has work to do. Closes descriptor 0
- * as well: under Apache's mod_cgid it is the same socket.
+ * as well: under Apache's mod_cgid it is the same socket. Closes the log where it is the response, as under mini_httpd: what is
+ * logged later must not reach the client.
  */
 export function closeResponse(response: number): void | Promise<void> {
-  if (target(response).startsWith('socket:') && hasStartedChildren()) return shutdown(response);
+  const name = target(response);
+  if (isTransport(name) && name === target(2)) closeLog();
+  if (name.startsWith('socket:') && hasStartedChildren()) return shutdown(response);
   if (response === 1) replace(1, '/dev/null');
   else fs.closeSync(response);
   replace(0, '/dev/null');

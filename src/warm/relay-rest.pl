@@ -4,7 +4,13 @@
 # Bytes of the body that are still to be read.
 my $left = $ENV{CONTENT_LENGTH} =~ tr/0-9//c ? 0 : $ENV{CONTENT_LENGTH} || 0;
 my ($has_read, $has_answered) = (0, $has_ended);
+# Whether bytes for the worker have been lost.
+my $is_broken;
 my $status = 0;
+
+# Where descriptor 0 is closed, Perl opens the script as this number: it is no body.
+my ($input, $script) = map { join ' ', (stat)[0, 1] } *STDIN, $0;
+$left = 0 if $input eq $script;
 
 start_node() unless $is_connected;
 $upward .= record(5, '') unless $left || !$ENV{CONTENT_LENGTH};
@@ -25,9 +31,14 @@ until ($has_ended && $downward eq '' && !$left) {
   if (vec $writable, $worker, 1) {
     # MSG_DONTWAIT, MSG_NOSIGNAL
     my $count = send WORKER, $upward, 0x4040;
-    # A worker that takes no more may have answered: its answer is read in any case.
     $upward = substr $upward, $count if defined $count;
-    $upward = '' unless defined $count || is_temporary();
+    # A worker that takes no more may have answered: its answer is read in any case. One that waits for the rest must not take what
+    # comes later for it.
+    unless (defined $count || is_temporary()) {
+      ($is_broken, $upward) = (1, '');
+      # SHUT_WR
+      shutdown WORKER, 1;
+    }
   }
 
   if (vec $readable, 0, 1) {
@@ -35,8 +46,8 @@ until ($has_ended && $downward eq '' && !$left) {
     if (defined $count || !is_temporary()) {
       $has_read = 1;
       $left = $count ? $left - $count : 0;
-      $upward .= record(5, $block) if $count && !$has_ended;
-      $upward .= record(5, '') unless $left || $has_ended;
+      $upward .= record(5, $block) if $count && !$has_ended && !$is_broken;
+      $upward .= record(5, '') unless $left || $has_ended || $is_broken;
     }
   }
 
@@ -50,8 +61,12 @@ until ($has_ended && $downward eq '' && !$left) {
   if ($downward ne '' && (!$left || vec $writable, 1, 1)) {
     my $count = syswrite STDOUT, $downward, $left ? 4096 : length $downward;
     $downward = substr $downward, $count if defined $count;
-    # The client has left. The worker finds its connection closed.
-    exit 1 unless defined $count || is_temporary();
+    # The worker finds its connection closed.
+    unless (defined $count || is_temporary()) {
+      # EPIPE, ECONNRESET: the client has left.
+      syswrite STDERR, "warm: the response could not be written: $!\n" unless $! == 32 || $! == 104;
+      exit 1;
+    }
   }
 }
 exit $status;

@@ -18,6 +18,9 @@ const SELECTED: Readonly<Record<string, readonly string[]>> = {
   'hello HEAD': ['read.file.1:error:5'],
   // The log is the response.
   'hello same': ['read.file.1:error:5', 'readlink.stdout.1:error:2 readlink.stderr.1:error:2'],
+  'throws-in-close': ['same', 'same socket'],
+  // A relay reads no body out of its own script, loses no bytes in the middle of a record, and logs why it cannot write.
+  'warm echo': ['close=0', 'write.socket.2:error:28', 'write.stdout.1:fail:28', 'read.socket.1:eof:0', 'read.stdin.1:error:5'],
   // Signals before, in and behind the response; a server that dies, or reads no further; pipes that others have made non-blocking.
   'blocks server': [
     ...['write.stdout.1:signal:15', 'write.stdout.2:signal:15', 'write.stdout.2:after:1', 'close.stdout.3:signal:2'],

@@ -221,7 +221,8 @@ int main(int count, char **words) {
   long long limit = milliseconds() + wait_for;
   int status = 0, has_ended = 0, hung = 0, left_early = 0;
   int journal_end = is_server ? -1 : journal_pipe[0];
-  while (out >= 0 || (err >= 0 && !is_mute) || journal_end >= 0 || !has_ended) {
+  /* A process that stays may have the journal open. */
+  while (out >= 0 || (err >= 0 && !is_mute) || !has_ended) {
     if (in >= 0 && sent == end && (hold < 0 || out < 0)) {
       if (is_socket && out >= 0) shutdown(in, SHUT_WR);
       close(in);
@@ -235,7 +236,7 @@ int main(int count, char **words) {
       {journal_end, POLLIN, 0},
     };
     /* With no descriptor left only the end of the process is to come. */
-    poll(polled, 4, out < 0 && err < 0 && journal_end < 0 ? 1 : 20);
+    poll(polled, 4, out < 0 && err < 0 ? 1 : 20);
     if (polled[0].revents) {
       ssize_t done = write(in, body.bytes + sent, end - sent);
       if (done > 0) sent += done;
@@ -328,9 +329,11 @@ int main(int count, char **words) {
       waitpid(child, NULL, 0);
     }
   }
-  if (hung) {
+  if (hung)
     while (err >= 0 && !is_mute && take(err, &log, 65536));
-    while (journal_end >= 0 && take(journal_end, &journal, 65536));
+  if (journal_end >= 0) {
+    fcntl(journal_end, F_SETFL, O_NONBLOCK);
+    for (size_t before = journal.length; take(journal_end, &journal, 65536) && journal.length > before;) before = journal.length;
   }
   char line[200];
   int length = snprintf(line, sizeof line, "%s %d hung %d left %d %zu %zu %zu\n", WIFSIGNALED(status) ? "signal" : "exit",

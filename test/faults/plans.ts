@@ -75,9 +75,11 @@ export function differing(steps: readonly Step[]): Step[] {
   );
 }
 
-/** Returns the faults that the call of `step` can meet in a scenario with these options and variables. */
-export function faultsAt({ number, call, thing }: Step, { options, env }: Pick<Launch, 'options' | 'env'>): Fault[] {
+/** Returns the faults that the call of `step` can meet in a scenario. */
+export function faultsAt({ number, call, thing }: Step, { options, env, program }: Omit<Launch, 'faults'>): Fault[] {
   const faults: Fault[] = [];
+  // Perl takes a script that it cannot read for an empty one.
+  if (program === 'perl' && thing === 'file') return faults;
   const add = (kind: Fault['kind'], ...theArguments: readonly number[]) => {
     for (const argument of theArguments) faults.push({ step: number, kind, argument, call });
   };

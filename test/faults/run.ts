@@ -1,7 +1,7 @@
 // Runs a script once under parent.c, with the faults of fault.c, and tells how it ended.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,9 @@ import { faultText } from './plans.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 export const root = join(here, '../..');
+
+/** Where scripts find the Node that runs the harness. */
+const PATH_OF_NODE = `${dirname(process.execPath)}:/usr/bin:/bin`;
 
 /** A fault of fault.c: what happens to the call with the number `step`. */
 export interface Fault {
@@ -40,6 +43,8 @@ export interface Launch {
   faults: readonly Fault[];
   /** Whether to tell all steps, and not only those with a fault. */
   trace?: boolean;
+  /** Is called before the run. */
+  prepare?: (() => void) | undefined;
   /** The end of the path with which the steps begin, and the program that takes them: "node" by default. */
   script: string;
   program?: string;
@@ -69,11 +74,44 @@ export class Workshop {
   readonly temporary = join(this.folder, 'tmp');
   readonly #library = join(this.folder, 'fault.so');
   readonly #parent = join(this.folder, 'parent');
+  /** The folders of workers. */
+  readonly #warm = new Set<string>();
 
   constructor() {
     mkdirSync(this.temporary, { mode: 0o700 });
     execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-o', this.#library, join(here, 'fault.c'), '-ldl']);
     execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-Werror', '-o', this.#parent, join(here, 'parent.c')]);
+  }
+
+  /**
+   * Returns a function that starts the worker of the warm `script`, unless one lives. `env` has TMPDIR, which holds the worker's
+   * files. Workers are started without faults.
+   */
+  warmer(script: string, env: Readonly<Record<string, string>>): () => void {
+    const { TMPDIR = '' } = env;
+    mkdirSync(TMPDIR, { mode: 0o700, recursive: true });
+    this.#warm.add(TMPDIR);
+    const start = () => spawnSync(script, { env: { PATH: PATH_OF_NODE, ...env }, stdio: 'ignore' });
+    start();
+    return () => {
+      // The link leads into /proc, to the process.
+      for (let tries = 0; !filesBelow(TMPDIR).some((name) => name.endsWith('.pid') && existsSync(name)); tries++) {
+        if (tries === 200) throw new Error('no worker has started');
+        if (tries % 20 === 19) {
+          // Left by a worker that was killed while it started.
+          for (const name of filesBelow(TMPDIR)) if (name.endsWith('.lock')) rmSync(name);
+          start();
+        }
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+      }
+    };
+  }
+
+  /** Ends the workers that `warmer` has started: they live on without this process. */
+  #endWorkers(TMPDIR: string): void {
+    for (const name of filesBelow(TMPDIR)) {
+      if (name.endsWith('.pid') && existsSync(name)) process.kill(Number(readlinkSync(name).split('/')[2]), 'SIGTERM');
+    }
   }
 
   /** Builds the module `name` of this folder into a script, and returns the path of the script. */
@@ -88,15 +126,16 @@ export class Workshop {
   }
 
   /** Runs a script to its end. */
-  run({ command, env, options, faults, trace = false, script, program = 'node' }: Launch): Ended {
+  run({ prepare, command, env, options, faults, trace = false, script, program = 'node' }: Launch): Ended {
+    prepare?.();
     const { stdout, stderr, status } = spawnSync(this.#parent, [...options, '--', ...command], {
       env: {
-        PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+        PATH: PATH_OF_NODE,
         TMPDIR: this.temporary,
         ...env,
         LD_PRELOAD: this.#library,
         FAULTS_PROGRAM: program,
-        FAULTS_ARM: script,
+        ...(script && { FAULTS_ARM: script }),
         FAULTS_PLAN: faultText(faults),
         ...(trace && { FAULTS_TRACE: '1' }),
       },
@@ -129,9 +168,19 @@ export class Workshop {
     };
   }
 
+  /** Ends workers, and removes the folder. */
   remove(): void {
+    for (const folder of this.#warm) this.#endWorkers(folder);
     rmSync(this.folder, { recursive: true });
   }
+}
+
+/** Returns the paths of all files below a folder, and of links, which are not followed. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesBelow(path) : path;
+  });
 }
 
 function toStep(line: string): Step | undefined {

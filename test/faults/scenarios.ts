@@ -47,6 +47,8 @@ interface Words {
   fails?: boolean;
   keeps?: RegExp;
   answers?: RegExp;
+  program?: string;
+  prepare?: () => void;
 }
 
 /** Returns a response as a byte string: `lines` are status and headers. */
@@ -84,6 +86,12 @@ runWithCgi((environ, startResponse) => { startResponse('200 OK', [['Content-Type
 `,
   );
   const source = [process.execPath, inFolder('source.mjs')];
+
+  const warmScript = workshop.build('warm.ts', '--warm', '--perl', '/usr/bin/perl');
+  const warmEnv = { TMPDIR: inFolder('warm'), RUN_WITH_CGI_IDLE_EXIT: '60' };
+  const request = { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', SCRIPT_NAME: '/app' };
+  const prepare = workshop.warmer(warmScript, { ...request, ...warmEnv });
+  const warm = { command: [warmScript], env: warmEnv, program: 'perl', prepare };
 
   const scenarios: Words[] = [
     { name: 'hello', head: withLength('hello\n'), content: 'hello\n' },
@@ -164,6 +172,15 @@ runWithCgi((environ, startResponse) => { startResponse('200 OK', [['Content-Type
       head: EXPRESS_ECHO,
       content: SMALL_BODY,
     },
+    ...['', ' socket', ' server'].map((kind) => ({
+      ...warm,
+      name: `warm${kind}`,
+      options: kind.split(' ').filter(Boolean),
+      head: withLength('hello\n'),
+      content: 'hello\n',
+    })),
+    { ...warm, name: 'warm echo', body: 'small', head: withLength(SMALL_BODY), content: SMALL_BODY },
+    { ...warm, name: 'warm echo large', body: 'large', options: ['first'], head: withLength(LARGE_BODY), content: LARGE_BODY },
     // Flags of V8 make it refuse the compiled code in the script. The process makes code anew when the response is out.
     {
       name: 'hello code',
@@ -195,6 +212,8 @@ runWithCgi((environ, startResponse) => { startResponse('200 OK', [['Content-Type
     options: ['wait=8000', ...options, ...(body ? [`body=${inFolder(body)}`] : [])],
     right: responseOf(rest.head ?? OK, rest.content),
     answers: rest.answers,
+    program: rest.program ?? 'node',
+    prepare: rest.prepare,
     unsized: responseOf(OK, rest.content),
     fails: rest.fails ?? false,
     isBuilt: command !== source,
