@@ -1,6 +1,6 @@
 /* Runs programs in turn, A B A B ..., each as a web server would: with a clean environment, its standard
    input from a file, and its standard output into a pipe that is emptied. Prints a line a run: which,
-   nanoseconds to the end of the process, peak resident KiB, bytes of output, exit status.
+   nanoseconds to the end of the process, nanoseconds of processor time, peak resident KiB, bytes of output, exit status.
    runner RUNS INPUT -- A... -- B...; the INPUT "body" is CONTENT_LENGTH bytes through a pipe.
    Linux counts our own memory towards a child's peak: this program is a small one for that reason, too. */
 #define _GNU_SOURCE
@@ -64,7 +64,9 @@ static void run(int which, char **command, const char *input) {
   close(out[1]);
   for (ssize_t count; (count = read(out[0], buffer, sizeof buffer)) > 0;) bytes += count;
   wait4(pid, &status, 0, &usage);
-  printf("%d %lld %ld %lld %d\n", which, now() - start, usage.ru_maxrss, bytes, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+  long long took = now() - start;
+  long long processor = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+  printf("%d %lld %lld %ld %lld %d\n", which, took, processor * 1000, usage.ru_maxrss, bytes, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
   close(out[0]);
   if (is_piped) wait(&status);
 }
