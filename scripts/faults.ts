@@ -25,6 +25,13 @@ function shuffle<Value>(values: Value[]): Value[] {
   return values;
 }
 
+let isStopped = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    isStopped = true;
+  });
+}
+
 const workshop = new Workshop();
 try {
   const scenarios = makeScenarios(workshop).filter(({ name }) => only === undefined || name === only);
@@ -43,10 +50,12 @@ try {
     console.log(`${campaign.runs} runs of ${scenarios.length} scenarios, seed ${seed}, ${seconds} s: ${campaign.failures} broke a claim.`);
   };
   for (const run of planned()) {
-    if (campaign.runs >= runs) break;
+    if (campaign.runs >= runs || isStopped) break;
     const failure = campaign.try(run);
     if (failure) console.log(showFailure(failure));
     if (campaign.runs % 1000 === 0) report();
+    // A signal is noticed between two runs.
+    await new Promise(setImmediate);
   }
   report();
   process.exitCode = campaign.failures > 0 ? 1 : 0;

@@ -1,5 +1,6 @@
-// Tries faults on all scenarios: first each fault at each step alone, then disturbances of whole runs, then pairs of faults by chance.
+// Tries faults on all scenarios: each fault at each step alone, disturbances of whole runs, and pairs of faults by chance.
 
+import { spawnSync } from 'node:child_process';
 import { violations } from './claims.ts';
 import { differing, faultsAt, faultText } from './plans.ts';
 import type { Ended, Fault, Step, Workshop } from './run.ts';
@@ -24,30 +25,42 @@ interface Subject {
   loadingSteps: number;
 }
 
-/** Options of parent.c that disturb a whole run. */
-const DISTURBANCES: readonly (readonly string[])[] = [
-  ...[0, 1, 10, 69, 4_000, 70_000].map((count) => [`leave=${count}`]),
-  ...['0', '1', '2'].map((descriptor) => [`close=${descriptor}`]),
-  ['close=0', 'close=1', 'close=2'],
-  ['out=/dev/full'],
-  ...[0, 1, 50, 4096, 100_000, 1_200_000].map((size) => [`fsize=${size}`]),
-  // With fewer descriptors Node does not start.
-  ...[18, 19, 20, 21, 22, 23, 24, 26].map((count) => [`nofile=${count}`]),
-  ['stack=262144'],
-  ['mute'],
-  ['same'],
-  ...[1, 2, 3, 9, 15].map((signal) => [`after=${signal}`]),
-  ['loose=0', 'loose=1', 'loose=2'],
-  ['server'],
-];
+/** Returns options of parent.c that disturb a whole run. */
+function makeDisturbances(): (readonly string[])[] {
+  const least = leastDescriptors();
+  return [
+    ...[0, 1, 10, 69, 4_000, 70_000].map((count) => [`leave=${count}`]),
+    ...['0', '1', '2'].map((descriptor) => [`close=${descriptor}`]),
+    ['close=0', 'close=1', 'close=2'],
+    ['out=/dev/full'],
+    ...[0, 1, 50, 4096, 100_000, 1_200_000].map((size) => [`fsize=${size}`]),
+    ...[0, 1, 2, 3, 4, 5, 6, 8].map((more) => [`nofile=${least + more}`]),
+    ['stack=262144'],
+    ['mute'],
+    ['same'],
+    ...[1, 2, 3, 9, 15].map((signal) => [`after=${signal}`]),
+    ['loose=0', 'loose=1', 'loose=2'],
+    ['server'],
+  ];
+}
+
+/** Returns with how many descriptors this Node starts at all. */
+export function leastDescriptors(): number {
+  for (let count = 12; ; count++) {
+    const { status } = spawnSync('/bin/sh', ['-c', `ulimit -n ${count} && exec "$0" -e 0`, process.execPath], { stdio: 'ignore' });
+    if (status === 0) return count;
+  }
+}
 
 /**
- * Whether a scenario with these options can keep all claims. Two cannot: a script without a free descriptor cannot open anew a log
- * that is full and that nobody reads; and where descriptor 0 is closed, a body of unknown length is one without bytes.
+ * Whether a scenario with these options can keep all claims. A script without a free descriptor cannot open anew a log that is full
+ * and that nobody reads. Where descriptor 0 is closed, a body of unknown length is one without bytes. Where descriptor 1 is
+ * closed, nobody tells that descriptor 2 leads to the client.
  */
 function isPossible({ options, env }: Scenario): boolean {
   const isStuck = options.includes('mute') && options.some((option) => option.startsWith('nofile='));
-  return !isStuck && !(options.includes('close=0') && env.CONTENT_LENGTH === '');
+  const isUnseen = options.includes('same') && options.includes('close=1');
+  return !isStuck && !isUnseen && !(options.includes('close=0') && env.CONTENT_LENGTH === '');
 }
 
 /** Runs scenarios with faults, and keeps count. */
@@ -57,6 +70,7 @@ export class Campaign {
   failures = 0;
   readonly #workshop: Workshop;
   readonly #subjects: Subject[];
+  readonly #disturbances = makeDisturbances();
 
   /** Runs each scenario once without faults. Throws if one of these runs breaks a claim. */
   constructor(workshop: Workshop, scenarios: readonly Scenario[]) {
@@ -81,7 +95,7 @@ export class Campaign {
   /** All disturbances of all scenarios. */
   *disturbed(): Generator<Planned> {
     for (const { scenario } of this.#subjects) {
-      for (const options of DISTURBANCES) {
+      for (const options of this.#disturbances) {
         const disturbed = { ...scenario, options: [...scenario.options, ...options] };
         if (isPossible(disturbed)) yield { scenario: disturbed, faults: [] };
       }
@@ -95,7 +109,7 @@ export class Campaign {
       const subject = oneOf(this.#subjects);
       if (subject === undefined) return;
       const { scenario, steps } = subject;
-      const disturbance = random(4) === 0 ? (oneOf(DISTURBANCES) ?? []) : [];
+      const disturbance = random(4) === 0 ? (oneOf(this.#disturbances) ?? []) : [];
       const disturbed = { ...scenario, options: [...scenario.options, ...disturbance] };
       if (!isPossible(disturbed)) continue;
       const faults = [oneOf(steps), oneOf(steps)].flatMap((step) => (step && oneOf(faultsAt(step, disturbed))) ?? []);
