@@ -95,7 +95,7 @@ const answers = [
   typeof assert, typeof tty, assert.length, 'deepEqual' in assert, assert.AssertionError.name, os.EOL,
   caught(() => assert(1)), caught(() => assert(false, 'told')), caught(() => assert(0, new RangeError('own'))),
   caught(() => assert.strictEqual(1, 2, 'no')), caught(() => assert.ok([])), caught(() => assert.deepEqual({ a: [1] }, { a: [1] })),
-  [-1, 99999, 1.5, '1', undefined, require('fs').openSync('/dev/null')].map((fd) => tty.isatty(fd)),
+  [require('fs').openSync(__filename), -1, 99999, 1.5, '1', undefined, require('fs').openSync('/dev/null')].map((fd) => tty.isatty(fd)),
 ];
 tty.isatty = () => 'mine';
 answers.push(tty.isatty(1));
