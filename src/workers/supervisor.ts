@@ -38,7 +38,7 @@ class Supervisor {
   #workers = new Set<Worker>();
   /** Workers that take no more requests after an error that nobody caught. */
   #broken = new Set<Worker>();
-  /** Connections that wait for a worker. */
+  /** Connections that wait for a worker, the oldest first. */
   #waiting: ConnectionHandle[] = [];
   #delay = FIRST_RESTART_DELAY;
   #isEnding = false;
@@ -96,31 +96,41 @@ class Supervisor {
 
   #start(): Worker {
     const worker = new Worker(this.#socket.fd, {
-      listening: () => {
-        for (const connection of this.#waiting.splice(0)) this.#giveToNext(connection);
-      },
+      listening: () => this.#giveWaiting(),
       replace: () => this.#enqueue(() => this.#replace(worker)),
       broken: () => this.#onBroken(worker),
       idle: () => this.#stopIfIdle(),
-      connection: (connection) => this.#giveToNext(connection),
+      connection: (connection) => this.#passOn(connection),
+      taken: () => this.#giveWaiting(),
     });
     this.#workers.add(worker);
     worker.ended.then(() => this.#onEnded(worker));
     return worker;
   }
 
-  /** Gives a connection that a worker has given away, or has not confirmed, to each worker in turn. */
-  #giveToNext(connection: ConnectionHandle): void {
-    const [next] = [...this.#workers].filter((worker) => worker.isListening && !worker.isEnding);
+  /** Passes a connection that a worker has given away on to another worker. */
+  #passOn(connection: ConnectionHandle): void {
     if (this.#isEnding) {
       connection.close();
-    } else if (next) {
-      // A set keeps the order of insertion: this worker is the last one next time.
-      this.#workers.delete(next);
-      this.#workers.add(next);
-      next.give(connection);
     } else {
       this.#waiting.push(connection);
+      this.#giveWaiting();
+    }
+  }
+
+  /**
+   * Gives the connections that wait to the workers in turn. Each worker gets one at a time: one that is busy, or about to break, then holds
+   * up a single connection.
+   */
+  #giveWaiting(): void {
+    for (const worker of [...this.#workers]) {
+      if (!worker.takesConnection) continue;
+      const connection = this.#waiting.shift();
+      if (!connection) return;
+      // A set keeps the order of insertion: this worker is the last one next time.
+      this.#workers.delete(worker);
+      this.#workers.add(worker);
+      worker.give(connection);
     }
   }
 
@@ -132,7 +142,6 @@ class Supervisor {
   #onEnded(worker: Worker): void {
     this.#workers.delete(worker);
     this.#broken.delete(worker);
-    for (const connection of worker.unconfirmed.splice(0)) this.#giveToNext(connection);
     // A worker that was told to end, or that is being replaced, has a successor already, or needs none.
     if (this.#isEnding || worker.isEnding || !worker.isNeeded) this.#stopIfIdle();
     else this.#startAnother(worker, `ended ${worker.cause}`);

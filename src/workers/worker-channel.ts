@@ -13,6 +13,9 @@ export const WORKER = 'RUN_WITH_CGI_WORKER';
  */
 export const INHERITED = 4;
 
+/** Milliseconds between two looks whether the supervisor still lives, in a worker that gives connections away. */
+const WATCH_INTERVAL = 500;
+
 /** The messages of a worker to its supervisor. */
 export type WorkerMessage =
   /** The worker listens. */
@@ -59,11 +62,30 @@ export function connectToSupervisor({ leave, end, adopt }: WorkerActions): Super
     // A supervisor that has ended needs no messages. "disconnect" tells of its end.
     if (process.connected) process.send?.(message, () => {});
   };
+  /** What is called when the connections that have been given to the channel have left it. */
+  const onSent = new Set<() => void>();
+  let watch: NodeJS.Timeout | undefined;
+  const supervisorHasEnded = () => {
+    clearInterval(watch);
+    // Node sends one connection at a time, and forgets those that still wait.
+    for (const done of onSent) done();
+    onSent.clear();
+    end();
+  };
   const sendConnection = (handle: ConnectionHandle, done: () => void): boolean => {
     const message: WorkerMessage = 'connection';
-    if (process.connected) return sendHandle(process, message, handle, done);
-    done();
-    return true;
+    if (!process.connected) {
+      done();
+      return true;
+    }
+    // Node emits no "disconnect" when the supervisor has ended before it took a connection.
+    watch ??= setInterval(() => process.connected || supervisorHasEnded(), WATCH_INTERVAL).unref();
+    onSent.add(done);
+    const canSend = sendHandle(process, message, handle, () => {
+      if (onSent.delete(done)) done();
+    });
+    if (!canSend) onSent.delete(done);
+    return canSend;
   };
   process.on('message', (message: SupervisorMessage, connection?: unknown) => {
     if (message === 'leave') leave();
@@ -73,7 +95,7 @@ export function connectToSupervisor({ leave, end, adopt }: WorkerActions): Super
       send('taken');
     }
   });
-  process.on('disconnect', end);
+  process.on('disconnect', supervisorHasEnded);
   return {
     send,
     handOver(socket) {

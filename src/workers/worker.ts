@@ -9,6 +9,8 @@ import { INHERITED, type SupervisorMessage, WORKER, type WorkerMessage } from '.
 const START_TIMEOUT = 60_000;
 /** Milliseconds, beyond a worker's own deadline, after which the supervisor kills it. */
 const KILL_DELAY = 2_000;
+/** Milliseconds between two looks whether the last messages of a worker that has ended have come. */
+const LAST_MESSAGES = 10;
 
 /** Called when a worker says something. */
 export interface WorkerEvents {
@@ -18,8 +20,10 @@ export interface WorkerEvents {
   /** The worker takes no more requests, and ends when those that run are answered. */
   broken(): void;
   idle(): void;
-  /** The worker gives a connection away. */
+  /** The worker gives a connection away, or has ended before it took the one that it was given. */
   connection(connection: ConnectionHandle): void;
+  /** The worker has taken the connection that it was given, or sent it back. */
+  taken(): void;
 }
 
 export class Worker {
@@ -34,8 +38,8 @@ export class Worker {
   isEnding = false;
   /** Whether it is one of the workers that must be there: when it ends unasked, another one starts in its place. */
   isNeeded = false;
-  /** Connections that the worker was given and has not confirmed. They are not lost with it. */
-  readonly unconfirmed: ConnectionHandle[] = [];
+  /** The connection that the worker was given and has not confirmed. It is not lost with the worker. */
+  #unconfirmed: ConnectionHandle | undefined;
   /** How the worker ended, for the log: "by SIGKILL", "with exit status 1". */
   cause = '';
   #process: ChildProcess;
@@ -69,8 +73,11 @@ export class Worker {
         } else if (message === 'replace') events.replace();
         else if (message === 'broken') events.broken();
         else if (message === 'busy') this.isIdle = false;
-        else if (message === 'taken') this.unconfirmed.shift()?.close();
-        else if (message === 'connection' && isConnectionHandle(connection)) events.connection(connection);
+        else if (message === 'taken') {
+          this.#unconfirmed?.close();
+          this.#unconfirmed = undefined;
+          events.taken();
+        } else if (message === 'connection' && isConnectionHandle(connection)) events.connection(connection);
         else if (message === 'idle') {
           this.isIdle = true;
           events.idle();
@@ -81,17 +88,35 @@ export class Worker {
         resolve(false);
       });
     });
+    this.ended.then(() => this.#returnUnconfirmed(events));
   }
 
   get pid(): number | undefined {
     return this.#process.pid;
   }
 
+  /** Whether the worker can be given a connection: it listens, is not about to end, and has taken the last one. */
+  get takesConnection(): boolean {
+    return this.isListening && !this.isEnding && this.#unconfirmed === undefined;
+  }
+
   /** Gives a connection to the worker. */
   give(connection: ConnectionHandle): void {
-    this.unconfirmed.push(connection);
+    this.#unconfirmed = connection;
     const message: SupervisorMessage = 'connection';
     sendHandle(this.#process, message, connection, () => {});
+  }
+
+  /** Returns a connection that the worker has not taken, once its last message has come: that may be the one that confirms it. */
+  #returnUnconfirmed(events: WorkerEvents): void {
+    if (this.#process.connected) {
+      // "disconnect" does not come when the worker has ended before it took the connection.
+      setTimeout(() => this.#returnUnconfirmed(events), LAST_MESSAGES);
+      return;
+    }
+    const connection = this.#unconfirmed;
+    this.#unconfirmed = undefined;
+    if (connection) events.connection(connection);
   }
 
   /** Lets the worker answer what runs, and kills it when it has not ended after `deadline` milliseconds. */

@@ -2,8 +2,10 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { request } from '../fastcgi/client.ts';
 import { isRunning, until } from '../host/processes.ts';
 import { areUp, ask, command, ended, file, folder, gateways, isHeld, release, serve, source, workersOf } from './gateway.ts';
 
@@ -55,6 +57,29 @@ ${source('old')}`,
     await ended(gateway);
     if (isLoading) await sleep(300); // the worker notices that its supervisor has ended
     release();
+    await until(() => !isRunning(worker));
+  });
+
+  test('of a supervisor that is killed ends a worker, while it hands its connections over', async () => {
+    const gateway = serve('--workers', '1');
+    await areUp(gateway, 1);
+    const [worker = 0] = workersOf(gateway);
+    let answers = '';
+    for (let count = 0; count < 3; count++) {
+      const kept = connect(gateway.place);
+      onTestFinished(() => void kept.destroy());
+      kept.on('data', (text) => {
+        answers += text;
+      });
+      kept.write(request(1));
+    }
+    await until(() => answers.match(/old \d+/g)?.length === 3);
+    gateway.process.kill('SIGSTOP'); // it takes no connection
+    await ask(gateway, '/reject');
+    await sleep(500);
+    expect(isRunning(worker)).toBe(true);
+    gateway.process.kill('SIGKILL');
+    await ended(gateway);
     await until(() => !isRunning(worker));
   });
 

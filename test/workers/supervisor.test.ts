@@ -1,7 +1,9 @@
 // How the supervisor replaces workers: those that crash, those that ask for it, and all of them on SIGHUP.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { connect, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { request } from '../fastcgi/client.ts';
 import { until } from '../host/processes.ts';
 import { areGone, areUp, ask, file, isHeld, release, serve, source, workersOf } from './gateway.ts';
 
@@ -55,6 +57,34 @@ describe('a worker that ends', () => {
     expect(answers.filter((answer) => !/^old \d+$/.test(answer))).toEqual([]);
     expect(gateway.said()).toBe('');
   });
+});
+
+test('a worker that does not respond holds up one connection of a worker that is replaced, until it responds', async () => {
+  const gateway = serve('--workers', '3');
+  await areUp(gateway, 3);
+  const [stopped = 0, replaced = 0] = workersOf(gateway);
+  const kept = new Map<Socket, string>();
+  while ([...kept.values()].filter((answer) => answer === `old ${replaced}`).length < 6) {
+    const socket = connect(gateway.place);
+    onTestFinished(() => void socket.destroy());
+    kept.set(socket, '');
+    socket.on('data', (text) => kept.set(socket, /old \d+/.exec(text.toString('latin1'))?.[0] ?? ''));
+    socket.write(request(1));
+    await until(() => kept.get(socket) !== '');
+  }
+  process.kill(stopped, 'SIGSTOP');
+  process.kill(replaced, 'SIGTERM');
+  await areGone(gateway, [replaced]);
+  const given = [...kept].filter(([, answer]) => answer === `old ${replaced}`).map(([socket]) => socket);
+  for (const socket of given) {
+    kept.set(socket, '');
+    socket.write(request(1));
+  }
+  const isAnswered = (socket: Socket) => kept.get(socket) !== '';
+  await until(() => given.filter(isAnswered).length === 5);
+  process.kill(stopped, 'SIGCONT');
+  await until(() => given.every(isAnswered));
+  expect(given.filter((socket) => kept.get(socket) === `old ${stopped}`)).toHaveLength(1);
 });
 
 describe('SIGHUP', () => {
