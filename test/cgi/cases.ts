@@ -158,6 +158,12 @@ const cases: Record<string, ApplicationFunction> = {
     setInterval(() => {}, 1000);
     return 'done\n';
   }),
+  'throw-in-close': text(() => ({
+    [Symbol.iterator]: () => ['complete'].values(),
+    close() {
+      throw new Error('too late');
+    },
+  })),
   'slow-close': text(() => ({
     [Symbol.iterator]: () => ['complete'].values(),
     async close() {
@@ -299,6 +305,16 @@ if (process.env.BEFORE === 'work') {
     const open = readdirSync('/proc/self/fd').filter((descriptor) => given.includes(leadsTo(descriptor)));
     mark(`worked, with ${open.length} descriptors of the server`);
     writeSync(2, 'in the work');
+  });
+}
+if (process.env.BEFORE === 'fail') {
+  // A function of node:fs that works on descriptors fails, as on a host that hides /proc. A descriptor is closed all the same.
+  const fs = process.getBuiltinModule('node:fs');
+  const name = process.env.FAILING as 'readlinkSync' | 'fstatSync' | 'closeSync';
+  const { closeSync } = fs;
+  Reflect.set(fs, name, (subject: number | string) => {
+    if (name === 'closeSync') closeSync(Number(subject));
+    if (name !== 'closeSync' || subject === 1) throw new Error('EIO');
   });
 }
 if (process.env.BEFORE === 'change') process.env.HTTP_X = 'changed';

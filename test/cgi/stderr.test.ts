@@ -48,6 +48,28 @@ describe('the log', () => {
     }
   });
 
+  test('mini_httpd: an error after the response does not follow it', async () => {
+    for (const mode of ['same_pipe', 'same_fifo', 'three_sockets']) {
+      expect([mode, (await launch('throw-in-close', { mode })).output]).toEqual([mode, ok('complete')]);
+    }
+    expect((await launch('throw-in-close')).errors).toContain('too late');
+  });
+
+  test('a host that does not show what descriptors are: the response and the log stay apart', async () => {
+    const env = { BEFORE: 'fail', FAILING: 'readlinkSync' };
+    for (const mode of ['pipes', 'one_socket', 'same_pipe']) {
+      expect([mode, (await launch('errors', { mode, env })).output]).toEqual([mode, sized('logged\n')]);
+    }
+    expect((await launch('hello', { mode: 'file', env })).output).toBe(sized('hello\n'));
+    expect((await launch('errors', { env })).errors).toBe('one\ntwo\ndrei ü €\n5');
+  });
+
+  test('a standard descriptor that cannot be looked at, or closed, is no reason to end', async () => {
+    const post = { REQUEST_METHOD: 'POST', CONTENT_LENGTH: '3', BEFORE: 'fail', FAILING: 'fstatSync' };
+    expect((await launch('echo', { mode: 'deleted_file', env: post, input: 'abc' })).output).toBe(sized('abc'));
+    expect((await launch('hello', { env: { BEFORE: 'fail', FAILING: 'closeSync' } })).output).toBe(sized('hello\n'));
+  });
+
   test('a Unix socket as standard error is a log', async () => {
     expect((await launch('errors', { mode: 'unix_log' })).output).toBe(`${sized('logged\n')}one\ntwo\ndrei \xc3\xbc \xe2\x82\xac\n5`);
   });
