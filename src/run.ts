@@ -27,7 +27,7 @@ const FIRST_PASSED = 3;
  * server. Otherwise, as in a shell, it is a CGI script for a GET of "/". A server ends on SIGTERM, SIGINT or SIGUSR1, after the
  * requests that it has.
  *
- * The promise resolves when the response, or the last one, is done. Throws as `runWithCgi` does.
+ * Of a script the promise resolves when the response is done. A server ends the process instead. Throws as `runWithCgi` does.
  */
 export function run(application: Application, options: RunOptions = {}): Promise<void> {
   if (offerApplication(application, options)) return Promise.resolve();

@@ -7,7 +7,7 @@ import { startWorker, takeSocketPath } from './start.ts';
 /** The names of `build --keep-env`, separated by spaces. The bundler defines this. */
 declare const __runWithCgiKeepEnv: string;
 
-// The shell's part of the script sets the first variable, startWorker the second one.
+// The shell or Perl sets the first variable, startWorker the second one.
 const wantedSocket = takeSocketPath('RUN_WITH_CGI_WARM');
 const ownSocket = takeSocketPath('RUN_WITH_CGI_WARM_WORKER');
 if (ownSocket !== undefined) {

@@ -8,7 +8,7 @@ import { workerEnvironment } from './environment.ts';
 
 /** Milliseconds that a worker has to begin to listen. After that another request may start one. */
 export const STARTUP_TIMEOUT = 10_000;
-/** Milliseconds that the shell may run before Node starts. */
+/** Milliseconds that the shell or Perl may run before Node starts. */
 const SHELL_TIME = 1_000;
 /** Bytes of the socket's file name. The address of a socket has at most 107; the rest is for the folder and for endings. */
 const MAX_NAME = 75;
@@ -30,7 +30,7 @@ export function startWorker(socket: string, keptNames: readonly string[]): void 
   try {
     const slash = socket.lastIndexOf('/');
     const name = socket.slice(slash + 1);
-    const folder = temporaryFolder(); // shell-steps.ts makes the same path
+    const folder = temporaryFolder(); // shell-steps.ts and relay.pl make the same path
     if (Buffer.byteLength(name) > MAX_NAME || !socket.startsWith(`${folder}/`)) return;
     if (!fs.existsSync('/proc/self/fd') || !makePrivateFolder(folder)) return;
     fs.mkdirSync(socket.slice(0, slash), { recursive: true, mode: 0o700 });

@@ -1,4 +1,4 @@
-// The worker of a warm script: a FastCGI server, to which the cgi-fcgi processes of one user connect. It ends after some time
+// The worker of a warm script: a FastCGI server, to which the cgi-fcgi and Perl processes of one user connect. It ends after some time
 // without a request, and when another version of the script or another worker has taken its place.
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,7 +17,7 @@ import { identity, WorkerSocket } from './worker-socket.ts';
 
 /** Milliseconds between two checks whether it is time to end. */
 const CHECK_INTERVAL = 2_000;
-/** Milliseconds for which an ending worker still accepts connections: a shell may have found it just before. */
+/** Milliseconds for which an ending worker still accepts connections: a shell or Perl may have found it just before. */
 const GRACE = 1_000;
 /** Seconds without a request after which the worker ends; RUN_WITH_CGI_IDLE_EXIT overrides it. */
 const IDLE_EXIT = '300';
@@ -36,7 +36,7 @@ export function runWorker(application: Application, { maxBodySize, timeout, env 
     ...(timeout !== undefined && { timeout }),
     ...(env && { env }),
   });
-  // Each cgi-fcgi process opens a connection for its one request.
+  // Each request has a connection of its own.
   let openConnections = 0;
   let idleSince = Date.now();
   server.on('connection', (socket) => {
