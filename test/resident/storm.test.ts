@@ -204,11 +204,14 @@ describe('a storm of requests', () => {
       );
       const unexplained = failures.filter(({ id, began, ended }) => {
         const pid = ran.get(id);
-        // A request without a mark never reached the application. Then it was lost with a worker that was killed meanwhile.
-        const wasCut = kills.some((kill) => (pid === undefined || kill.pid === pid) && began <= kill.over && kill.at <= ended);
+        // A request without a mark never reached the application. Then it was lost with a worker that was killed meanwhile, or
+        // shortly before: where only END_REQUEST is missing, nginx sends a whole response, then closes the client's connection.
+        const late = pid === undefined ? 500 : 0;
+        const wasCut = kills.some((kill) => (pid === undefined || kill.pid === pid) && began <= kill.over + late && kill.at <= ended);
         return !wasCut || (pid !== undefined && !killed.has(pid));
       });
-      expect(unexplained).toEqual([]);
+      const seen = unexplained.map((failure) => ({ ...failure, ranIn: ran.get(failure.id), kills, log: log() }));
+      expect(seen).toEqual([]);
       expect(kills.length).toBeGreaterThan(3);
       // nginx could connect at any time.
       expect(log()).not.toMatch(/connect\(\)/);
