@@ -14,7 +14,7 @@ const PIPE_CAPACITY = 4_096;
 /** How many bytes of the first block are written together with the head. */
 const FIRST_PIECE = 32_768;
 
-/** How many bytes of the request body are read and dropped at the end, if the application has not read them. */
+/** How many bytes of the request body are read and dropped, if the application has not read them, or may not. */
 const MAX_DISCARDED = 64 * 1024 * 1024;
 
 /** Milliseconds after which an asynchronous read counts as one of a body that the client has not sent. */
@@ -81,7 +81,7 @@ export class Output implements Sink {
     if (this.#written > PIPE_CAPACITY && !input.received) {
       // The application is reading. The rest of the body can be spooled only when that read has ended.
       if (input.reading) return input.reading.then(() => this.#writeCounted(block));
-      input.spool();
+      input.spool(MAX_DISCARDED);
     }
     return this.#options.write(block);
   }

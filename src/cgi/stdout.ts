@@ -22,8 +22,8 @@ export const LOG = '/proc/self/fd/2';
 
 /**
  * Returns the descriptor for the response. If descriptor 1 is a pipe, that is a new descriptor of it, which child processes do
- * not inherit: a child that outlives this process would hold the response open. Descriptor 1 then leads to the log, or to the
- * path `printedPath`. For a file, and for a socket, which cannot be opened again, it is descriptor 1 itself.
+ * not inherit: a child that outlives this process would hold the response open. Descriptor 1 then leads to the log (to /dev/null
+ * where that is a pipe), or to the path `printedPath`. For a file, and for a socket, which cannot be opened again, it is descriptor 1 itself.
  */
 export function takeStdout(printedPath?: string): number {
   if (reserved !== undefined) {
@@ -130,10 +130,11 @@ export function printTo(errors: ErrorStream): void {
 
 function streamOver(errors: ErrorStream): Writable {
   const { Writable } = process.getBuiltinModule('node:stream');
+  const { StringDecoder } = process.getBuiltinModule('node:string_decoder');
+  const decoder = new StringDecoder('utf8'); // a character may come in two pieces
   const stream = new Writable({
-    decodeStrings: false,
-    write(chunk: string | Buffer, _encoding, done) {
-      errors.write(chunk.toString());
+    write(chunk: Buffer, _encoding, done) {
+      errors.write(decoder.write(chunk));
       done();
     },
   });

@@ -85,6 +85,8 @@ export class FastCgiRequest extends ResidentRequest {
       this.refuse(new RequestError('params-malformed', message, 400));
       return;
     }
+    // Caddy gives -1 for a chunked body.
+    if (variables.CONTENT_LENGTH === '-1') delete variables.CONTENT_LENGTH;
     this.setVariables(variables);
     if (this.received) this.callApplication();
   }

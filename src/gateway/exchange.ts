@@ -40,6 +40,8 @@ export class Exchange {
   /** Whether the exchange waits for a call of the iterator's next(). */
   #pulling = false;
   #closed = false;
+  /** Whether the request ends for a reason that came while the application was on the call stack. */
+  #isAborting = false;
 
   constructor(application: Application, environ: Environ, sink: Sink, report: Report) {
     this.#application = application;
@@ -54,7 +56,8 @@ export class Exchange {
    * waited for, all is done when this returns.
    */
   start(): Promise<void> {
-    this.#running = runCoroutine(this.#perform());
+    const performing = runCoroutine(this.#perform());
+    this.#running ??= performing; // unless #abort() runs
     return this.#running.finished;
   }
 
@@ -66,7 +69,8 @@ export class Exchange {
   interrupt(reason: unknown): boolean {
     if (this.hasResponded) return false;
     if (!this.#running?.interrupt(reason)) {
-      // The application is on the call stack. It never returns to #perform(), because the process is about to end.
+      // The application is on the call stack: the process is about to end, or the application itself has aborted its request.
+      this.#isAborting = true;
       this.#running = runCoroutine(this.#abort(reason));
     }
     return true;
@@ -89,6 +93,10 @@ export class Exchange {
           (late) => this.#closeLate(late),
           () => {},
         );
+      if (this.#isAborting) {
+        if (!isPromiseLike(result)) this.#closeLate(result);
+        return;
+      }
       const body = isPromiseLike(result) ? yield result : result;
       this.#body = body;
       this.#hasReturned = true;
@@ -99,9 +107,10 @@ export class Exchange {
       const ended = this.#end(true);
       if (ended) yield ended;
     } catch (error) {
-      if (this.hasResponded) this.#reportFailure(error);
+      if (this.hasResponded || this.#isAborting) this.#reportFailure(error);
       else yield* this.#fail(error);
     }
+    if (this.#isAborting) return;
     if (this.needsClose) yield* this.#close();
     this.isOver = true;
   }

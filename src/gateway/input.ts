@@ -106,26 +106,22 @@ export class Input implements InputStream {
     }
   }
 
-  /** Reads the rest of the body from the source now, and keeps it for the application to read later. */
-  spool(): void {
+  /**
+   * Reads the rest of the body from the source now, and keeps it for the application to read later. Of a body that is too large
+   * it drops up to `limit` bytes behind those that show this.
+   */
+  spool(limit = 0): void {
     if (this.#left === 0 || this.#reading || this.#source instanceof Spool) return;
-    this.#source = spoolSource(this.#source, Math.min(this.#left, this.#limit - this.#received + 1));
+    const source = this.#source;
+    const kept = Math.min(this.#left, this.#limit - this.#received + 1);
+    this.#source = spoolSource(source, kept);
+    if (kept < this.#left) drop(source, Math.min(this.#left - kept, limit));
   }
 
   /** Reads up to `limit` bytes of the rest of the body from the source, and drops them. */
   discard(limit: number): void {
     if (this.#reading || this.#source instanceof Spool) return;
-    const buffer = Buffer.allocUnsafe(CHUNK_SIZE);
-    for (let left = Math.min(this.#left, limit); left > 0; ) {
-      let count = 0;
-      try {
-        count = this.#source.read(buffer.subarray(0, Math.min(left, CHUNK_SIZE)));
-      } catch {
-        // Nobody wants these bytes.
-      }
-      if (count === 0) return;
-      left -= count;
-    }
+    drop(this.#source, Math.min(this.#left, limit));
   }
 
   /** Returns up to `size` bytes of those that have come already. */
@@ -222,4 +218,19 @@ export class Input implements InputStream {
 function concat(blocks: Buffer[], length: number): Buffer {
   const [first] = blocks;
   return blocks.length === 1 && first !== undefined ? first : Buffer.concat(blocks, length);
+}
+
+/** Reads `size` bytes of the source, or all if there are fewer, and drops them. */
+function drop(source: Source, size: number): void {
+  const buffer = Buffer.allocUnsafe(Math.min(size, CHUNK_SIZE));
+  for (let left = size; left > 0; ) {
+    let count = 0;
+    try {
+      count = source.read(buffer.subarray(0, Math.min(left, CHUNK_SIZE)));
+    } catch {
+      // Nobody wants these bytes.
+    }
+    if (count === 0) return;
+    left -= count;
+  }
 }

@@ -59,8 +59,6 @@ export abstract class ResidentRequest implements Sink {
     const variables = completeVariables(given, settings.env);
     this.#variables = variables;
     this.renderHead = headFor(variables.SERVER_SOFTWARE);
-    // Caddy gives -1 for a chunked body.
-    if (variables.CONTENT_LENGTH === '-1') delete variables.CONTENT_LENGTH;
     if (variables.CONTENT_LENGTH === undefined) return;
     try {
       const announced = bodyLength(variables);

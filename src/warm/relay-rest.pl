@@ -2,7 +2,7 @@
 # once, and sees to workers that end early. opening.ts sets @node and @missing before it. Continues relay.pl, with its variables.
 
 # Bytes of the body that are still to be read.
-my $left = $ENV{CONTENT_LENGTH} =~ tr/0-9//c ? 0 : $ENV{CONTENT_LENGTH} || 0;
+my $left = $ENV{CONTENT_LENGTH} =~ tr/0-9//c ? 0 : $ENV{CONTENT_LENGTH} + 0;
 my ($has_read, $has_answered) = (0, $has_ended);
 # Whether bytes for the worker have been lost.
 my $is_broken;
@@ -13,7 +13,7 @@ my ($input, $script) = map { join ' ', (stat)[0, 1] } *STDIN, $0;
 $left = 0 if $input eq $script;
 
 start_node() unless $is_connected;
-$upward .= record(5, '') unless $left || !$ENV{CONTENT_LENGTH};
+$upward .= record(5, '') unless $left || $ENV{CONTENT_LENGTH} + 0 == 0;
 $SIG{PIPE} = 'IGNORE';
 my $worker = fileno WORKER;
 take_records() unless $has_ended;

@@ -26,8 +26,8 @@ if ($is_for_worker && ($is_connected = connect_to_worker())) {
   $upward = pack 'NNnx6', 0x01010001, 0x00080000, 1;
   $upward .= pack 'Nnxxa*', 0x01040001, length, $_ for unpack '(a65535)*', $pairs;
   $upward .= pack 'Nx4', 0x01040001;
-  unless ($ENV{CONTENT_LENGTH}) {
-    # The end of STDIN.
+  unless ($ENV{CONTENT_LENGTH} + 0) {
+    # The end of STDIN. ("00" is true in Perl.)
     $upward .= pack 'Nx4', 0x01050001;
     # MSG_NOSIGNAL
     my $count = send WORKER, $upward, 0x4000;

@@ -46,6 +46,10 @@ const cases: Record<string, ApplicationFunction> = {
     yield MEGABYTE;
     yield String(environ['wsgi.input'].read().length);
   }),
+  'write-large': text(function* () {
+    yield MEGABYTE;
+    yield MEGABYTE;
+  }),
   unread: text(() => 'unread\n'),
   'in-step': text(async function* (environ) {
     yield 'begin';
@@ -90,6 +94,8 @@ const cases: Record<string, ApplicationFunction> = {
     console.log('printed %s', 'log');
     console.error('printed error');
     process.stdout.write('printed stdout\n');
+    process.stdout.write('7072696e746564206865780a', 'hex');
+    for (const byte of Buffer.from('printed \u00fc\n')) process.stdout.write(Buffer.of(byte));
     process.stderr.write(Buffer.from('printed stderr\n'));
     console.table([{ a: 1 }]);
     try {

@@ -93,6 +93,14 @@ describe('the request body', () => {
     );
   });
 
+  test('of a chunked body that is larger than maxBodySize the rest is taken before a long response', async () => {
+    const env = { REQUEST_METHOD: 'POST', HTTP_TRANSFER_ENCODING: 'chunked', SERVER_SOFTWARE: 'Apache/2.4' };
+    for (const mode of ['writes_first', 'small_pipes']) {
+      const { output } = await launch('write-large', { mode, env, input: big, options: { maxBodySize: 5 } });
+      expect([mode, output]).toEqual([mode, ok('x'.repeat(2_000_000))]);
+    }
+  });
+
   test('a block leaves before the next one of the body is asked for', async () => {
     const input = 'abcdefgh';
     expect((await launch('in-step', { mode: 'in_step', env: post(input.length), input })).output).toBe(ok(`begin${input}`));

@@ -12,7 +12,7 @@ const sized = (body: string) => ok(body, [`Content-Length: ${Buffer.byteLength(b
 
 describe('the log', () => {
   test('standard output is the response and nothing else', async () => {
-    const expected = ['printed log', 'printed error', 'printed stdout', 'printed stderr'];
+    const expected = ['printed log', 'printed error', 'printed stdout', 'printed hex', 'printed ü', 'printed stderr'];
     for (const [env, first] of [
       [{}, ''],
       // A built file keeps standard output from its beginning.

@@ -109,6 +109,45 @@ test('a client that left before the call interrupts the application', async () =
   expect(closed).toBe(true);
 });
 
+test.each([
+  ['synchronous', false],
+  ['asynchronous', true],
+])('an application that aborts its own request gets its body closed, once, and nothing of it is asked for: %s', async (_kind, isAsync) => {
+  for (const startsFirst of [false, true]) {
+    const controller = new AbortController();
+    const calls: string[] = [];
+    const body = {
+      *[Symbol.iterator]() {
+        calls.push('asked');
+        yield 'block';
+      },
+      close: () => calls.push('closed'),
+    };
+    const application: Application = (_environ, startResponse) => {
+      if (startsFirst) startResponse('200 OK', [['Content-Type', 'text/plain']]);
+      controller.abort();
+      return isAsync ? sleep(1).then(() => body) : body;
+    };
+    const errors: string[] = [];
+    const response = toFetch(application, { errors: { write: (text) => errors.push(text) } });
+    expect((await response(new Request('http://a/', { signal: controller.signal }))).status).toBe(500);
+    await sleep(20);
+    expect([calls, errors]).toEqual([['closed'], []]);
+  }
+});
+
+test('an application that aborts its own request and then throws has its error in the log', async () => {
+  const controller = new AbortController();
+  const errors: string[] = [];
+  const application: Application = () => {
+    controller.abort();
+    throw new Error('after all');
+  };
+  const handler = toFetch(application, { errors: { write: (text) => errors.push(text) } });
+  expect((await handler(new Request('http://a/', { signal: controller.signal }))).status).toBe(500);
+  expect(errors.join('')).toMatch(/^fetch: Error: after all\n/);
+});
+
 test('a failure is a bare 500; after the head, a body that breaks off', async () => {
   const failing: Application = () => {
     throw new Error('oh');

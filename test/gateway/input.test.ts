@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import { RequestError } from '../../src/errors.ts';
 import { Input } from '../../src/gateway/input.ts';
 import { NO_BODY, type Source } from '../../src/gateway/source.ts';
 import { Spool, spoolSource } from '../../src/gateway/spool.ts';
@@ -199,6 +200,19 @@ describe('spool() and discard()', () => {
   afterEach(() => {
     if (TMPDIR === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = TMPDIR;
+  });
+
+  test('of a body that is too large, the rest is dropped at once, and the application learns of it', () => {
+    for (const [limit, taken] of [
+      [Infinity, 3_000_000],
+      [1_000_000, 1_000_011],
+    ] as const) {
+      const from = source(Buffer.alloc(3_000_000, 'x'), [65_536]);
+      const body = new Input(from, Infinity, 10);
+      body.spool(limit);
+      expect(from.taken).toBe(taken);
+      expect(() => body.read()).toThrow(RequestError);
+    }
   });
 
   test('a spooled body is taken at once and read later, in memory and in a file', () => {

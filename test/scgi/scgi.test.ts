@@ -146,7 +146,7 @@ describe('is refused', () => {
     expect(await client.end()).toBe(bare('413 Content Too Large'));
   });
 
-  test.each(['x', '-2', '1 ', '99999999999999999999'])('with 4xx: CONTENT_LENGTH %j', async (length) => {
+  test.each(['x', '-1', '-2', '1 ', '99999999999999999999'])('with 4xx: CONTENT_LENGTH %j', async (length) => {
     expect(await (await serve(echo)).client().send(head({}, length)).end()).toMatch(/^Status: 4(?:00|13) /);
   });
 });

@@ -358,6 +358,15 @@ describe('an early end', () => {
     expect(requests.length).toBe(1);
   });
 
+  test.each(['00', '0', ''])('of the input is not waited for where CONTENT_LENGTH is %j', async (length) => {
+    const requests = await playWorker(
+      answerWith(Buffer.concat([record(6, `${RESPONSE}whole`), record(6, ''), record(3, Buffer.alloc(8))])),
+    );
+    const child = start({ REQUEST_METHOD: 'POST', CONTENT_LENGTH: length }); // its input stays open
+    const { status, out, errors } = await child.result;
+    expect([status, out.toString(), errors, requests.length]).toEqual([0, `${RESPONSE}whole`, '', 1]);
+  });
+
   test('of the worker in the middle of its response leaves it short, and the log says so', async () => {
     await playWorker(answerWith(record(6, `${RESPONSE}the first half`)));
     expect(await run()).toEqual({
