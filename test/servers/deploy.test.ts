@@ -69,6 +69,8 @@ const CHECKS: Check[] = [
     'lets people sign the guestbook, whatever other users have put into the shared /tmp',
     (site) => `install -m 600 /dev/null /tmp/guestbook.jsonl
 curl -s -o /dev/null -d 'name=A&message=B' ${site}/form.cgi
+# mini_httpd may close the connection before the script has signed.
+for i in 1 2 3 4 5 6 7 8 9; do curl -s ${site}/form.cgi | grep -q '<b>A</b>' && break; sleep 0.5; done
 curl -s ${site}/form.cgi | grep -c '<b>A</b>'`,
     '1\n',
   ],
